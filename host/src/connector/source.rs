@@ -1,0 +1,83 @@
+//! The contract of a source.
+
+use async_trait::async_trait;
+
+use crate::record::Batch;
+use crate::record::Position;
+
+/// How much one read may return. The first record is returned even where it alone is over the bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadLimit {
+    /// Records at most.
+    pub records: usize,
+    /// Bytes of bodies at most.
+    pub bytes: usize,
+}
+
+/// One collection, table or file group, read for one entity.
+///
+/// A source is never written. It has one total order of its own, and positions only advance in it; keys need not.
+#[async_trait]
+pub trait Source: Send {
+    /// Reads the records behind `after`, in order; `None` is the end. The same `after` gives the same records as
+    /// long as the source is unchanged. Reading on from where the last call ended costs no seek.
+    async fn read(&mut self, after: &Position, limit: ReadLimit) -> Result<Option<Batch>, SourceError>;
+
+    /// Returns how many records there are, or `None` where that is not known without reading them all.
+    fn count(&self) -> Option<u64>;
+
+    /// Returns how far through the source a position lies, from 0 to 1, or `None` where that is not known.
+    fn progress(&self, at: &Position) -> Option<f64>;
+
+    /// Returns what identifies this source's content for the fingerprint: its location, without secrets.
+    fn identity(&self) -> String;
+}
+
+/// Why a source cannot be opened or read further. A single bad record is a fault of that record instead.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The URL names no kind of source that exists.
+    #[error("unknown source `{url}`")]
+    Unknown {
+        /// As the manifest has it.
+        url: String,
+    },
+    /// There is no such folder, file or collection.
+    #[error("{what} does not exist")]
+    Missing {
+        /// What was looked for, with its path.
+        what: String,
+        /// The names that do exist.
+        found: Vec<String>,
+    },
+    /// The bytes end or break where a document should be, and no later document can be found.
+    #[error("{file}: byte {offset}, document {document}: {message}")]
+    Malformed {
+        /// The file's name.
+        file: String,
+        /// The uncompressed offset of the document that could not be read.
+        offset: u64,
+        /// Its number, from 1.
+        document: u64,
+        /// Expected, then found.
+        message: String,
+    },
+    /// A position from an earlier run does not lie in this source: it has been replaced.
+    #[error("{file}: the checkpoint stands at byte {offset}, but {message}")]
+    Position {
+        /// The file's name.
+        file: String,
+        /// The uncompressed offset.
+        offset: u64,
+        /// What is there instead.
+        message: String,
+    },
+    /// The operating system refused.
+    #[error("{path}: cannot read")]
+    Io {
+        /// The file's path.
+        path: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}

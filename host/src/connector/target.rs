@@ -1,0 +1,194 @@
+//! The contract of a target: a database with transactions that also holds whimbrel's own tables.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+
+use crate::record::TableSchema;
+use crate::record::Value;
+
+/// A target database. Cheap to share; every transaction has a connection of its own where the database allows it.
+#[async_trait]
+pub trait Target: Send + Sync {
+    /// Returns the URL with its password masked.
+    fn url(&self) -> &str;
+
+    /// Returns how many transactions may be open side by side: 1 for SQLite.
+    fn writers_max(&self) -> usize;
+
+    /// Returns the full name of one of whimbrel's own tables: `whimbrel.ledger`, `whimbrel_ledger`.
+    fn own_table(&self, name: &str) -> String;
+
+    /// Returns the table's schema, or `None` where there is no such table.
+    async fn table(&self, name: &str) -> Result<Option<TableSchema>, TargetError>;
+
+    /// Returns the schemas that these tables would have after the statements of a schema file, tried out in a scratch
+    /// database that is gone afterwards; `None` for a table that the file does not create.
+    async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<TableSchema>>, TargetError>;
+
+    /// Runs the statements of a schema file in one transaction.
+    async fn apply_schema(&self, sql: &str) -> Result<(), TargetError>;
+
+    /// Creates whimbrel's own tables where they are missing.
+    async fn create_own_tables(&self) -> Result<(), TargetError>;
+
+    /// Returns whether whimbrel's own tables are there.
+    async fn has_own_tables(&self) -> Result<bool, TargetError>;
+
+    /// Takes the lock of a migration until the guard is dropped or the process dies.
+    ///
+    /// Fails with [`TargetError::Locked`] where another process has it. `holder` is what that process is then told.
+    async fn lock(&self, migration: &str, holder: &str) -> Result<Box<dyn Lock>, TargetError>;
+
+    /// Begins a transaction.
+    async fn begin(&self) -> Result<Box<dyn Transaction>, TargetError>;
+}
+
+/// The lock of a migration; dropping it releases it.
+pub trait Lock: Send + Sync {}
+
+/// What became of one row that was to be inserted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Inserted {
+    /// It stands in the table now.
+    New,
+    /// A row with this key stands there already, with these values of the columns that were to be written, in
+    /// their order, as the column gives them back. Nothing was changed.
+    Conflict(Vec<Value>),
+}
+
+/// Rows for one table that share their columns.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    /// The table.
+    pub table: &'a TableSchema,
+    /// Indexes of the table's columns, in the order of each row's values.
+    pub columns: &'a [usize],
+    /// Indexes of the table's columns that tell rows apart; empty where nothing does and no row conflicts.
+    pub key: &'a [usize],
+    /// The rows, each with one value a column.
+    pub rows: &'a [&'a [Value]],
+}
+
+/// One open transaction. Dropped without `commit`, it rolls back.
+#[async_trait]
+pub trait Transaction: Send {
+    /// Inserts rows and returns one answer a row, in order. Two of them with the same key: the second conflicts with the first.
+    ///
+    /// A row that a constraint refuses gives [`TargetError::Refused`]; the transaction can then only be rolled back, or
+    /// rolled back to a savepoint.
+    async fn insert(&mut self, rows: Rows<'_>) -> Result<Vec<Inserted>, TargetError>;
+
+    /// Sets all columns but the key's of the rows with these keys. Every row is there.
+    async fn update(&mut self, rows: Rows<'_>) -> Result<(), TargetError>;
+
+    /// Returns the rows found by `by` (indexes into the table's columns) among `keys`, with the values of `columns`
+    /// as the columns give them back. A key with a NULL finds nothing.
+    async fn find(
+        &mut self,
+        table: &TableSchema,
+        by: &[usize],
+        keys: &[Vec<Value>],
+        columns: &[usize],
+    ) -> Result<HashMap<Vec<u8>, Vec<Value>>, TargetError>;
+
+    /// Checks deferred constraints now, as a commit would.
+    async fn check_constraints(&mut self) -> Result<(), TargetError>;
+
+    /// Sets a savepoint of this name.
+    async fn savepoint(&mut self, name: &str) -> Result<(), TargetError>;
+
+    /// Rolls back to a savepoint, which stays.
+    async fn rollback_to(&mut self, name: &str) -> Result<(), TargetError>;
+
+    /// Forgets a savepoint, keeping what came after it.
+    async fn release(&mut self, name: &str) -> Result<(), TargetError>;
+
+    /// Runs one statement on whimbrel's own tables, with `$1`, `$2` … in the order of their first use, and returns
+    /// the number of rows it touched.
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, TargetError>;
+
+    /// Returns the rows of one query on whimbrel's own tables. Only NULL, integers, floats, text and bytes come back.
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, TargetError>;
+
+    /// Commits. [`TargetError::Transient`] means that whether it landed is not known.
+    async fn commit(self: Box<Self>) -> Result<(), TargetError>;
+
+    /// Rolls back.
+    async fn rollback(self: Box<Self>) -> Result<(), TargetError>;
+}
+
+/// Why a row was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Short and stable: `unique`, `check`, `not-null`, `foreign-key`, `exclusion`, `trigger`, `value`.
+    pub code: &'static str,
+    /// The table.
+    pub table: String,
+    /// The constraint's name, where the target says it.
+    pub constraint: Option<String>,
+    /// The column, where the target says it.
+    pub column: Option<String>,
+    /// The target's own words.
+    pub message: String,
+    /// Which row of the call, where the target says it.
+    pub row: Option<usize>,
+}
+
+/// What can go wrong with a target.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The URL names no kind of target that exists.
+    #[error("unknown target `{url}`")]
+    Unknown {
+        /// As the manifest has it, password masked.
+        url: String,
+    },
+    /// Nobody answers, or the database does not exist.
+    #[error("cannot reach the target `{url}`")]
+    Unreachable {
+        /// Password masked.
+        url: String,
+        /// The driver's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The account or the file's mode does not allow it.
+    #[error("no permission to {what}")]
+    Permission {
+        /// The attempted action.
+        what: String,
+        /// The driver's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The target's disk or quota is full.
+    #[error("the target has no room left")]
+    Full {
+        /// The driver's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Another process holds the migration.
+    #[error("the migration `{migration}` is being run by {holder}")]
+    Locked {
+        /// The migration's name.
+        migration: String,
+        /// Who has it.
+        holder: String,
+    },
+    /// A deadlock, a serialisation failure or a lost connection: the same transaction may be tried again.
+    #[error("the target gave up the transaction")]
+    Transient {
+        /// The driver's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A constraint refused a row.
+    #[error("{}: {}", .0.table, .0.message)]
+    Refused(Refusal),
+    /// Anything else the database said.
+    #[error("{what} failed")]
+    Database {
+        /// The attempted action.
+        what: String,
+        /// The driver's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

@@ -1,0 +1,154 @@
+//! A batch of source records: what one read returns and one plugin call gets.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bson::RawDocument;
+use bytes::Bytes;
+
+use super::key;
+use super::key::Key;
+use super::position::Position;
+
+/// Deepest nesting of documents and arrays that is read.
+pub const NESTING_MAX: usize = 200;
+
+/// Consecutive records of one entity, in source order.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// What the records came from, for messages: the file's name or the collection's.
+    pub origin: Arc<str>,
+    /// The records' bytes, one after another.
+    pub bytes: Bytes,
+    /// In source order.
+    pub records: Vec<Record>,
+    /// Where the source stands behind the last record.
+    pub end: Position,
+}
+
+/// One source document.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Its number in the source, from 1.
+    pub document: u64,
+    /// Its first byte in the uncompressed source.
+    pub offset: u64,
+    /// Its bytes in [`Batch::bytes`]: BSON, or what was found instead where `fault` says so.
+    pub body: Range<usize>,
+    /// Its key, where it has a usable one.
+    pub key: Option<Key>,
+    /// What makes it unfit to be transformed.
+    pub fault: Option<Box<Fault>>,
+}
+
+/// Why a record cannot be handed to a transformer. It becomes a dead letter of stage `read`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Short and stable: `malformed-bson`, `malformed-json`, `missing-key`, `unusable-key`, `nesting`.
+    pub code: &'static str,
+    /// The field at fault.
+    pub field: Option<String>,
+    /// One sentence.
+    pub message: String,
+    /// Whether the kept bytes are BSON; text otherwise.
+    pub is_bson: bool,
+}
+
+impl Batch {
+    /// Returns the bytes of one record.
+    pub fn body(&self, record: &Record) -> &[u8] {
+        &self.bytes[record.body.clone()]
+    }
+}
+
+/// Collects records into a batch and finds their keys and faults; every source uses it.
+pub struct BatchBuilder<'a> {
+    key_fields: &'a [String],
+    bytes: Vec<u8>,
+    records: Vec<Record>,
+}
+
+impl<'a> BatchBuilder<'a> {
+    /// Starts an empty batch whose keys are made of these dotted paths.
+    pub fn new(key_fields: &'a [String]) -> Self {
+        Self { key_fields, bytes: Vec::new(), records: Vec::new() }
+    }
+
+    /// Returns the number of records so far.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Returns whether there is no record yet.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Returns the number of bytes so far.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Adds one document's BSON bytes, checked to the last field.
+    pub fn push_bson(&mut self, document: u64, offset: u64, bson: &[u8]) {
+        let (key, fault) =
+            match RawDocument::from_bytes(bson).map_err(|error| malformed(error.to_string())).and_then(|raw| {
+                check_nesting(raw, 1)?;
+                key::of_document(raw, self.key_fields)
+            }) {
+                Ok(key) => (Some(key), None),
+                Err(fault) => (None, Some(Box::new(fault))),
+            };
+        self.push(document, offset, bson, key, fault);
+    }
+
+    /// Adds something that could not be read as a document, with what was found.
+    pub fn push_fault(&mut self, document: u64, offset: u64, found: &[u8], fault: Fault) {
+        self.push(document, offset, found, None, Some(Box::new(fault)));
+    }
+
+    /// Ends the batch at this position.
+    pub fn finish(self, origin: Arc<str>, end: Position) -> Batch {
+        Batch { origin, bytes: self.bytes.into(), records: self.records, end }
+    }
+
+    fn push(&mut self, document: u64, offset: u64, body: &[u8], key: Option<Key>, fault: Option<Box<Fault>>) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(body);
+        let body = start..self.bytes.len();
+        self.records.push(Record { document, offset, body, key, fault });
+    }
+}
+
+fn malformed(message: String) -> Fault {
+    Fault { code: "malformed-bson", field: None, message, is_bson: true }
+}
+
+/// Walks the whole document: every element must be readable and the nesting bounded.
+fn check_nesting(raw: &RawDocument, depth: usize) -> Result<(), Fault> {
+    if depth > NESTING_MAX {
+        return Err(Fault {
+            code: "nesting",
+            field: None,
+            message: format!("expected at most {NESTING_MAX} levels of nesting, found more"),
+            is_bson: true,
+        });
+    }
+    for element in raw.iter() {
+        let (_, value) = element.map_err(|error| malformed(error.to_string()))?;
+        check_value(value, depth)?;
+    }
+    Ok(())
+}
+
+fn check_value(value: bson::RawBsonRef<'_>, depth: usize) -> Result<(), Fault> {
+    match value {
+        bson::RawBsonRef::Document(inner) => check_nesting(inner, depth + 1),
+        bson::RawBsonRef::JavaScriptCodeWithScope(code) => check_nesting(code.scope, depth + 1),
+        // An array is laid out as a document.
+        bson::RawBsonRef::Array(inner) => RawDocument::from_bytes(inner.as_bytes())
+            .map_err(|error| malformed(error.to_string()))
+            .and_then(|inner| check_nesting(inner, depth + 1)),
+        _ => Ok(()),
+    }
+}

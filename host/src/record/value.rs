@@ -1,0 +1,93 @@
+//! Values as a target column holds them, and their compact form for the ledger.
+
+use super::decimal::Decimal;
+
+/// One value, already converted to its column's type.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// SQL NULL.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// Any integer column.
+    Integer(i64),
+    /// `real` and `double precision`.
+    Float(f64),
+    /// `numeric`, exactly.
+    Decimal(Decimal),
+    /// Text, enum labels.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// A UUID's 16 bytes.
+    Uuid(uuid::Uuid),
+    /// An instant: microseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i64),
+    /// A timestamp without a zone: microseconds since 1970-01-01T00:00:00 on an unnamed clock.
+    LocalTimestamp(i64),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since midnight.
+    Time(i64),
+    /// JSON text, known to be valid.
+    Json(String),
+    /// An array of text.
+    TextArray(Vec<String>),
+}
+
+impl Value {
+    /// Returns whether this is NULL.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+}
+
+/// Returns the compact form of a row's key or of a whole row: equal bytes mean equal values.
+///
+/// One tag byte a value, then its payload; texts, bytes and arrays are preceded by their length (u32, little-endian).
+/// The ledger stores it and digests are taken over it, so the form may only grow.
+pub fn encode(values: &[Value]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(values.len() * 17);
+    for value in values {
+        encode_into(value, &mut out);
+    }
+    out
+}
+
+/// Appends the compact form of one value.
+pub fn encode_into(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Null => out.push(0),
+        Value::Bool(value) => out.extend_from_slice(&[1, u8::from(*value)]),
+        Value::Integer(value) => tagged(out, 2, &value.to_le_bytes()),
+        // Both zeros are one value, as in SQL.
+        Value::Float(value) => tagged(out, 3, &(value + 0.0).to_bits().to_le_bytes()),
+        Value::Decimal(value) => sized(out, 4, value.to_string().as_bytes()),
+        Value::Text(value) => sized(out, 5, value.as_bytes()),
+        Value::Bytes(value) => sized(out, 6, value),
+        Value::Uuid(value) => tagged(out, 7, value.as_bytes()),
+        Value::Timestamp(value) => tagged(out, 8, &value.to_le_bytes()),
+        Value::LocalTimestamp(value) => tagged(out, 9, &value.to_le_bytes()),
+        Value::Date(value) => tagged(out, 10, &value.to_le_bytes()),
+        Value::Time(value) => tagged(out, 11, &value.to_le_bytes()),
+        Value::Json(value) => sized(out, 12, value.as_bytes()),
+        Value::TextArray(values) => {
+            sized(out, 13, &[]);
+            for value in values {
+                sized(out, 14, value.as_bytes());
+            }
+            out.push(15);
+        }
+    }
+}
+
+fn tagged(out: &mut Vec<u8>, tag: u8, payload: &[u8]) {
+    out.push(tag);
+    out.extend_from_slice(payload);
+}
+
+fn sized(out: &mut Vec<u8>, tag: u8, payload: &[u8]) {
+    out.push(tag);
+    out.extend_from_slice(&u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
+    out.extend_from_slice(payload);
+}
