@@ -1,7 +1,9 @@
 //! whimbrel moves a team's data from an old system to a new one through sandboxed WASM components.
 //!
-//! Imports point downward only: `cli → run → { plan · plugin · connector } → record`.
+//! Imports point downward only: `cli → run → { plan · plugin · connector } → record → error`.
 
 pub mod connector;
+pub mod error;
+pub mod plan;
 pub mod plugin;
 pub mod record;

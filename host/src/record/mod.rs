@@ -6,6 +6,7 @@ pub mod batch;
 pub mod convert;
 pub mod decimal;
 pub mod key;
+pub mod packed;
 pub mod position;
 pub mod schema;
 pub mod value;

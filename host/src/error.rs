@@ -1,0 +1,71 @@
+//! One failure of a whole run: what is said, what to do about it, and the exit code it leads to.
+//!
+//! Modules below have small error types of their own; this one is made where nobody can go on.
+
+use std::fmt;
+
+/// What kind of failure it is; each has its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Wrong usage or a wrong manifest: exit code 2, nothing was touched.
+    Usage,
+    /// The migration failed: exit code 1.
+    Failed,
+    /// A broken invariant of ours: exit code 255.
+    Bug,
+}
+
+/// Why a command failed, to be printed once, at the edge.
+#[derive(Debug)]
+pub struct Failure {
+    /// Decides the exit code.
+    pub kind: Kind,
+    /// One sentence, without its cause.
+    pub message: String,
+    /// A command or a key to change.
+    pub hint: Option<String>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Failure {
+    /// Makes a failure of the migration.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Failed, message: message.into(), hint: None, source: None }
+    }
+
+    /// Makes a failure of usage or manifest.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Usage, ..Self::failed(message) }
+    }
+
+    /// Makes a failure that only a fault in whimbrel explains.
+    pub fn bug(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Bug, ..Self::failed(message) }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn cause(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,438 @@
+//! The manifest as a user writes it: read, checked against its own schema, nothing resolved yet.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::Budget;
+use super::IdStrategy;
+use super::OnConflict;
+use super::OnMissing;
+use super::position::Places;
+use super::problem::Problem;
+use super::problem::Problems;
+use crate::error::Failure;
+
+/// A manifest, with its text for messages.
+#[derive(Debug)]
+pub struct Manifest {
+    /// The path as the user gave it.
+    pub file: String,
+    /// The folder that relative paths start from.
+    pub folder: PathBuf,
+    /// As written.
+    pub text: String,
+    /// What it says.
+    pub tables: Tables,
+}
+
+/// The top level of a manifest.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(title = "whimbrel manifest")]
+pub struct Tables {
+    /// The version of this format: 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub version: u32,
+    /// The migration's identity in the target.
+    #[schemars(length(min = 1, max = 200))]
+    pub name: String,
+    /// What computed ids hang on; the name where it is left out. Manifests may share one.
+    pub namespace: Option<String>,
+    /// The folder with the components; `plugins` beside the manifest where it is left out.
+    pub plugins: Option<String>,
+    /// Where records come from.
+    pub source: BTreeMap<String, SourceTable>,
+    /// Where rows go.
+    pub target: TargetTable,
+    /// Limits of single components.
+    #[serde(default)]
+    pub plugin: BTreeMap<String, PluginTable>,
+    /// What holds for every entity that does not say otherwise.
+    #[serde(default)]
+    pub defaults: Settings,
+    /// What is moved.
+    #[schemars(length(min = 1))]
+    pub entity: Vec<EntityTable>,
+}
+
+/// One source.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SourceTable {
+    /// Such as `mongodump:./dump/crm` or `mongoexport:./export`; `${NAME:-default}` takes an environment variable.
+    pub url: String,
+}
+
+/// The target.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TargetTable {
+    /// Such as `sqlite:./crm.db` or `postgres://user@host/database`; `${NAME:-default}` takes an environment variable.
+    pub url: String,
+    /// A file of SQL statements, run once when the tables it makes are missing.
+    pub schema: Option<String>,
+}
+
+/// Limits of one component.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PluginTable {
+    /// The component's file, where it is not in the plugins folder.
+    pub path: Option<String>,
+    /// Linear memory, such as `64MiB`.
+    pub memory: Option<String>,
+    /// Time for one batch, such as `2s`.
+    pub deadline: Option<String>,
+}
+
+/// What can be said for one entity or, under `[defaults]`, for all.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// The transformer.
+    pub transform: Option<String>,
+    /// The validators, in order.
+    pub validate: Option<Vec<ValidateTable>>,
+    /// How references to the entity resolve; `uuid-v5` where it is left out.
+    pub id: Option<IdStrategy>,
+    /// Records in one plugin call; 1,000 where it is left out.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub batch_records: Option<usize>,
+    /// Rows in one commit, about; 5,000 where it is left out.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub transaction_rows: Option<usize>,
+    /// What happens to a row whose key stands in the target already; `fail` where it is left out.
+    pub on_conflict: Option<OnConflict>,
+    /// Dead letters that are borne: a number, or a percentage such as `0.1%`; 0 where it is left out.
+    #[schemars(regex(pattern = r"^\s*([0-9]+|[0-9]+(\.[0-9]+)?\s*%)\s*$"))]
+    pub dead_letters_max: Option<String>,
+}
+
+/// One entity.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(deny_unknown_fields)]
+pub struct EntityTable {
+    /// Its name, unique in the manifest.
+    #[schemars(length(min = 1, max = 200))]
+    pub name: String,
+    /// What is read: `source.Collection`.
+    #[schemars(regex(pattern = r"^[^.]+\..+$"))]
+    pub from: String,
+    /// The field, or fields, that make the record's key; `_id` where it is left out.
+    pub key: Option<KeyFields>,
+    /// The tables that get rows; the transformer says where it is left out.
+    pub into: Option<Vec<String>>,
+    /// Policies of single reference columns.
+    #[serde(default)]
+    pub references: BTreeMap<String, ReferenceTable>,
+    /// Tables that may stay without rows.
+    #[serde(default)]
+    pub allow_empty: Vec<String>,
+    /// For the transformer; whimbrel does not look inside.
+    #[serde(default)]
+    #[schemars(schema_with = "any_object")]
+    pub config: Json,
+    /// What differs from `[defaults]`.
+    #[serde(flatten)]
+    pub settings: Settings,
+}
+
+/// One field or several.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum KeyFields {
+    /// One.
+    One(String),
+    /// Several: a composite key.
+    Several(#[schemars(length(min = 1))] Vec<String>),
+}
+
+/// The policy of one reference column.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ReferenceTable {
+    /// What happens where there is no parent; `dead-letter` where it is left out.
+    pub on_missing: OnMissing,
+}
+
+/// One validator.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ValidateTable {
+    /// By name alone.
+    Name(String),
+    /// With a configuration.
+    Configured(ConfiguredValidator),
+}
+
+/// A validator and its configuration.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ConfiguredValidator {
+    /// The component's name.
+    pub plugin: String,
+    /// For the validator; whimbrel does not look inside.
+    #[serde(default)]
+    #[schemars(schema_with = "any_object")]
+    pub config: Json,
+}
+
+fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "object" })
+}
+
+impl ValidateTable {
+    /// Returns the component's name and its configuration as JSON text.
+    pub fn parts(&self) -> (&str, String) {
+        match self {
+            Self::Name(name) => (name, "{}".to_owned()),
+            Self::Configured(table) => (&table.plugin, config_text(&table.config)),
+        }
+    }
+}
+
+impl EntityTable {
+    /// Returns the fields that make the key.
+    pub fn key_fields(&self) -> Vec<String> {
+        match &self.key {
+            None => vec!["_id".to_owned()],
+            Some(KeyFields::One(field)) => vec![field.clone()],
+            Some(KeyFields::Several(fields)) => fields.clone(),
+        }
+    }
+
+    /// Returns the source's name and the collection's.
+    pub fn source_and_collection(&self) -> (&str, &str) {
+        self.from.split_once('.').unwrap_or((&self.from, ""))
+    }
+
+    /// Returns the transformer's configuration as JSON text.
+    pub fn config_text(&self) -> String {
+        config_text(&self.config)
+    }
+}
+
+fn config_text(config: &Json) -> String {
+    if config.is_null() { "{}".to_owned() } else { config.to_string() }
+}
+
+impl Settings {
+    /// Returns these settings with the gaps filled from the defaults.
+    #[must_use]
+    pub fn or(&self, defaults: &Self) -> Self {
+        Self {
+            transform: self.transform.clone().or_else(|| defaults.transform.clone()),
+            validate: self.validate.clone().or_else(|| defaults.validate.clone()),
+            id: self.id.or(defaults.id),
+            batch_records: self.batch_records.or(defaults.batch_records),
+            transaction_rows: self.transaction_rows.or(defaults.transaction_rows),
+            on_conflict: self.on_conflict.or(defaults.on_conflict),
+            dead_letters_max: self.dead_letters_max.clone().or_else(|| defaults.dead_letters_max.clone()),
+        }
+    }
+
+    /// Returns the budget; the schema has checked its form.
+    pub fn budget(&self) -> Budget {
+        self.dead_letters_max.as_deref().and_then(Budget::parse).unwrap_or(Budget::Count(0))
+    }
+}
+
+/// Returns the JSON Schema of the manifest, for editors and for the check.
+pub fn schema() -> Json {
+    let mut schema = schemars::schema_for!(Tables).to_value();
+    // `flatten` leaves the object open; the entity's own keys and the settings are all there is.
+    if let Some(entity) = schema.pointer_mut("/$defs/EntityTable").and_then(Json::as_object_mut) {
+        entity.insert("additionalProperties".to_owned(), Json::Bool(false));
+        entity.remove("unevaluatedProperties");
+    }
+    schema
+}
+
+impl Manifest {
+    /// Reads and checks a manifest file; every problem at once.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::usage(format!("cannot read the manifest `{file}`"))
+                .cause(error)
+                .hint("give the path of a migration.toml; `examples/` has some to copy")
+        })?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Self::parse(file, folder.to_owned(), text)
+    }
+
+    fn parse(file: String, folder: PathBuf, text: String) -> Result<Self, Failure> {
+        let failure =
+            |problems| Failure::usage("the manifest cannot be used").cause(Problems { file: file.clone(), problems });
+        if let Err((message, line, column)) = Places::parse(&text) {
+            let message = message.replace('\n', ", ");
+            return Err(failure(vec![Problem { pointer: String::new(), line, column, message, hint: None }]));
+        }
+        let json: Json = toml::from_str(&text).map_err(|error| {
+            Failure::usage(format!("the manifest `{file}` cannot be used")).cause(error.message().to_owned())
+        })?;
+        let found = check_against(&schema(), &json).map_err(|message| Failure::bug(message))?;
+        if !found.is_empty() {
+            return Err(failure(place(&text, "", found)));
+        }
+        let mut tables: Tables = serde_json::from_value(json)
+            .map_err(|error| Failure::usage(format!("the manifest `{file}` cannot be used")).cause(error))?;
+        let unknown = tables.expand(&|name| std::env::var(name).ok());
+        if !unknown.is_empty() {
+            return Err(failure(place(&text, "", unknown)));
+        }
+        Ok(Self { file, folder, text, tables })
+    }
+
+    /// Turns problems by pointer into placed problems, sorted as the file has them.
+    pub fn problems(&self, prefix: &str, found: Vec<(String, String, Option<String>)>) -> Vec<Problem> {
+        place(&self.text, prefix, found)
+    }
+
+    /// Returns a path of the manifest as seen from the working folder.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.folder.join(relative)
+    }
+}
+
+fn place(text: &str, prefix: &str, found: Vec<(String, String, Option<String>)>) -> Vec<Problem> {
+    let places = Places::parse(text).ok();
+    let mut problems: Vec<Problem> = found
+        .into_iter()
+        .map(|(pointer, message, hint)| {
+            let pointer = format!("{prefix}{pointer}");
+            let (line, column) = places.as_ref().map_or((1, 1), |places| places.locate(&pointer));
+            Problem { pointer, line, column, message, hint }
+        })
+        .collect();
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    problems
+}
+
+/// Checks a value against a JSON Schema and returns pointer, message and hint of everything that is wrong.
+pub fn check_against(schema: &Json, value: &Json) -> Result<Vec<(String, String, Option<String>)>, String> {
+    let validator = jsonschema::validator_for(schema).map_err(|error| format!("the schema is not valid: {error}"))?;
+    let mut found = Vec::new();
+    for error in validator.iter_errors(value) {
+        let pointer = error.instance_path().to_string();
+        match error.kind() {
+            jsonschema::error::ValidationErrorKind::AdditionalProperties { unexpected } => {
+                let known = known_properties(schema, &error.schema_path().to_string());
+                for key in unexpected {
+                    let escaped = key.replace('~', "~0").replace('/', "~1");
+                    let hint = nearest(key, &known).map(|near| format!("did you mean `{near}`?"));
+                    found.push((format!("{pointer}/{escaped}"), format!("unknown key `{key}`"), hint));
+                }
+            }
+            jsonschema::error::ValidationErrorKind::Required { property } => {
+                found.push((pointer, format!("missing key `{}`", property.as_str().unwrap_or_default()), None));
+            }
+            _ => found.push((pointer, error.to_string().replace('"', "`"), None)),
+        }
+    }
+    Ok(found)
+}
+
+/// The names a failed `additionalProperties` would have taken, for the hint.
+fn known_properties(schema: &Json, path: &str) -> Vec<String> {
+    let parent = path.trim_end_matches("/additionalProperties");
+    let mut at = schema;
+    for part in parent.split('/').skip(1) {
+        at = match at.get("$ref").and_then(Json::as_str) {
+            Some(reference) if part == "$ref" => schema.pointer(reference.trim_start_matches('#')).unwrap_or(at),
+            _ => match at {
+                Json::Array(items) => part.parse::<usize>().ok().and_then(|index| items.get(index)).unwrap_or(at),
+                _ => at.get(part).unwrap_or(at),
+            },
+        };
+    }
+    at.get("properties").and_then(Json::as_object).map(|object| object.keys().cloned().collect()).unwrap_or_default()
+}
+
+/// Returns the known name that differs least from what was typed, where the difference is small.
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a String>) -> Option<&'a String> {
+    known
+        .into_iter()
+        .map(|name| (edits(&typed.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(edits, _)| *edits <= 1 + typed.len() / 4)
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, name)| name)
+}
+
+/// Levenshtein distance, in characters.
+fn edits(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = if a == *b { diagonal } else { 1 + diagonal.min(above).min(row[j]) };
+            diagonal = above;
+        }
+    }
+    row[right.len()]
+}
+
+impl Tables {
+    /// Puts environment variables into the places that take them; returns those that are not set.
+    fn expand(&mut self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<(String, String, Option<String>)> {
+        let mut unset = Vec::new();
+        let mut places: Vec<(String, &mut String)> =
+            self.source.iter_mut().map(|(name, source)| (format!("/source/{name}/url"), &mut source.url)).collect();
+        places.push(("/target/url".to_owned(), &mut self.target.url));
+        places.extend(self.target.schema.as_mut().map(|schema| ("/target/schema".to_owned(), schema)));
+        places.extend(self.plugins.as_mut().map(|plugins| ("/plugins".to_owned(), plugins)));
+        for (pointer, text) in places {
+            match expand(text, variable) {
+                Ok(expanded) => *text = expanded,
+                Err(message) => unset.push((pointer, message, None)),
+            }
+        }
+        unset
+    }
+}
+
+/// Replaces `${NAME}` and `${NAME:-default}`.
+fn expand(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (inside, behind) = after.split_once('}').ok_or_else(|| format!("expected `}}` after `${{` in `{text}`"))?;
+        let (name, default) = inside.split_once(":-").map_or((inside, None), |(name, default)| (name, Some(default)));
+        let value = variable(name).filter(|value| !value.is_empty() || default.is_none());
+        out.push_str(before);
+        match value.as_deref().or(default) {
+            Some(value) => out.push_str(value),
+            None => return Err(format!("the environment variable `{name}` is not set")),
+        }
+        rest = behind;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// Reads a size such as `64MiB`, `1GiB`, `500kB` or a plain number of bytes.
+pub fn parse_bytes(text: &str) -> Option<usize> {
+    let text = text.trim();
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let number: usize = text[..digits].parse().ok()?;
+    let unit = match text[digits..].trim() {
+        "" | "B" => 1,
+        "kB" => 1_000,
+        "KiB" => 1 << 10,
+        "MB" => 1_000_000,
+        "MiB" => 1 << 20,
+        "GB" => 1_000_000_000,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}

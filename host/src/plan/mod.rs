@@ -1,0 +1,178 @@
+//! From the manifest a user wrote to a plan that is checked and ordered. Pure: nothing is connected, run or written here.
+
+pub mod manifest;
+pub mod order;
+pub mod position;
+pub mod problem;
+pub mod resolve;
+
+use crate::record::TableSchema;
+
+pub use manifest::Manifest;
+pub use problem::Problem;
+pub use problem::Problems;
+
+/// A checked migration, its entities in the order they run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The migration's identity in the target.
+    pub name: String,
+    /// What every computed id hangs on, beside entity and key.
+    pub namespace: String,
+    /// Parents before children.
+    pub entities: Vec<EntityPlan>,
+}
+
+/// One entity, resolved.
+#[derive(Debug)]
+pub struct EntityPlan {
+    /// Its name.
+    pub name: String,
+    /// Index of its table in the manifest.
+    pub index: usize,
+    /// The manifest's name of its source.
+    pub source: String,
+    /// What is read there.
+    pub collection: String,
+    /// The fields that make its key.
+    pub key: Vec<String>,
+    /// How references to it resolve.
+    pub id: IdStrategy,
+    /// The tables it feeds, parents before children.
+    pub tables: Vec<TablePlan>,
+    /// For each table of the component's description, its index in `tables`.
+    pub table_order: Vec<usize>,
+    /// The transformer's name.
+    pub transform: String,
+    /// Records in one plugin call.
+    pub batch_records: usize,
+    /// Rows in one commit, about.
+    pub transaction_rows: usize,
+    /// What happens to a row whose key is there already.
+    pub on_conflict: OnConflict,
+    /// How many dead letters are borne.
+    pub budget: Budget,
+    /// Tables that may stay without rows.
+    pub allow_empty: Vec<String>,
+    /// Indexes of the entities that must be done first.
+    pub after: Vec<usize>,
+    /// Source fields the transformer reads.
+    pub reads: Vec<String>,
+    /// Source fields it leaves out on purpose.
+    pub ignores: Vec<String>,
+}
+
+/// One table that an entity feeds.
+#[derive(Debug)]
+pub struct TablePlan {
+    /// As the target describes it.
+    pub schema: TableSchema,
+    /// Indexes of the schema's columns that are fed, in the order of the description.
+    pub columns: Vec<usize>,
+    /// Indexes of the schema's columns that tell rows apart.
+    pub key: Vec<usize>,
+    /// Which fed column holds the record's own id.
+    pub id: Option<usize>,
+    /// Every reference of its rows, declared by the component or by a foreign key.
+    pub references: Vec<ReferencePlan>,
+}
+
+/// Columns of a row that must find a parent.
+#[derive(Debug, Clone)]
+pub struct ReferencePlan {
+    /// Indexes into the fed columns.
+    pub columns: Vec<usize>,
+    /// The parent entity's index in the plan, where an entity of this migration feeds it.
+    pub entity: Option<usize>,
+    /// The parent table.
+    pub parent: TableSchema,
+    /// Indexes of the parent's columns, in the order of `columns`.
+    pub parent_columns: Vec<usize>,
+    /// What happens where there is no parent.
+    pub on_missing: OnMissing,
+    /// Whether the parent is the same table: it is then filled in at the entity's end.
+    pub to_itself: bool,
+}
+
+/// How references to an entity resolve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdStrategy {
+    /// Computed from namespace, entity and key.
+    UuidV5,
+    /// The key itself.
+    Keep,
+    /// The value that the transformer gives in the id column.
+    Column,
+}
+
+impl IdStrategy {
+    /// Returns the manifest's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UuidV5 => "uuid-v5",
+            Self::Keep => "keep",
+            Self::Column => "column",
+        }
+    }
+}
+
+/// What happens to a row whose key stands in the target already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnConflict {
+    /// The record becomes a dead letter.
+    Fail,
+    /// The standing row stays.
+    Skip,
+    /// The standing row gets the new values.
+    Update,
+}
+
+/// What happens to a reference without a parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnMissing {
+    /// The run stops.
+    Fail,
+    /// The record becomes a dead letter.
+    DeadLetter,
+    /// The column becomes NULL, which is recorded.
+    Null,
+}
+
+/// How many dead letters are borne.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Budget {
+    /// So many.
+    Count(u64),
+    /// So many in a hundred records, judged from 1,000 records on and at the end.
+    Percent(f64),
+}
+
+impl Budget {
+    /// Records before a percentage is judged.
+    pub const JUDGED_FROM: u64 = 1_000;
+
+    /// Reads `12` or `0.1%`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_suffix('%') {
+            Some(percent) => {
+                let percent: f64 = percent.trim().parse().ok()?;
+                (0.0..=100.0).contains(&percent).then_some(Self::Percent(percent))
+            }
+            None => text.trim().parse().ok().map(Self::Count),
+        }
+    }
+
+    /// Returns whether so many dead letters among so many records are too many.
+    #[expect(clippy::cast_precision_loss, reason = "a percentage of fewer than 2^53 records is exact enough")]
+    pub fn is_exceeded(self, dead: u64, read: u64, at_end: bool) -> bool {
+        match self {
+            Self::Count(max) => dead > max,
+            Self::Percent(max) => {
+                (at_end || read >= Self::JUDGED_FROM) && dead > 0 && dead as f64 * 100.0 > max * read as f64
+            }
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! From a manifest, what its components describe and what the target has, to a [`Plan`]; every problem at once.
+
+use std::collections::BTreeMap;
+
+use super::EntityPlan;
+use super::IdStrategy;
+use super::Manifest;
+use super::OnConflict;
+use super::OnMissing;
+use super::Plan;
+use super::Problem;
+use super::ReferencePlan;
+use super::TablePlan;
+use super::manifest::EntityTable;
+use super::manifest::nearest;
+use super::order;
+use crate::record::ColumnType;
+use crate::record::TableSchema;
+
+/// What a transformer does with one entity's configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Described {
+    /// The tables it feeds.
+    pub tables: Vec<DescribedTable>,
+    /// Source fields it reads.
+    pub reads: Vec<String>,
+    /// Source fields it leaves out on purpose.
+    pub ignores: Vec<String>,
+}
+
+/// One table that a transformer feeds.
+#[derive(Debug, Clone)]
+pub struct DescribedTable {
+    /// Its name.
+    pub name: String,
+    /// Column names and the entities they refer to.
+    pub columns: Vec<(String, Option<String>)>,
+    /// The columns that tell rows apart; empty is the primary key.
+    pub key: Vec<String>,
+    /// The column with the record's own id.
+    pub id: Option<String>,
+}
+
+/// The tables that the target has, or would have; a name that is not there is missing.
+pub type TargetTables = BTreeMap<String, TableSchema>;
+
+/// Problems by pointer, before they are placed.
+type Found = Vec<(String, String, Option<String>)>;
+
+/// Makes the plan. `described` has one entry for each entity of the manifest, in order.
+pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTables) -> Result<Plan, Vec<Problem>> {
+    let mut found = Found::new();
+    let tables = &manifest.tables;
+    let mut entities: Vec<EntityPlan> = Vec::new();
+    for (index, (entity, description)) in tables.entity.iter().zip(described).enumerate() {
+        entities.push(entity_plan(manifest, index, entity, description, target, &mut found));
+    }
+    for index in 0..entities.len() {
+        link(index, &described[index], &mut entities, target, &mut found);
+        set_policies(&tables.entity[index], &mut entities[index], &mut found);
+    }
+    let edges: Vec<(usize, usize)> = (0..entities.len())
+        .flat_map(|child| parents(child, &entities).into_iter().map(move |parent| (parent, child)))
+        .collect();
+    let ordered = match order::order(entities.len(), &edges) {
+        Ok(ordered) => ordered,
+        Err(members) => {
+            let names: Vec<&str> = members.iter().map(|&member| entities[member].name.as_str()).collect();
+            let ring = names.iter().chain(names.first()).copied().collect::<Vec<_>>().join(" → ");
+            found.push((
+                format!("/entity/{}", members.first().copied().unwrap_or_default()),
+                format!("the references of these entities form a cycle: {ring}"),
+                Some(
+                    "leave out one of the references, or move it with a second migration that updates the column"
+                        .to_owned(),
+                ),
+            ));
+            (0..entities.len()).collect()
+        }
+    };
+    if !found.is_empty() {
+        return Err(manifest.problems("", found));
+    }
+    Ok(Plan {
+        name: tables.name.clone(),
+        namespace: tables.namespace.clone().unwrap_or_else(|| tables.name.clone()),
+        entities: reordered(entities, &ordered, &edges),
+    })
+}
+
+/// The entities that one entity must wait for: all that feed a table its rows point to.
+fn parents(child: usize, entities: &[EntityPlan]) -> Vec<usize> {
+    let mut parents: Vec<usize> = Vec::new();
+    for reference in entities[child].tables.iter().flat_map(|table| &table.references) {
+        parents.extend(reference.entity);
+        if !reference.to_itself {
+            let feeds = |entity: &EntityPlan| entity.tables.iter().any(|fed| fed.schema.name == reference.parent.name);
+            parents.extend((0..entities.len()).filter(|&other| feeds(&entities[other])));
+        }
+    }
+    parents.retain(|&parent| parent != child);
+    parents.sort_unstable();
+    parents.dedup();
+    parents
+}
+
+/// Puts the entities in order and lets every index follow.
+fn reordered(entities: Vec<EntityPlan>, ordered: &[usize], edges: &[(usize, usize)]) -> Vec<EntityPlan> {
+    let mut new_index = vec![0; ordered.len()];
+    for (new, &old) in ordered.iter().enumerate() {
+        new_index[old] = new;
+    }
+    let mut slots: Vec<Option<EntityPlan>> = entities.into_iter().map(Some).collect();
+    ordered
+        .iter()
+        .filter_map(|&old| slots[old].take().map(|entity| (old, entity)))
+        .map(|(old, mut entity)| {
+            entity.after =
+                edges.iter().filter(|(_, child)| *child == old).map(|(parent, _)| new_index[*parent]).collect();
+            for table in &mut entity.tables {
+                for reference in &mut table.references {
+                    reference.entity = reference.entity.map(|entity| new_index[entity]);
+                }
+            }
+            entity
+        })
+        .collect()
+}
+
+fn entity_plan(
+    manifest: &Manifest,
+    index: usize,
+    entity: &EntityTable,
+    description: &Described,
+    target: &TargetTables,
+    found: &mut Found,
+) -> EntityPlan {
+    let at = format!("/entity/{index}");
+    let settings = entity.settings.or(&manifest.tables.defaults);
+    let (source, collection) = entity.source_and_collection();
+    if !manifest.tables.source.contains_key(source) {
+        let hint =
+            nearest(&source.to_owned(), manifest.tables.source.keys()).map(|near| format!("did you mean `{near}`?"));
+        found.push((format!("{at}/from"), format!("there is no source `{source}`"), hint));
+    }
+    if manifest.tables.entity[..index].iter().any(|other| other.name == entity.name) {
+        found.push((format!("{at}/name"), format!("the entity `{}` is there twice", entity.name), None));
+    }
+    let mut planned: Vec<(usize, TablePlan)> = Vec::new();
+    for (position, table) in description.tables.iter().enumerate() {
+        if let Some(table) = table_plan(&format!("{at}/config"), table, target, found) {
+            planned.push((position, table));
+        }
+    }
+    if let Some(into) = &entity.into {
+        for (position, name) in into.iter().enumerate() {
+            if !description.tables.iter().any(|table| &table.name == name) {
+                found.push((format!("{at}/into/{position}"), format!("the transformer feeds no table `{name}`"), None));
+            }
+        }
+    }
+    for (position, name) in entity.allow_empty.iter().enumerate() {
+        if !description.tables.iter().any(|table| &table.name == name) {
+            found.push((
+                format!("{at}/allow-empty/{position}"),
+                format!("the transformer feeds no table `{name}`"),
+                None,
+            ));
+        }
+    }
+    let (tables, table_order) = parents_first(planned, description.tables.len());
+    EntityPlan {
+        name: entity.name.clone(),
+        index,
+        source: source.to_owned(),
+        collection: collection.to_owned(),
+        key: entity.key_fields(),
+        id: settings.id.unwrap_or(IdStrategy::UuidV5),
+        tables,
+        table_order,
+        transform: settings.transform.clone().unwrap_or_default(),
+        batch_records: settings.batch_records.unwrap_or(1_000),
+        transaction_rows: settings.transaction_rows.unwrap_or(5_000),
+        on_conflict: settings.on_conflict.unwrap_or(OnConflict::Fail),
+        budget: settings.budget(),
+        allow_empty: entity.allow_empty.clone(),
+        after: Vec::new(),
+        reads: description.reads.clone(),
+        ignores: description.ignores.clone(),
+    }
+}
+
+/// Within one record rows are written table by table: a table comes after those it points to.
+fn parents_first(planned: Vec<(usize, TablePlan)>, described: usize) -> (Vec<TablePlan>, Vec<usize>) {
+    let mut edges = Vec::new();
+    for (child, (_, table)) in planned.iter().enumerate() {
+        for key in &table.schema.foreign_keys {
+            if let Some(parent) = planned.iter().position(|(_, parent)| parent.schema.name == key.parent) {
+                edges.push((parent, child));
+            }
+        }
+    }
+    let ordered = order::order(planned.len(), &edges).unwrap_or_else(|_| (0..planned.len()).collect());
+    let mut table_order = vec![0; described];
+    let mut slots: Vec<Option<(usize, TablePlan)>> = planned.into_iter().map(Some).collect();
+    let mut tables = Vec::new();
+    for old in ordered {
+        if let Some((position, table)) = slots[old].take() {
+            table_order[position] = tables.len();
+            tables.push(table);
+        }
+    }
+    (tables, table_order)
+}
+
+fn table_plan(at: &str, described: &DescribedTable, target: &TargetTables, found: &mut Found) -> Option<TablePlan> {
+    let Some(schema) = target.get(&described.name) else {
+        let hint = nearest(&described.name, target.keys())
+            .map(|near| format!("did you mean `{near}`?"))
+            .or_else(|| Some("create the table, or name a file that does under `[target] schema`".to_owned()));
+        found.push((at.to_owned(), format!("the target has no table `{}`", described.name), hint));
+        return None;
+    };
+    let names: Vec<String> = schema.columns.iter().map(|column| column.name.clone()).collect();
+    let mut columns = Vec::new();
+    for (name, _) in &described.columns {
+        let Some(index) = schema.column(name) else {
+            let hint = nearest(name, &names).map(|near| format!("did you mean `{near}`?"));
+            found.push((at.to_owned(), format!("the table `{}` has no column `{name}`", schema.name), hint));
+            continue;
+        };
+        let column = &schema.columns[index];
+        if column.generated {
+            found.push((
+                at.to_owned(),
+                format!("the column `{}.{name}` is computed by the target and cannot be written", schema.name),
+                None,
+            ));
+        } else if column.kind == ColumnType::Other {
+            found.push((
+                at.to_owned(),
+                format!(
+                    "the column `{}.{name}` has the type `{}`, which cannot be written",
+                    schema.name, column.declared
+                ),
+                None,
+            ));
+        }
+        columns.push(index);
+    }
+    for (index, column) in schema.columns.iter().enumerate() {
+        if !column.nullable && !column.has_default && !column.generated && !columns.contains(&index) {
+            found.push((
+                at.to_owned(),
+                format!("the column `{}.{}` is required and nothing feeds it", schema.name, column.name),
+                Some(format!("map a field to `{}`", column.name)),
+            ));
+        }
+    }
+    let key: Vec<usize> = if described.key.is_empty() {
+        schema.primary_key.clone()
+    } else {
+        described.key.iter().filter_map(|name| schema.column(name)).collect()
+    };
+    check_key(at, schema, &columns, &key, found);
+    let id = described.id.as_ref().and_then(|id| {
+        let position =
+            described.columns.iter().filter(|(name, _)| schema.column(name).is_some()).position(|(name, _)| name == id);
+        if position.is_none() {
+            found.push((
+                at.to_owned(),
+                format!("the id column `{}.{id}` is not among the columns that are fed", schema.name),
+                None,
+            ));
+        }
+        position
+    });
+    Some(TablePlan { schema: schema.clone(), columns, key, id, references: Vec::new() })
+}
+
+fn check_key(at: &str, schema: &TableSchema, columns: &[usize], key: &[usize], found: &mut Found) {
+    let same = |other: &[usize]| other.len() == key.len() && other.iter().all(|column| key.contains(column));
+    if key.is_empty() {
+        found.push((
+            at.to_owned(),
+            format!("the table `{}` has no primary key, and its rows cannot be told apart", schema.name),
+            Some("give the table a primary key, or name the columns of a unique constraint as its `key`".to_owned()),
+        ));
+    } else if !same(&schema.primary_key) && !schema.uniques.iter().any(|unique| same(&unique.columns)) {
+        let names: Vec<&str> = key.iter().map(|&column| schema.columns[column].name.as_str()).collect();
+        found.push((
+            at.to_owned(),
+            format!(
+                "the key ({}) of the table `{}` is neither its primary key nor unique",
+                names.join(", "),
+                schema.name
+            ),
+            None,
+        ));
+    } else if let Some(&missing) = key.iter().find(|column| !columns.contains(column)) {
+        found.push((
+            at.to_owned(),
+            format!(
+                "the column `{}.{}` is part of the key and nothing feeds it",
+                schema.name, schema.columns[missing].name
+            ),
+            Some("without it a repeated run could not find its own rows".to_owned()),
+        ));
+    }
+}
+
+/// Finds where every reference of an entity points.
+fn link(index: usize, described: &Described, entities: &mut [EntityPlan], target: &TargetTables, found: &mut Found) {
+    let at = format!("/entity/{index}/config");
+    let names: Vec<String> = entities.iter().map(|entity| entity.name.clone()).collect();
+    let mut linked: Vec<Vec<ReferencePlan>> = Vec::new();
+    for table in &entities[index].tables {
+        let mut references = Vec::new();
+        let columns =
+            described.tables.iter().filter(|other| other.name == table.schema.name).flat_map(|table| &table.columns);
+        for (name, referred) in columns {
+            let position = table.columns.iter().position(|&column| table.schema.columns[column].name == *name);
+            let (Some(column), Some(referred)) = (position, referred) else { continue };
+            let Some(parent) = names.iter().position(|name| name == referred) else {
+                let hint = nearest(referred, &names).map(|near| format!("did you mean `{near}`?"));
+                found.push((
+                    at.clone(),
+                    format!("the column `{name}` refers to `{referred}`, which is no entity"),
+                    hint,
+                ));
+                continue;
+            };
+            // A record's own id proves itself.
+            if parent == index && table.id == Some(column) {
+                continue;
+            }
+            let Some((parent_table, id)) = main_table(&entities[parent]) else {
+                let message =
+                    format!("the column `{name}` refers to `{referred}`, whose transformer names no id column");
+                found.push((at.clone(), message, None));
+                continue;
+            };
+            references.push(ReferencePlan {
+                columns: vec![column],
+                entity: Some(parent),
+                to_itself: parent_table.name == table.schema.name,
+                parent_columns: vec![id],
+                parent: parent_table.clone(),
+                on_missing: OnMissing::DeadLetter,
+            });
+        }
+        add_foreign_keys(table, entities, target, &mut references);
+        linked.push(references);
+    }
+    for (table, references) in entities[index].tables.iter_mut().zip(linked) {
+        table.references = references;
+    }
+}
+
+/// Foreign keys of the target hold too, whether the component calls the column a reference or not.
+fn add_foreign_keys(
+    table: &TablePlan,
+    entities: &[EntityPlan],
+    target: &TargetTables,
+    references: &mut Vec<ReferencePlan>,
+) {
+    for key in &table.schema.foreign_keys {
+        let columns: Option<Vec<usize>> =
+            key.columns.iter().map(|column| table.columns.iter().position(|fed| fed == column)).collect();
+        let (Some(columns), Some(parent)) = (columns, target.get(&key.parent)) else { continue };
+        let parent_columns: Vec<usize> = key.parent_columns.iter().filter_map(|name| parent.column(name)).collect();
+        let same = |reference: &ReferencePlan| {
+            reference.columns == columns
+                && reference.parent.name == parent.name
+                && reference.parent_columns == parent_columns
+        };
+        if parent_columns.len() != columns.len() || references.iter().any(same) {
+            continue;
+        }
+        references.push(ReferencePlan {
+            entity: entities.iter().position(|entity| entity.tables.iter().any(|fed| fed.schema.name == parent.name)),
+            to_itself: parent.name == table.schema.name,
+            columns,
+            parent: parent.clone(),
+            parent_columns,
+            on_missing: OnMissing::DeadLetter,
+        });
+    }
+}
+
+/// The table whose id column references to the entity resolve to, and that column.
+fn main_table(entity: &EntityPlan) -> Option<(&TableSchema, usize)> {
+    entity.tables.iter().find_map(|table| table.id.map(|id| (&table.schema, table.columns[id])))
+}
+
+/// Puts the manifest's policies onto the references and checks that they can be kept.
+fn set_policies(entity: &EntityTable, plan: &mut EntityPlan, found: &mut Found) {
+    let at = format!("/entity/{}", plan.index);
+    let mut used = Vec::new();
+    for table in &mut plan.tables {
+        let TablePlan { schema, columns, references, .. } = table;
+        let column_of = |position: usize| &schema.columns[columns[position]];
+        for reference in references {
+            let names: Vec<&str> =
+                reference.columns.iter().map(|&position| column_of(position).name.as_str()).collect();
+            let nullable = reference.columns.iter().any(|&position| column_of(position).nullable);
+            let policy = entity.references.iter().find(|(name, _)| {
+                names.iter().any(|column| *name == column || **name == format!("{}.{column}", schema.name))
+            });
+            if let Some((name, policy)) = policy {
+                used.push(name.clone());
+                reference.on_missing = policy.on_missing;
+                if policy.on_missing == OnMissing::Null && !nullable {
+                    found.push((
+                        format!("{at}/references/{name}/on-missing"),
+                        format!("the column `{}.{}` cannot be NULL", schema.name, names.join(", ")),
+                        Some("use `dead-letter` or `fail`".to_owned()),
+                    ));
+                }
+            }
+            if reference.to_itself && !nullable {
+                found.push((
+                    format!("{at}/config"),
+                    format!(
+                        "the table `{}` refers to itself through `{}`, which cannot be NULL: {} → {}",
+                        schema.name,
+                        names.join(", "),
+                        entity.name,
+                        entity.name
+                    ),
+                    Some("make the column nullable: it is then filled in at the entity's end".to_owned()),
+                ));
+            }
+        }
+    }
+    for name in entity.references.keys().filter(|name| !used.contains(name)) {
+        found.push((format!("{at}/references/{name}"), format!("no reference has a column `{name}`"), None));
+    }
+}

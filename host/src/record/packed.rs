@@ -1,0 +1,85 @@
+//! Back from the compact form of values (`value::encode`) to the values.
+
+use super::decimal::Decimal;
+use super::value::Value;
+
+/// Reads values until the bytes end; `None` where they are not the compact form.
+pub fn decode(mut bytes: &[u8]) -> Option<Vec<Value>> {
+    let mut values = Vec::new();
+    while !bytes.is_empty() {
+        values.push(decode_one(&mut bytes)?);
+    }
+    Some(values)
+}
+
+fn decode_one(bytes: &mut &[u8]) -> Option<Value> {
+    let [tag] = take(bytes)?;
+    Some(match tag {
+        0 => Value::Null,
+        1 => Value::Bool(take::<1>(bytes)? == [1]),
+        2 => Value::Integer(i64::from_le_bytes(take(bytes)?)),
+        3 => Value::Float(f64::from_bits(u64::from_le_bytes(take(bytes)?))),
+        4 => Value::Decimal(Decimal::parse(&text(bytes)?)?),
+        5 => Value::Text(text(bytes)?),
+        6 => Value::Bytes(sized(bytes)?.to_vec()),
+        7 => Value::Uuid(uuid::Uuid::from_bytes(take(bytes)?)),
+        8 => Value::Timestamp(i64::from_le_bytes(take(bytes)?)),
+        9 => Value::LocalTimestamp(i64::from_le_bytes(take(bytes)?)),
+        10 => Value::Date(i32::from_le_bytes(take(bytes)?)),
+        11 => Value::Time(i64::from_le_bytes(take(bytes)?)),
+        12 => Value::Json(text(bytes)?),
+        13 => {
+            sized(bytes)?;
+            let mut items = Vec::new();
+            loop {
+                match take(bytes)? {
+                    [14] => items.push(text(bytes)?),
+                    [15] => break Value::TextArray(items),
+                    _ => return None,
+                }
+            }
+        }
+        _ => return None,
+    })
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, tail) = bytes.split_first_chunk::<N>()?;
+    *bytes = tail;
+    Some(*head)
+}
+
+fn sized<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::try_from(u32::from_le_bytes(take(bytes)?)).ok()?;
+    let (head, tail) = bytes.split_at_checked(length)?;
+    *bytes = tail;
+    Some(head)
+}
+
+fn text(bytes: &mut &[u8]) -> Option<String> {
+    String::from_utf8(sized(bytes)?.to_vec()).ok()
+}
+
+/// Returns values as people read them in messages and lists.
+pub fn display(values: &[Value]) -> String {
+    values.iter().map(display_one).collect::<Vec<_>>().join(", ")
+}
+
+fn display_one(value: &Value) -> String {
+    let instant = |us: i64| jiff::Timestamp::from_microsecond(us).map_or_else(|_| us.to_string(), |at| at.to_string());
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Integer(value) => value.to_string(),
+        Value::Float(value) => value.to_string(),
+        Value::Decimal(value) => value.to_string(),
+        Value::Text(value) | Value::Json(value) => value.clone(),
+        Value::Bytes(value) => format!("{} bytes", value.len()),
+        Value::Uuid(value) => value.to_string(),
+        Value::Timestamp(us) => instant(*us),
+        Value::LocalTimestamp(us) => instant(*us).trim_end_matches('Z').to_owned(),
+        Value::Date(days) => format!("day {days} since 1970"),
+        Value::Time(us) => format!("{us} µs since midnight"),
+        Value::TextArray(items) => format!("{items:?}"),
+    }
+}

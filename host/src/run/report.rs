@@ -1,0 +1,221 @@
+//! What a run found and did, in the form other tools read. Stable: keys are added, never renamed or removed.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// How the records of an entity ended. `read` is the sum of all the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Fates {
+    /// Records read from the source.
+    pub read: u64,
+    /// Some row was inserted or updated.
+    pub written: u64,
+    /// Every row stood there already, equal.
+    pub unchanged: u64,
+    /// Left out by the transformer, or by `on-conflict = "skip"`.
+    pub skipped: u64,
+    /// Set aside as a dead letter.
+    pub dead: u64,
+    /// Waiting for a parent.
+    pub parked: u64,
+    /// Made one with another record.
+    pub merged: u64,
+}
+
+impl Fates {
+    /// Returns the sum of all the places a record can end in.
+    pub fn sum(&self) -> u64 {
+        self.written + self.unchanged + self.skipped + self.dead + self.parked + self.merged
+    }
+
+    /// Adds what another batch brought.
+    pub fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.written += other.written;
+        self.unchanged += other.unchanged;
+        self.skipped += other.skipped;
+        self.dead += other.dead;
+        self.parked += other.parked;
+        self.merged += other.merged;
+    }
+}
+
+/// How the rows that came out of the transformer ended, for one table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RowCounts {
+    /// New in the table.
+    pub inserted: u64,
+    /// There already, and changed.
+    pub updated: u64,
+    /// There already, and equal.
+    pub unchanged: u64,
+    /// There already, different, and left alone.
+    pub skipped: u64,
+    /// Equal to another row of the same record.
+    pub collapsed: u64,
+    /// Left to a final step.
+    pub deferred: u64,
+    /// Rows of records that became dead letters.
+    pub refused: u64,
+}
+
+impl RowCounts {
+    /// Returns the sum of all the places a row can end in.
+    pub fn sum(&self) -> u64 {
+        self.standing() + self.collapsed + self.deferred + self.refused
+    }
+
+    /// Returns how many rows stand in the table because of these.
+    pub fn standing(&self) -> u64 {
+        self.inserted + self.updated + self.unchanged + self.skipped
+    }
+
+    /// Adds what another batch brought.
+    pub fn add(&mut self, other: &Self) {
+        self.inserted += other.inserted;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+        self.skipped += other.skipped;
+        self.collapsed += other.collapsed;
+        self.deferred += other.deferred;
+        self.refused += other.refused;
+    }
+}
+
+/// Counts of rows by table name.
+pub type Rows = BTreeMap<String, RowCounts>;
+
+/// Adds the rows of another batch.
+pub fn add_rows(total: &mut Rows, other: &Rows) {
+    for (table, counts) in other {
+        total.entry(table.clone()).or_default().add(counts);
+    }
+}
+
+/// Whether a run only predicted or wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Nothing was written.
+    DryRun,
+    /// The target was written.
+    Execute,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// All that was asked for is done.
+    Completed,
+    /// Interrupted, with a checkpoint.
+    Stopped,
+    /// Waiting for a component.
+    Held,
+    /// Ended by an error, with a checkpoint.
+    Failed,
+    /// Everything had been done before.
+    NothingToDo,
+}
+
+/// Where an entity stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Not begun.
+    #[default]
+    Pending,
+    /// Begun, and to be gone on with.
+    Partial,
+    /// Read to the end, and every final step done.
+    Completed,
+}
+
+/// One entity of a run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct EntityReport {
+    /// Its name.
+    pub name: String,
+    /// Where it stands now.
+    pub state: State,
+    /// Since the migration began.
+    pub total: Fates,
+    /// In this run alone.
+    pub this_run: Fates,
+    /// Since the migration began.
+    pub rows: Rows,
+    /// Commits since the migration began.
+    pub batches: u64,
+    /// In this run.
+    pub records_per_second: f64,
+    /// Tables of which a dry run cannot foresee everything, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_predicted: BTreeMap<String, Vec<String>>,
+    /// Time spent in this run, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// One component that took part.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct PluginReport {
+    /// Its name.
+    pub name: String,
+    /// Its sha-256, hexadecimal.
+    pub digest: String,
+    /// `transformer` or `validator`.
+    pub world: String,
+}
+
+/// Dead letters of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// The entity.
+    pub entity: String,
+    /// Where it was refused: `read`, `transform`, `validate`, `resolve`, `write`.
+    pub stage: String,
+    /// Why, in short.
+    pub code: String,
+    /// The field or column at fault.
+    pub field: Option<String>,
+    /// How many.
+    pub count: u64,
+}
+
+/// A whole run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The run's own id.
+    pub run: String,
+    /// The migration's name.
+    pub migration: String,
+    /// Whether anything was written.
+    pub mode: Mode,
+    /// How it ended.
+    pub status: Status,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// From start to end.
+    pub duration_ms: u64,
+    /// In the order they run.
+    pub entities: Vec<EntityReport>,
+    /// Each once.
+    pub plugins: Vec<PluginReport>,
+    /// `ok`: every record read has one fate, and every row out one place.
+    pub conservation: String,
+    /// Why the dead letters were set aside, most frequent first.
+    pub dead_letters: Vec<Reason>,
+    /// What ended the run, where it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Report {
+    /// Returns whether there are dead letters in the entities that ran.
+    pub fn has_dead_letters(&self) -> bool {
+        self.entities.iter().any(|entity| entity.total.dead > 0)
+    }
+}
