@@ -24,13 +24,15 @@ pub struct Failure {
     pub message: String,
     /// A command or a key to change.
     pub hint: Option<String>,
+    /// What a run had done until then, as JSON.
+    pub report: Option<Box<serde_json::Value>>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Failure {
     /// Makes a failure of the migration.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Failed, message: message.into(), hint: None, source: None }
+        Self { kind: Kind::Failed, message: message.into(), hint: None, report: None, source: None }
     }
 
     /// Makes a failure of usage or manifest.
@@ -47,6 +49,13 @@ impl Failure {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds what a run had done until then.
+    #[must_use]
+    pub fn with_report(mut self, report: impl serde::Serialize) -> Self {
+        self.report = serde_json::to_value(report).ok().map(Box::new);
         self
     }
 

@@ -2,8 +2,11 @@
 //!
 //! Imports point downward only: `cli → run → { plan · plugin · connector } → record → error`.
 
+pub mod cli;
 pub mod connector;
 pub mod error;
 pub mod plan;
 pub mod plugin;
 pub mod record;
+pub mod run;
+pub mod telemetry;

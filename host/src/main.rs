@@ -1,2 +1,9 @@
-//! Host.
-fn main() {}
+//! The `whimbrel` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
+    whimbrel::cli::main()
+}

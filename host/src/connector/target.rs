@@ -7,6 +7,15 @@ use async_trait::async_trait;
 use crate::record::TableSchema;
 use crate::record::Value;
 
+/// What a target is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing is created or changed: dry runs, plans, status.
+    ReadOnly,
+    /// A run; a missing SQLite file is created.
+    ReadWrite,
+}
+
 /// A target database. Cheap to share; every transaction has a connection of its own where the database allows it.
 #[async_trait]
 pub trait Target: Send + Sync {

@@ -295,6 +295,11 @@ impl Manifest {
         place(&self.text, prefix, found)
     }
 
+    /// Returns the 1-based line and column that wrote what a pointer names.
+    pub fn line_of(&self, pointer: &str) -> (usize, usize) {
+        Places::parse(&self.text).map_or((1, 1), |places| places.locate(pointer))
+    }
+
     /// Returns a path of the manifest as seen from the working folder.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.folder.join(relative)

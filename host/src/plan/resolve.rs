@@ -346,7 +346,7 @@ fn link(index: usize, described: &Described, entities: &mut [EntityPlan], target
                 to_itself: parent_table.name == table.schema.name,
                 parent_columns: vec![id],
                 parent: parent_table.clone(),
-                on_missing: OnMissing::DeadLetter,
+                on_missing: default_policy(parent_table.name == table.schema.name),
             });
         }
         add_foreign_keys(table, entities, target, &mut references);
@@ -383,9 +383,14 @@ fn add_foreign_keys(
             columns,
             parent: parent.clone(),
             parent_columns,
-            on_missing: OnMissing::DeadLetter,
+            on_missing: default_policy(parent.name == table.schema.name),
         });
     }
+}
+
+/// A self-reference is written NULL until the entity's end, when its row cannot be set aside any more.
+fn default_policy(to_itself: bool) -> OnMissing {
+    if to_itself { OnMissing::Null } else { OnMissing::DeadLetter }
 }
 
 /// The table whose id column references to the entity resolve to, and that column.
@@ -417,6 +422,13 @@ fn set_policies(entity: &EntityTable, plan: &mut EntityPlan, found: &mut Found) 
                         Some("use `dead-letter` or `fail`".to_owned()),
                     ));
                 }
+            }
+            if reference.to_itself && reference.on_missing == OnMissing::DeadLetter {
+                found.push((
+                    format!("{at}/references/{}/on-missing", names.join(", ")),
+                    format!("the self-reference `{}.{}` can be `null` or `fail`", schema.name, names.join(", ")),
+                    Some("its parent may come last, when the row stands already".to_owned()),
+                ));
             }
             if reference.to_itself && !nullable {
                 found.push((

@@ -328,19 +328,24 @@ impl Bookkeeping {
             .collect())
     }
 
-    /// Returns stored dead letters in the order of their numbers: one by its number, or a page behind one.
+    /// Returns a page of stored dead letters behind a number, in the order of their numbers.
     pub async fn dead_letters(
         &self,
         tx: &mut dyn Transaction,
+        entity: Option<&str>,
         after: i64,
         limit: i64,
     ) -> Result<Vec<StoredLetter>, TargetError> {
+        // Placeholders are numbered by their first use.
+        let (of_entity, limit_place) = if entity.is_some() { (" AND entity = $3", "$4") } else { ("", "$3") };
         let sql = format!(
             "SELECT id, entity, run, provisional, attempts, at, stage, document, position, key, code, field, message, \
-             plugin, digest, format, original FROM {} WHERE migration = $1 AND id > $2 ORDER BY id LIMIT $3",
+             plugin, digest, format, original FROM {} WHERE migration = $1 AND id > $2{of_entity} ORDER BY id LIMIT {limit_place}",
             self.tables.dead_letter
         );
-        let parameters = [text(&self.migration), Value::Integer(after), Value::Integer(limit)];
+        let mut parameters = vec![text(&self.migration), Value::Integer(after)];
+        parameters.extend(entity.map(text));
+        parameters.push(Value::Integer(limit));
         Ok(tx.query(&sql, &parameters).await?.into_iter().map(stored_letter).collect())
     }
 
@@ -493,6 +498,53 @@ impl Bookkeeping {
         let sql = format!("SELECT id FROM {} WHERE migration = $1 AND entity = $2 AND key = $3", self.tables.id_map);
         let rows = tx.query(&sql, &[text(&self.migration), text(entity), text(key)]).await?;
         Ok(rows.into_iter().next().map(|row| Columns::new(row).bytes()))
+    }
+
+    /// Copies where an entity stands, its ledger and its stored ids into another target's tables, page by page.
+    pub async fn copy(
+        &self,
+        from: &mut dyn Transaction,
+        into: &Self,
+        to: &mut dyn Transaction,
+        entity: &str,
+    ) -> Result<(), TargetError> {
+        const PAGE: i64 = 100;
+        for (source, target, columns, order) in [
+            (&self.tables.checkpoint, &into.tables.checkpoint, "state, document, token, batches, fates, rows, updated_at", "entity"),
+            (
+                &self.tables.ledger,
+                &into.tables.ledger,
+                "sequence, first_document, end_document, end_token, digest, counts, packed",
+                "sequence",
+            ),
+            (&self.tables.id_map, &into.tables.id_map, "key, id", "key"),
+            (
+                &self.tables.deferred_reference,
+                &into.tables.deferred_reference,
+                "target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value",
+                "id",
+            ),
+        ] {
+            let select = format!(
+                "SELECT {columns} FROM {source} WHERE migration = $1 AND entity = $2 ORDER BY {order} LIMIT $3 OFFSET $4"
+            );
+            let places: Vec<String> = (3..3 + columns.split(", ").count()).map(|place| format!("${place}")).collect();
+            let insert =
+                format!("INSERT INTO {target} (migration, entity, {columns}) VALUES ($1, $2, {})", places.join(", "));
+            for page in 0.. {
+                let place = [text(&self.migration), text(entity), Value::Integer(PAGE), Value::Integer(page * PAGE)];
+                let rows = from.query(&select, &place).await?;
+                let is_last = rows.len() < 100;
+                for row in rows {
+                    let parameters: Vec<Value> = [text(&self.migration), text(entity)].into_iter().chain(row).collect();
+                    to.execute(&insert, &parameters).await?;
+                }
+                if is_last {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Notes that a run began.

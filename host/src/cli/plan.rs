@@ -1,0 +1,143 @@
+//! `whimbrel plan`: what a migration would move and what its mapping leaves out; nothing is transformed or written.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::DONE;
+use super::ManifestArg;
+use super::report;
+use crate::connector::target::Mode;
+use crate::error::Failure;
+use crate::plan::Manifest;
+use crate::run::layout::column_names;
+use crate::run::open;
+use crate::run::report::PluginReport;
+use crate::run::survey;
+use crate::run::survey::Survey;
+
+/// What `plan` takes.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    manifest: ManifestArg,
+}
+
+/// A plan as it is shown.
+#[derive(Debug, Serialize)]
+pub struct PlanReport {
+    /// The migration's name.
+    pub migration: String,
+    /// What ids hang on.
+    pub namespace: String,
+    /// The target, password masked.
+    pub target: String,
+    /// Tables that the schema file would create.
+    pub creates: Vec<String>,
+    /// In the order they run.
+    pub entities: Vec<PlannedEntity>,
+    /// Every component, once.
+    pub plugins: Vec<PluginReport>,
+}
+
+/// One entity as it is shown.
+#[derive(Debug, Serialize)]
+pub struct PlannedEntity {
+    /// Its name.
+    pub name: String,
+    /// What is read.
+    pub from: String,
+    /// The fields that make its key.
+    pub key: Vec<String>,
+    /// Its id strategy.
+    pub id: &'static str,
+    /// The transformer.
+    pub transform: String,
+    /// The validators.
+    pub validate: Vec<String>,
+    /// The entities that run first.
+    pub after: Vec<String>,
+    /// The tables that it feeds.
+    pub tables: Vec<PlannedTable>,
+    /// What the source holds.
+    pub source: Survey,
+}
+
+/// One table as it is shown.
+#[derive(Debug, Serialize)]
+pub struct PlannedTable {
+    /// Its name.
+    pub name: String,
+    /// The columns that are fed.
+    pub columns: Vec<String>,
+    /// Columns that the target fills in itself, or leaves NULL.
+    pub unfed: Vec<String>,
+    /// The columns that tell rows apart.
+    pub key: Vec<String>,
+    /// Where its references point.
+    pub references: Vec<PlannedReference>,
+    /// What a dry run cannot foresee.
+    pub not_predicted: Vec<String>,
+}
+
+/// One reference as it is shown.
+#[derive(Debug, Serialize)]
+pub struct PlannedReference {
+    /// The columns.
+    pub columns: String,
+    /// The parent table.
+    pub parent: String,
+    /// `fail`, `dead-letter` or `null`.
+    pub on_missing: crate::plan::OnMissing,
+}
+
+/// Prints the plan.
+pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
+    let manifest = Manifest::read(&args.manifest.manifest)?;
+    let mut opened = open::open(manifest, Mode::ReadOnly).await?;
+    let plan = opened.plan.clone();
+    let mut entities = Vec::new();
+    for (index, entity) in plan.entities.iter().enumerate() {
+        let source = survey::survey(entity, &mut *opened.sources[index]).await?;
+        let tables = entity.tables.iter().map(|table| {
+            let name = |&column: &usize| table.schema.columns[column].name.clone();
+            let unfed = (0..table.schema.columns.len()).filter(|column| !table.columns.contains(column));
+            PlannedTable {
+                name: table.schema.name.clone(),
+                columns: table.columns.iter().map(name).collect(),
+                unfed: unfed.map(|column| name(&column)).collect(),
+                key: table.key.iter().map(name).collect(),
+                references: table
+                    .references
+                    .iter()
+                    .map(|reference| PlannedReference {
+                        columns: column_names(table, reference),
+                        parent: reference.parent.name.clone(),
+                        on_missing: reference.on_missing,
+                    })
+                    .collect(),
+                not_predicted: table.schema.not_predicted.clone(),
+            }
+        });
+        entities.push(PlannedEntity {
+            name: entity.name.clone(),
+            from: format!("{}.{}", entity.source, entity.collection),
+            key: entity.key.clone(),
+            id: entity.id.name(),
+            transform: entity.transform.clone(),
+            validate: opened.mappers[index].validators.iter().map(|v| v.component().name().to_owned()).collect(),
+            after: entity.after.iter().map(|&parent| plan.entities[parent].name.clone()).collect(),
+            tables: tables.collect(),
+            source,
+        });
+    }
+    let report = PlanReport {
+        migration: plan.name.clone(),
+        namespace: plan.namespace.clone(),
+        target: opened.target.url().to_owned(),
+        creates: opened.schema.map(|(_, names)| names).unwrap_or_default(),
+        entities,
+        plugins: opened.plugins,
+    };
+    report::plan(&report, json);
+    Ok(DONE)
+}

@@ -1,0 +1,404 @@
+//! The only place that prints: results on stdout, everything else on stderr.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing is allowed")]
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+use bson::RawDocument;
+use serde::Serialize;
+use serde_json::json;
+
+use super::plan::PlanReport;
+use super::plugin::Inspection;
+use super::status::StatusReport;
+use crate::connector::extended_json;
+use crate::error::Failure;
+use crate::error::Kind;
+use crate::run::bookkeeping::StoredLetter;
+use crate::run::report::Mode;
+use crate::run::report::Reason;
+use crate::run::report::Report;
+use crate::run::report::Rows;
+use crate::run::report::Status;
+
+/// Entities that the end of a report names as the slowest.
+const SLOWEST: usize = 3;
+
+/// Prints a value as JSON.
+pub fn json(value: &impl Serialize) {
+    let text = serde_json::to_string_pretty(value).expect("reports are plain data");
+    raw(format!("{text}\n").as_bytes());
+}
+
+/// Writes bytes to stdout. A reader that has gone away is no error of ours.
+pub fn raw(bytes: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(bytes).and_then(|()| out.flush());
+}
+
+fn print(text: &str) {
+    raw(text.as_bytes());
+}
+
+/// Prints why a command failed: heading, causes, hint.
+pub fn failure(failure: &Failure, as_json: bool) {
+    if as_json {
+        let mut value = failure.report.as_deref().cloned().unwrap_or_else(|| json!({}));
+        value["error"] = json!(failure.message);
+        value["causes"] = json!(causes(failure));
+        value["hint"] = json!(failure.hint);
+        json(&value);
+    }
+    let mut text = format!("error: {}\n", failure.message);
+    for cause in causes(failure) {
+        let _ = writeln!(text, "caused by: {}", cause.replace('\n', "\n  "));
+    }
+    if let Some(hint) = &failure.hint {
+        let _ = writeln!(text, "hint: {hint}");
+    }
+    if failure.kind == Kind::Bug {
+        let _ = writeln!(text, "this is a fault in whimbrel; nothing of the batch at hand was written");
+    }
+    eprint!("{text}");
+}
+
+fn causes(failure: &Failure) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut next = std::error::Error::source(failure);
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes
+}
+
+/// Says that writing is about to begin.
+pub fn countdown(migration: &str, left: u64) {
+    eprintln!("`{migration}` begins to write in {left} s; Ctrl-C stops it");
+}
+
+/// Says how to go on after a stop.
+pub fn resume_hint(manifest: &Path) {
+    eprintln!("stopped with a checkpoint; `whimbrel run {} --execute` goes on from there", manifest.display());
+}
+
+/// Prints what a run did or would do.
+pub fn run(report: &Report, as_json: bool) {
+    if as_json {
+        return json(report);
+    }
+    let mut text = String::new();
+    let what = match (report.mode, report.status) {
+        (_, Status::NothingToDo) => "nothing to do: every entity is complete",
+        (Mode::DryRun, _) => "dry run, nothing was written; this is what would happen",
+        (Mode::Execute, Status::Completed) => "completed",
+        (Mode::Execute, Status::Stopped) => "stopped",
+        (Mode::Execute, Status::Held) => "held",
+        (Mode::Execute, _) => "failed",
+    };
+    let _ = writeln!(text, "{}: {what}\n", report.migration);
+    let rows = report.entities.iter().map(|entity| {
+        let fates = if report.status == Status::NothingToDo { &entity.total } else { &entity.this_run };
+        let mut row = vec![entity.name.clone(), state(&entity.state)];
+        row.extend([fates.read, fates.written, fates.unchanged, fates.skipped, fates.dead].map(|count| count.to_string()));
+        row.push(format!("{:.0}", entity.records_per_second));
+        row
+    });
+    let head = ["entity", "state", "read", "written", "unchanged", "skipped", "dead", "records/s"];
+    table(&mut text, &head, rows.collect());
+    let _ = writeln!(text);
+    let rows = report.entities.iter().flat_map(|entity| row_lines(&entity.rows));
+    let head = ["table", "inserted", "updated", "unchanged", "skipped", "collapsed", "refused"];
+    table(&mut text, &head, rows.collect());
+    reasons(&mut text, "dead letters", &report.dead_letters);
+    for entity in &report.entities {
+        for (table, why) in &entity.not_predicted {
+            let _ = writeln!(text, "\nnot predicted: `{table}` has {}", why.join(", "));
+        }
+    }
+    let mut slowest: Vec<_> = report.entities.iter().filter(|entity| entity.duration_ms > 0).collect();
+    slowest.sort_by_key(|entity| std::cmp::Reverse(entity.duration_ms));
+    if slowest.len() > 1 {
+        let names: Vec<String> =
+            slowest.iter().take(SLOWEST).map(|entity| format!("{} ({})", entity.name, seconds(entity.duration_ms))).collect();
+        let _ = writeln!(text, "\nslowest: {}", names.join(", "));
+    }
+    let _ = writeln!(text, "\nconservation {}, took {}", report.conservation, seconds(report.duration_ms));
+    print(&text);
+}
+
+fn seconds(milliseconds: u64) -> String {
+    format!("{}.{:02} s", milliseconds / 1000, milliseconds % 1000 / 10)
+}
+
+fn state(state: &impl Serialize) -> String {
+    serde_json::to_value(state).ok().and_then(|state| state.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn row_lines(rows: &Rows) -> Vec<Vec<String>> {
+    rows.iter()
+        .map(|(table, counts)| {
+            let mut row = vec![table.clone()];
+            let counts =
+                [counts.inserted, counts.updated, counts.unchanged, counts.skipped, counts.collapsed, counts.refused];
+            row.extend(counts.map(|count| count.to_string()));
+            row
+        })
+        .collect()
+}
+
+fn reasons(text: &mut String, title: &str, reasons: &[Reason]) {
+    if reasons.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{title}:");
+    let rows = reasons.iter().map(|reason| {
+        let field = reason.field.clone().unwrap_or_default();
+        vec![reason.count.to_string(), reason.entity.clone(), reason.stage.clone(), reason.code.clone(), field]
+    });
+    table(text, &["count", "entity", "stage", "code", "field"], rows.collect());
+}
+
+/// Writes lines in columns; numbers to the right.
+fn table(text: &mut String, head: &[&str], rows: Vec<Vec<String>>) {
+    let head: Vec<String> = head.iter().map(|&name| name.to_owned()).collect();
+    let lines: Vec<&Vec<String>> = std::iter::once(&head).chain(&rows).collect();
+    let widths: Vec<usize> =
+        (0..head.len()).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
+    for line in &lines {
+        let mut out = String::from(" ");
+        for (column, cell) in line.iter().enumerate() {
+            let is_number = rows.iter().all(|row| row[column].parse::<f64>().is_ok());
+            let width = widths[column];
+            let _ = if is_number { write!(out, " {cell:>width$}") } else { write!(out, " {cell:<width$}") };
+        }
+        let _ = writeln!(text, "{}", out.trim_end());
+    }
+}
+
+/// Prints a plan.
+pub fn plan(report: &PlanReport, as_json: bool) {
+    if as_json {
+        return json(report);
+    }
+    let mut text = format!("{} → {}, ids in the namespace `{}`\n", report.migration, report.target, report.namespace);
+    if !report.creates.is_empty() {
+        let _ = writeln!(text, "creates the missing tables {}", report.creates.join(", "));
+    }
+    for (index, entity) in report.entities.iter().enumerate() {
+        let _ = writeln!(text, "\n{}. {}: {} documents of {}", index + 1, entity.name, entity.source.documents, entity.from);
+        let _ = writeln!(text, "   key {}, id {}, through {}", entity.key.join(", "), entity.id, entity.transform);
+        if !entity.validate.is_empty() {
+            let _ = writeln!(text, "   checked by {}", entity.validate.join(", "));
+        }
+        if !entity.after.is_empty() {
+            let _ = writeln!(text, "   after {}", entity.after.join(", "));
+        }
+        for table in &entity.tables {
+            let _ = writeln!(text, "   → {} ({})", table.name, table.columns.join(", "));
+            for reference in &table.references {
+                let _ = writeln!(
+                    text,
+                    "     {} → {}, without a parent: {}",
+                    reference.columns,
+                    reference.parent,
+                    state(&reference.on_missing)
+                );
+            }
+            if !table.unfed.is_empty() {
+                let _ = writeln!(text, "     not fed: {}", table.unfed.join(", "));
+            }
+            if !table.not_predicted.is_empty() {
+                let _ = writeln!(text, "     a dry run does not predict {}", table.not_predicted.join(", "));
+            }
+        }
+        let source = &entity.source;
+        let counted = |fields: &std::collections::BTreeMap<String, u64>| {
+            fields.iter().map(|(name, count)| format!("{name} ({count})")).collect::<Vec<_>>().join(", ")
+        };
+        if !source.faults.is_empty() {
+            let _ = writeln!(text, "   unreadable or without a key: {}", counted(&source.faults));
+        }
+        if !source.unmapped.is_empty() {
+            let more = if source.is_cut { " and more" } else { "" };
+            let _ = writeln!(text, "   unmapped source fields: {}{more}", counted(&source.unmapped));
+        }
+        if !source.never_present.is_empty() {
+            let _ = writeln!(text, "   mapped, but never present: {}", source.never_present.join(", "));
+        }
+    }
+    let _ = writeln!(text);
+    let rows = report.plugins.iter().map(|p| vec![p.name.clone(), p.world.clone(), p.digest.clone()]).collect();
+    table(&mut text, &["plugin", "world", "digest"], rows);
+    print(&text);
+}
+
+/// Prints where a migration stands.
+pub fn status(status: &StatusReport, as_json: bool) {
+    if as_json {
+        return json(status);
+    }
+    let mut text = format!("{} → {}\n\n", status.migration, status.target);
+    let rows = status.entities.iter().map(|entity| {
+        let fates = &entity.total;
+        let mut row = vec![entity.name.clone(), state(&entity.state)];
+        row.extend([fates.read, fates.written, fates.unchanged, fates.skipped, fates.dead].map(|count| count.to_string()));
+        let position = if entity.position.is_empty() { "-".to_owned() } else { entity.position.clone() };
+        row.extend([position, if entity.updated_at.is_empty() { "-".to_owned() } else { entity.updated_at.clone() }]);
+        row
+    });
+    let head = ["entity", "state", "read", "written", "unchanged", "skipped", "dead", "position", "last checkpoint"];
+    table(&mut text, &head, rows.collect());
+    reasons(&mut text, "dead letters", &status.dead_letters);
+    reasons(&mut text, "provisional dead letters (their batch was rolled back and will be read again)", &status.provisional);
+    print(&text);
+}
+
+/// Prints what `reset` forgot or would forget.
+pub fn reset(migration: &str, is_done: bool, forgotten: &[(&'static str, u64)], as_json: bool) {
+    if as_json {
+        let counts: serde_json::Map<String, serde_json::Value> =
+            forgotten.iter().map(|(table, count)| ((*table).to_owned(), json!(count))).collect();
+        return json(&json!({ "migration": migration, "executed": is_done, "forgotten": counts, "rows_stay": true }));
+    }
+    let mut text = String::new();
+    let total: u64 = forgotten.iter().map(|(_, count)| count).sum();
+    if total == 0 {
+        let _ = writeln!(text, "`{migration}` has no bookkeeping in the target: there is nothing to forget");
+    } else {
+        let verb = if is_done { "forgot" } else { "would forget" };
+        let _ = writeln!(text, "{verb} what whimbrel keeps of `{migration}`:");
+        table(&mut text, &["kind", "entries"], forgotten.iter().map(|(t, c)| vec![(*t).to_owned(), c.to_string()]).collect());
+        let _ = writeln!(text, "the rows that were migrated stay in the target; a new run meets them as conflicts");
+        if !is_done {
+            let _ = writeln!(text, "nothing was forgotten yet; `--execute` does it");
+        }
+    }
+    print(&text);
+}
+
+/// Prints dead letters by reason, and some of them.
+pub fn dead_letters(reasons_found: &[(bool, Reason)], letters: &[StoredLetter], as_json: bool) {
+    if as_json {
+        let reasons: Vec<_> = reasons_found
+            .iter()
+            .map(|(provisional, reason)| {
+                let mut value = json!(reason);
+                value["provisional"] = json!(provisional);
+                value
+            })
+            .collect();
+        return json(&json!({ "reasons": reasons, "dead_letters": letters.iter().map(letter_json).collect::<Vec<_>>() }));
+    }
+    let mut text = String::new();
+    if reasons_found.is_empty() {
+        let _ = writeln!(text, "there are no dead letters");
+        return print(&text);
+    }
+    let of = |wanted: bool| -> Vec<Reason> {
+        reasons_found.iter().filter(|(provisional, _)| *provisional == wanted).map(|(_, reason)| reason.clone()).collect()
+    };
+    reasons(&mut text, "by reason", &of(false));
+    reasons(&mut text, "provisional (their batch was rolled back and will be read again)", &of(true));
+    if !letters.is_empty() {
+        let _ = writeln!(text);
+        let rows = letters.iter().map(|stored| {
+            let letter = &stored.letter;
+            let key = letter.key.clone().unwrap_or_else(|| "-".to_owned());
+            vec![stored.id.to_string(), stored.entity.clone(), letter.position.clone(), key, letter.code.clone(), letter.message.clone()]
+        });
+        table(&mut text, &["number", "entity", "position", "key", "code", "message"], rows.collect());
+        let _ = writeln!(text, "\n`whimbrel dead-letter show <manifest> <number>` shows one in full");
+    }
+    print(text.trim_start_matches('\n'));
+}
+
+/// Prints one dead letter in full.
+pub fn dead_letter(stored: &StoredLetter, as_json: bool) {
+    if as_json {
+        return json(&letter_json(stored));
+    }
+    let letter = &stored.letter;
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let mut text = format!("dead letter {} of `{}`\n", stored.id, stored.entity);
+    if stored.is_provisional {
+        let _ = writeln!(text, "  provisional: its batch was rolled back and will be read again");
+    }
+    for (name, value) in [
+        ("position", letter.position.clone()),
+        ("document", letter.document.to_string()),
+        ("key", or_none(&letter.key)),
+        ("stage", stored.stage.clone()),
+        ("code", letter.code.clone()),
+        ("field", or_none(&letter.field)),
+        ("message", letter.message.clone()),
+        ("plugin", or_none(&letter.plugin)),
+        ("digest", or_none(&letter.digest)),
+        ("attempts", stored.attempts.to_string()),
+        ("run", stored.run.clone()),
+        ("at", stored.at.clone()),
+    ] {
+        let _ = writeln!(text, "  {name:<9} {value}");
+    }
+    let _ = writeln!(text, "  original\n{}", original(stored));
+    print(&text);
+}
+
+fn letter_json(stored: &StoredLetter) -> serde_json::Value {
+    let letter = &stored.letter;
+    json!({
+        "number": stored.id,
+        "entity": stored.entity,
+        "provisional": stored.is_provisional,
+        "document": letter.document,
+        "position": letter.position,
+        "key": letter.key,
+        "stage": stored.stage,
+        "code": letter.code,
+        "field": letter.field,
+        "message": letter.message,
+        "plugin": letter.plugin,
+        "digest": letter.digest,
+        "attempts": stored.attempts,
+        "run": stored.run,
+        "at": stored.at,
+        "original": original(stored),
+    })
+}
+
+/// The record as it was read: Extended JSON, or its text, or hexadecimal digits where it is neither.
+fn original(stored: &StoredLetter) -> String {
+    let letter = &stored.letter;
+    let from_bson = || RawDocument::from_bytes(&letter.original).ok().and_then(|raw| extended_json::to_canonical(raw).ok());
+    let from_text = || String::from_utf8(letter.original.clone()).ok();
+    let shown = if letter.is_bson { from_bson() } else { from_text() };
+    shown.unwrap_or_else(|| {
+        letter.original.iter().fold(String::from("hex "), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    })
+}
+
+/// Prints what a component is.
+pub fn inspection(inspection: &Inspection, as_json: bool) {
+    if as_json {
+        return json(inspection);
+    }
+    let mut text = format!("{}: {}\n", inspection.name, inspection.summary);
+    for (name, value) in [
+        ("world", format!("{} {}", inspection.world, inspection.version)),
+        ("digest", inspection.digest.clone()),
+        ("size", format!("{} bytes", inspection.size)),
+        ("bodies", inspection.payload.clone()),
+    ] {
+        let _ = writeln!(text, "  {name:<8} {value}");
+    }
+    let _ = writeln!(text, "  imports");
+    for import in &inspection.imports {
+        let _ = writeln!(text, "    {import}");
+    }
+    let _ = writeln!(text, "  configuration schema\n{:#}", inspection.config_schema);
+    print(&text);
+}

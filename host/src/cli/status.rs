@@ -1,0 +1,96 @@
+//! `whimbrel status`: where every entity stands, from the target alone; no plugin or source is opened.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::DONE;
+use super::ManifestArg;
+use super::report;
+use crate::connector;
+use crate::connector::target::Mode;
+use crate::error::Failure;
+use crate::plan::Manifest;
+use crate::run::bookkeeping::Bookkeeping;
+use crate::run::report::Fates;
+use crate::run::report::Reason;
+use crate::run::report::Rows;
+use crate::run::report::State;
+
+/// What `status` takes.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    manifest: ManifestArg,
+}
+
+/// Where a migration stands.
+#[derive(Debug, Serialize)]
+pub struct StatusReport {
+    /// The migration's name.
+    pub migration: String,
+    /// The target, password masked.
+    pub target: String,
+    /// In the manifest's order.
+    pub entities: Vec<EntityStatus>,
+    /// Why dead letters were set aside.
+    pub dead_letters: Vec<Reason>,
+    /// Dead letters of a batch that was rolled back.
+    pub provisional: Vec<Reason>,
+}
+
+/// Where an entity stands.
+#[derive(Debug, Serialize)]
+pub struct EntityStatus {
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub state: State,
+    /// Fates so far.
+    pub total: Fates,
+    /// Rows so far.
+    pub rows: Rows,
+    /// Commits so far.
+    pub batches: u64,
+    /// Documents read, as the source counts them.
+    pub document: u64,
+    /// Where the source goes on.
+    pub position: String,
+    /// When the last checkpoint was saved; empty where there is none.
+    pub updated_at: String,
+}
+
+/// Prints where the entities stand.
+pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
+    let manifest = Manifest::read(&args.manifest.manifest)?;
+    let target = connector::open_target(&manifest.tables.target.url, &manifest.folder, Mode::ReadOnly).await?;
+    let books = Bookkeeping::new(&*target, &manifest.tables.name);
+    let has_begun = target.has_own_tables().await?;
+    let mut status = StatusReport {
+        migration: manifest.tables.name.clone(),
+        target: target.url().to_owned(),
+        entities: Vec::new(),
+        dead_letters: Vec::new(),
+        provisional: Vec::new(),
+    };
+    let mut tx = target.begin().await?;
+    for entity in &manifest.tables.entity {
+        let checkpoint = if has_begun { books.checkpoint(&mut *tx, &entity.name).await? } else { Default::default() };
+        status.entities.push(EntityStatus {
+            name: entity.name.clone(),
+            state: checkpoint.state,
+            total: checkpoint.fates,
+            rows: checkpoint.rows,
+            batches: checkpoint.batches,
+            document: checkpoint.position.document,
+            position: checkpoint.position.token,
+            updated_at: checkpoint.updated_at,
+        });
+    }
+    if has_begun {
+        status.dead_letters = books.reasons(&mut *tx, false).await?;
+        status.provisional = books.reasons(&mut *tx, true).await?;
+    }
+    tx.rollback().await?;
+    report::status(&status, json);
+    Ok(DONE)
+}

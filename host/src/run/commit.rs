@@ -1,0 +1,563 @@
+//! The last stage: one target transaction holds a batch's rows, dead letters, ledger entry and the new checkpoint.
+//!
+//! The only place that begins a target transaction for rows. A row that the target refuses makes its record a dead
+//! letter while the rest of the batch is written.
+
+use std::collections::BTreeMap;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::bookkeeping::Bookkeeping;
+use super::bookkeeping::Checkpoint;
+use super::bookkeeping::DeadLetter;
+use super::claimed::Claimed;
+use super::claimed::RowKey;
+use super::layout::Layout;
+use super::layout::LayoutError;
+use super::layout::Parents;
+use super::ledger::Fate;
+use super::ledger::Packer;
+use super::ledger::RowFate;
+use super::report::Fates;
+use super::report::Rows as RowTotals;
+use super::report::State;
+use super::report::add_rows;
+use super::resolve::Resolved;
+use super::resolve::Settled;
+use super::transform::Refused;
+use crate::connector::Target;
+use crate::connector::TargetError;
+use crate::connector::Transaction;
+use crate::connector::target::Inserted;
+use crate::connector::target::Refusal;
+use crate::connector::target::Rows;
+use crate::error::Failure;
+use crate::plan::EntityPlan;
+use crate::plan::OnConflict;
+use crate::plan::Plan;
+use crate::record::Value;
+use crate::record::value;
+
+/// How often a commit that the target gave up is tried again.
+const RETRIES_MAX: u32 = 6;
+/// How many savepoints the search for refused rows may set in one batch.
+const SAVEPOINTS_MAX: usize = 20_000;
+
+/// Writes the batches of one entity.
+pub struct Committer {
+    plan: Arc<Plan>,
+    entity: usize,
+    target: Arc<dyn Target>,
+    books: Bookkeeping,
+    run: String,
+    /// The transformer's name and digest.
+    plugin: (String, String),
+    claimed: Claimed,
+}
+
+/// Why a batch was not committed.
+#[derive(Debug)]
+pub enum CommitError {
+    /// More dead letters than are borne; they are kept as provisional.
+    OverBudget(Vec<DeadLetter>),
+    /// Nothing to be done about it here.
+    Failure(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for CommitError {
+    fn from(error: E) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+/// Why one attempt came to nothing.
+enum Attempt {
+    Target(TargetError),
+    Commit(CommitError),
+}
+
+impl From<TargetError> for Attempt {
+    fn from(error: TargetError) -> Self {
+        Self::Target(error)
+    }
+}
+
+impl From<LayoutError> for Attempt {
+    fn from(error: LayoutError) -> Self {
+        match error {
+            LayoutError::Target(error) => Self::Target(error),
+            LayoutError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<Failure> for Attempt {
+    fn from(error: Failure) -> Self {
+        Self::Commit(CommitError::Failure(error))
+    }
+}
+
+/// Records that became dead letters while they were written.
+type Dead = BTreeMap<usize, Box<Refused>>;
+
+impl Committer {
+    /// Prepares the writing of one entity.
+    pub fn new(
+        plan: Arc<Plan>,
+        entity: usize,
+        target: Arc<dyn Target>,
+        books: Bookkeeping,
+        run: String,
+        plugin: (String, String),
+    ) -> Self {
+        Self { plan, entity, target, books, run, plugin, claimed: Claimed::default() }
+    }
+
+    /// Returns the entity's plan.
+    pub fn entity(&self) -> &EntityPlan {
+        self.entity_at(self.entity)
+    }
+
+    /// Returns another entity's plan.
+    pub fn entity_at(&self, index: usize) -> &EntityPlan {
+        &self.plan.entities[index]
+    }
+
+    /// Returns the target that is written.
+    pub fn target(&self) -> &dyn Target {
+        &*self.target
+    }
+
+    /// Returns the statements on whimbrel's own tables.
+    pub fn books(&self) -> &Bookkeeping {
+        &self.books
+    }
+
+    /// Commits a batch and returns the checkpoint behind it. What the target gave up is tried again with the same value.
+    pub async fn commit(&mut self, from: &Checkpoint, resolved: &Resolved) -> Result<Checkpoint, CommitError> {
+        if !resolved.batch.end.is_after(&from.position) {
+            return Err(Failure::bug(format!(
+                "the source of `{}` went from document {} to {}",
+                self.entity().name,
+                from.position.document,
+                resolved.batch.end.document
+            ))
+            .into());
+        }
+        let mut tries = 0;
+        loop {
+            let transient = match self.attempt(from, resolved).await {
+                Ok((checkpoint, packed)) => {
+                    self.claimed.add(&packed);
+                    crate::stop_point!("commit-after");
+                    return Ok(checkpoint);
+                }
+                Err(Attempt::Commit(error)) => return Err(error),
+                Err(Attempt::Target(error @ TargetError::Transient { .. })) if tries < RETRIES_MAX => error,
+                Err(Attempt::Target(error)) => return Err(CommitError::Failure(error.into())),
+            };
+            tries += 1;
+            tracing::warn!(entity = self.entity().name, tries, error = %transient, "the target gave up a transaction, trying again");
+            tokio::time::sleep(Duration::from_millis(20 << tries)).await;
+            // The answer to a commit may be all that was lost.
+            if let Some(landed) = self.landed(from, resolved).await? {
+                return Ok(landed);
+            }
+        }
+    }
+
+    /// Returns the stored checkpoint where it says that the batch has landed after all.
+    async fn landed(&self, from: &Checkpoint, resolved: &Resolved) -> Result<Option<Checkpoint>, Failure> {
+        let mut tx = match self.target.begin().await {
+            Ok(tx) => tx,
+            Err(TargetError::Transient { .. } | TargetError::Unreachable { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let stored = self.books.checkpoint(&mut *tx, &self.entity().name).await?;
+        tx.rollback().await?;
+        Ok((stored.position == resolved.batch.end && stored.batches == from.batches + 1).then_some(stored))
+    }
+
+    async fn attempt(&mut self, from: &Checkpoint, resolved: &Resolved) -> Result<(Checkpoint, Vec<u8>), Attempt> {
+        let mut tx = self.target.begin().await?;
+        tx.savepoint("batch").await?;
+        let mut dead = Dead::new();
+        let mut parents = Parents::default();
+        let mut checks_each = false;
+        let (layout, row_fates) = loop {
+            let layout = Layout::new(&self.plan, self.entity, &self.books, &mut *tx, resolved, &mut dead, &mut parents).await?;
+            let known = dead.len();
+            let row_fates = self.write(&mut *tx, from, resolved, &layout, &mut dead, checks_each).await?;
+            crate::stop_point!("commit-rows");
+            let is_settled = dead.len() == known || !layout.leans_on(&dead);
+            match tx.check_constraints().await {
+                Ok(()) if is_settled => break (layout, row_fates),
+                Ok(()) => {}
+                Err(TargetError::Refused(_)) if !checks_each => checks_each = true,
+                Err(error) => return Err(error.into()),
+            }
+            tx.rollback_to("batch").await?;
+        };
+        let outcome = self.account(resolved, &dead, &row_fates);
+        let letters = self.letters(resolved, &dead);
+        let to = advance(from, resolved, &outcome);
+        conserve(self.entity(), resolved, &outcome)?;
+        if self.entity().budget.is_exceeded(to.fates.dead, to.fates.read, false) {
+            tx.rollback().await?;
+            return Err(Attempt::Commit(CommitError::OverBudget(letters)));
+        }
+        let name = &self.entity().name;
+        self.books.forget_provisional(&mut *tx, name).await?;
+        self.books.insert_dead_letters(&mut *tx, name, &self.run, false, &letters).await?;
+        self.books.insert_references(&mut *tx, name, false, &layout.nulled_of_living(&dead)).await?;
+        self.books.insert_references(&mut *tx, name, true, &layout.deferred_of_living(&dead)).await?;
+        self.books.insert_ids(&mut *tx, name, &layout.ids_of_living(self.entity(), resolved, &dead)).await?;
+        let counts = serde_json::json!({ "fates": outcome.fates, "rows": outcome.rows }).to_string();
+        let first = resolved.batch.records.first().map_or(to.position.document, |record| record.document);
+        self.books
+            .insert_ledger(&mut *tx, name, to.batches, first, &to.position, &self.plugin.1, &counts, outcome.packed.clone())
+            .await?;
+        if !self.books.move_checkpoint(&mut *tx, name, from, &to).await? {
+            tx.rollback().await?;
+            return Err(Failure::failed(format!("another process has moved the checkpoint of `{name}`"))
+                .hint("this process had lost its lock and has written nothing; `whimbrel status` shows where the other one stands")
+                .into());
+        }
+        crate::stop_point!("commit-before");
+        tx.commit().await?;
+        Ok((to, outcome.packed))
+    }
+
+    /// Writes the rows of the living records and returns what became of each row. A refused record joins the dead.
+    async fn write(
+        &mut self,
+        tx: &mut dyn Transaction,
+        from: &Checkpoint,
+        resolved: &Resolved,
+        layout: &Layout,
+        dead: &mut Dead,
+        checks_each: bool,
+    ) -> Result<Vec<Option<RowFate>>, Attempt> {
+        let mut row_fates: Vec<Option<RowFate>> = vec![None; resolved.rows.len()];
+        let mut waiting = vec![layout.records.as_slice()];
+        let mut savepoints = 0;
+        while let Some(records) = waiting.pop() {
+            if records.is_empty() {
+                continue;
+            }
+            savepoints += 1;
+            if savepoints > SAVEPOINTS_MAX {
+                return Err(Failure::failed(format!("the target refused rows of `{}` beyond {SAVEPOINTS_MAX} savepoints", self.entity().name)).into());
+            }
+            tx.savepoint("part").await?;
+            let written = self.write_part(tx, resolved, layout, records, checks_each).await?;
+            let refused = match written {
+                Part::Written(fates) => {
+                    tx.release("part").await?;
+                    for (row, fate) in fates {
+                        row_fates[row] = Some(fate);
+                    }
+                    continue;
+                }
+                Part::Refused(refused) => refused,
+            };
+            tx.rollback_to("part").await?;
+            tx.release("part").await?;
+            match refused {
+                // Several at once, by their keys: the others get another try together.
+                Refusing::Records(refused) => {
+                    dead.extend(refused);
+                    waiting.extend(records.split(|record| dead.contains_key(record)).rev());
+                }
+                Refusing::Somebody(refusal) => match records {
+                    [record] => {
+                        dead.insert(*record, self.refused(&refusal));
+                    }
+                    _ => {
+                        let (left, right) = records.split_at(records.len() / 2);
+                        waiting.extend([right, left]);
+                    }
+                },
+            }
+            let all_dead = u64::try_from(dead.len() + resolved.records.iter().filter(|r| matches!(r, Settled::Dead(_))).count());
+            let read = from.fates.read + u64::try_from(resolved.records.len()).unwrap_or(u64::MAX);
+            if self.entity().budget.is_exceeded(from.fates.dead + all_dead.unwrap_or(u64::MAX), read, false) {
+                return Err(Attempt::Commit(CommitError::OverBudget(self.letters(resolved, dead))));
+            }
+        }
+        Ok(row_fates)
+    }
+
+    async fn write_part(
+        &mut self,
+        tx: &mut dyn Transaction,
+        resolved: &Resolved,
+        layout: &Layout,
+        records: &[usize],
+        checks_each: bool,
+    ) -> Result<Part, Attempt> {
+        let plan = self.plan.clone();
+        let entity = &plan.entities[self.entity];
+        let mut fates: Vec<(usize, RowFate)> = Vec::new();
+        for (table_index, table) in entity.tables.iter().enumerate() {
+            let rows: Vec<usize> = records
+                .iter()
+                .filter_map(|&record| match &resolved.records[record] {
+                    Settled::Rows(range) => Some(range.clone()),
+                    _ => None,
+                })
+                .flatten()
+                .filter(|&row| resolved.rows[row].table == table_index)
+                .collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let values: Vec<&[Value]> = rows.iter().map(|&row| layout.values(resolved, row)).collect();
+            let call = Rows { table: &table.schema, columns: &table.columns, key: &table.key, rows: &values };
+            let inserted = match tx.insert(call).await {
+                Ok(inserted) => inserted,
+                Err(TargetError::Refused(refusal)) => return Ok(self.part_refused(resolved, &rows, refusal)),
+                Err(error) => return Err(error.into()),
+            };
+            let conflicts: Vec<(usize, Vec<Value>)> = rows
+                .iter()
+                .zip(inserted)
+                .filter_map(|(&row, inserted)| match inserted {
+                    Inserted::New => {
+                        fates.push((row, RowFate::Inserted));
+                        None
+                    }
+                    Inserted::Conflict(standing) => Some((row, standing)),
+                })
+                .collect();
+            if conflicts.is_empty() {
+                continue;
+            }
+            let refused = self.duplicates(tx, resolved, &conflicts).await?;
+            if !refused.is_empty() {
+                return Ok(Part::Refused(Refusing::Records(refused)));
+            }
+            let mut updates: Vec<usize> = Vec::new();
+            for (row, standing) in conflicts {
+                let is_equal = table
+                    .columns
+                    .iter()
+                    .zip(standing.iter().zip(layout.values(resolved, row)))
+                    .all(|(&column, (old, new))| value::same_in(&table.schema.columns[column].kind, old, new));
+                let fate = match (is_equal, entity.on_conflict) {
+                    (true, _) => RowFate::Unchanged,
+                    (false, OnConflict::Update) => {
+                        updates.push(row);
+                        RowFate::Updated(standing)
+                    }
+                    (false, OnConflict::Skip | OnConflict::Fail) => RowFate::Skipped,
+                };
+                fates.push((row, fate));
+            }
+            if !updates.is_empty() {
+                let values: Vec<&[Value]> = updates.iter().map(|&row| layout.values(resolved, row)).collect();
+                let call = Rows { rows: &values, ..call };
+                match tx.update(call).await {
+                    Ok(()) => {}
+                    Err(TargetError::Refused(refusal)) => return Ok(self.part_refused(resolved, &updates, refusal)),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        if checks_each {
+            match tx.check_constraints().await {
+                Ok(()) => {}
+                Err(TargetError::Refused(refusal)) => return Ok(Part::Refused(Refusing::Somebody(refusal))),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Part::Written(fates))
+    }
+
+    fn part_refused(&self, resolved: &Resolved, rows: &[usize], refusal: Refusal) -> Part {
+        match refusal.row.and_then(|row| rows.get(row)) {
+            Some(&row) => {
+                let record = resolved.rows[row].record;
+                Part::Refused(Refusing::Records(BTreeMap::from([(record, self.refused(&refusal))])))
+            }
+            None => Part::Refused(Refusing::Somebody(refusal)),
+        }
+    }
+
+    /// Conflicts with rows that this migration wrote itself are no conflicts but duplicate keys in the source.
+    async fn duplicates(
+        &mut self,
+        tx: &mut dyn Transaction,
+        resolved: &Resolved,
+        conflicts: &[(usize, Vec<Value>)],
+    ) -> Result<Dead, TargetError> {
+        let row_key = |row: usize| -> RowKey { (resolved.rows[row].table, resolved.rows[row].key.clone()) };
+        let keys: HashSet<RowKey> = conflicts.iter().map(|(row, _)| row_key(*row)).collect();
+        let name = self.plan.entities[self.entity].name.clone();
+        let claimed = self.claimed.among(tx, &self.books, &name, &keys).await?;
+        let mut dead = Dead::new();
+        for (row, _) in conflicts {
+            let table = &self.entity().tables[resolved.rows[*row].table];
+            let (code, what) = if claimed.contains(&row_key(*row)) {
+                ("duplicate-key", "has been written from another record of this migration")
+            } else if self.entity().on_conflict == OnConflict::Fail {
+                ("conflict", "stands in the target already")
+            } else {
+                continue;
+            };
+            let key = super::layout::display_key(table, &resolved.rows[*row]);
+            let message = format!("`{}`: the row with the key {key} {what}", table.schema.name);
+            dead.insert(resolved.rows[*row].record, self.write_refusal(code, None, message));
+        }
+        Ok(dead)
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Box<Refused> {
+        let constraint = refusal.constraint.as_ref().map(|name| format!(" (constraint `{name}`)")).unwrap_or_default();
+        let message = format!("`{}`: {}{constraint}", refusal.table, refusal.message);
+        self.write_refusal(refusal.code, refusal.column.clone().or_else(|| refusal.constraint.clone()), message)
+    }
+
+    fn write_refusal(&self, code: &str, field: Option<String>, message: String) -> Box<Refused> {
+        Box::new(Refused { stage: "write", code: code.to_owned(), field, message, plugin: Some(self.plugin.clone()) })
+    }
+
+    fn letters(&self, resolved: &Resolved, dead: &Dead) -> Vec<DeadLetter> {
+        resolved
+            .records
+            .iter()
+            .enumerate()
+            .filter_map(|(index, settled)| {
+                let refused = match settled {
+                    Settled::Dead(refused) => refused,
+                    _ => dead.get(&index)?,
+                };
+                let record = &resolved.batch.records[index];
+                Some(DeadLetter {
+                    document: record.document,
+                    position: format!("{}:{}", resolved.batch.origin, record.offset),
+                    key: record.key.as_ref().map(|key| key.as_str().to_owned()),
+                    stage: refused.stage,
+                    code: refused.code.clone(),
+                    field: refused.field.clone(),
+                    message: refused.message.clone(),
+                    plugin: refused.plugin.as_ref().map(|(name, _)| name.clone()),
+                    digest: refused.plugin.as_ref().map(|(_, digest)| digest.clone()),
+                    is_bson: record.fault.as_ref().is_none_or(|fault| fault.is_bson),
+                    original: resolved.batch.body(record).to_vec(),
+                })
+            })
+            .collect()
+    }
+
+    /// Counts what became of every record and row, and packs it for the ledger.
+    fn account(&self, resolved: &Resolved, dead: &Dead, row_fates: &[Option<RowFate>]) -> Outcome {
+        let tables = &self.entity().tables;
+        let mut fates = Fates { read: resolved.batch.records.len() as u64, ..Fates::default() };
+        let mut rows = RowTotals::new();
+        for (index, table) in tables.iter().enumerate() {
+            let counts = rows.entry(table.schema.name.clone()).or_default();
+            counts.collapsed += resolved.rows_collapsed[index];
+            counts.refused += resolved.rows_refused[index];
+        }
+        let mut packer = Packer::default();
+        for (index, settled) in resolved.records.iter().enumerate() {
+            let source = resolved.batch.body(&resolved.batch.records[index]);
+            let range = match settled {
+                Settled::Rows(range) if !dead.contains_key(&index) => range.clone(),
+                Settled::Rows(range) => {
+                    for row in &resolved.rows[range.clone()] {
+                        rows.entry(tables[row.table].schema.name.clone()).or_default().refused += 1;
+                    }
+                    fates.dead += 1;
+                    packer.record(Fate::Dead, source);
+                    continue;
+                }
+                Settled::Dead(_) => {
+                    fates.dead += 1;
+                    packer.record(Fate::Dead, source);
+                    continue;
+                }
+                Settled::Skip => {
+                    fates.skipped += 1;
+                    packer.record(Fate::Skipped, source);
+                    continue;
+                }
+            };
+            let of_record = || range.clone().filter_map(|row| row_fates[row].as_ref().map(|fate| (row, fate)));
+            let fate = if of_record().any(|(_, fate)| matches!(fate, RowFate::Inserted | RowFate::Updated(_))) {
+                fates.written += 1;
+                Fate::Written
+            } else if of_record().any(|(_, fate)| *fate == RowFate::Skipped) {
+                fates.skipped += 1;
+                Fate::Skipped
+            } else {
+                fates.unchanged += 1;
+                Fate::Unchanged
+            };
+            packer.record(fate, source);
+            for (row, fate) in of_record() {
+                let resolved_row = &resolved.rows[row];
+                let counts = rows.entry(tables[resolved_row.table].schema.name.clone()).or_default();
+                match fate {
+                    RowFate::Inserted => counts.inserted += 1,
+                    RowFate::Updated(_) => counts.updated += 1,
+                    RowFate::Unchanged => counts.unchanged += 1,
+                    RowFate::Skipped => counts.skipped += 1,
+                }
+                packer.row(resolved_row.table, fate, &resolved_row.key, &resolved_row.values);
+            }
+        }
+        Outcome { fates, rows, packed: packer.finish() }
+    }
+}
+
+/// What a batch came to.
+struct Outcome {
+    fates: Fates,
+    rows: RowTotals,
+    packed: Vec<u8>,
+}
+
+/// What became of the rows of some records, tried together.
+enum Part {
+    Written(Vec<(usize, RowFate)>),
+    Refused(Refusing),
+}
+
+enum Refusing {
+    /// These records, for these reasons.
+    Records(Dead),
+    /// One of them, and the target does not say which.
+    Somebody(Refusal),
+}
+
+/// The checkpoint behind a batch.
+fn advance(from: &Checkpoint, resolved: &Resolved, outcome: &Outcome) -> Checkpoint {
+    let mut to = Checkpoint { state: State::Partial, position: resolved.batch.end.clone(), ..from.clone() };
+    to.batches += 1;
+    to.fates.add(&outcome.fates);
+    add_rows(&mut to.rows, &outcome.rows);
+    to
+}
+
+/// Every record read has one fate and every row out one place, or the run stops before the commit.
+fn conserve(entity: &EntityPlan, resolved: &Resolved, outcome: &Outcome) -> Result<(), Failure> {
+    let fates = &outcome.fates;
+    if fates.read != fates.sum() {
+        return Err(Failure::bug(format!("`{}`: {} records were read and {} have a fate", entity.name, fates.read, fates.sum())));
+    }
+    for (index, table) in entity.tables.iter().enumerate() {
+        let counted = outcome.rows.get(&table.schema.name).map_or(0, super::report::RowCounts::sum);
+        let feeding = |other: usize| entity.tables[other].schema.name == table.schema.name;
+        let out: u64 = (0..entity.tables.len()).filter(|&other| feeding(other)).map(|other| resolved.rows_out[other]).sum();
+        if counted != out {
+            return Err(Failure::bug(format!(
+                "`{}`: {out} rows came out for `{}` and {counted} have a place",
+                entity.name, entity.tables[index].schema.name
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! THE LOOP: one entity from where it stands to its end, batch by batch.
+//!
+//! ```text
+//! source ──read──▶ Batch ──transform──▶ Transformed ──validate──▶ Validated ──resolve──▶ Resolved ──commit──▶ Checkpoint
+//! ```
+//! Everything left of `commit` runs ahead, in order and bounded, while this batch is committed.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+use futures::Stream;
+use futures::StreamExt;
+use futures::TryStreamExt;
+use futures::stream;
+
+use super::bookkeeping::Checkpoint;
+use super::commit::CommitError;
+use super::commit::Committer;
+use super::finish;
+use super::progress::EntityProgress;
+use super::resolve::Resolved;
+use super::resolve::Resolver;
+use super::shutdown::Shutdown;
+use super::transform;
+use crate::connector::Source;
+use crate::connector::source::ReadLimit;
+use crate::error::Failure;
+use crate::plugin::Transformer;
+use crate::plugin::Validator;
+use crate::record::Batch;
+use crate::record::Position;
+
+/// Batches that are read, transformed and resolved ahead of the one being committed.
+const BATCHES_AHEAD: usize = 2;
+/// Bytes of record bodies in one batch.
+const BATCH_BYTES_MAX: usize = 16 << 20;
+/// Plugin calls that one commit may hold.
+const CALLS_MAX: usize = 16;
+
+/// One entity, ready to run.
+pub struct EntityRun {
+    /// Where its records come from.
+    pub source: Box<dyn Source>,
+    /// What makes rows of them.
+    pub mapper: Arc<Mapper>,
+    /// What writes these.
+    pub committer: Committer,
+    /// Where it stands.
+    pub checkpoint: Checkpoint,
+    /// Records to read at most in this run.
+    pub limit: Option<u64>,
+    /// Asked between two batches.
+    pub shutdown: Shutdown,
+    /// Told after every commit.
+    pub progress: EntityProgress,
+}
+
+/// How an entity's loop ended, with where it stands.
+#[derive(Debug)]
+pub struct Ended {
+    /// The last checkpoint.
+    pub checkpoint: Checkpoint,
+    /// Why it did not reach what was asked for.
+    pub error: Option<CommitError>,
+}
+
+impl EntityRun {
+    /// Runs until the source ends, the limit is reached, somebody asks to stop, or an error.
+    pub async fn run(mut self) -> Ended {
+        let start = self.checkpoint.position.clone();
+        let mut batches = Box::pin(batches(self.source, start, self.mapper, self.limit));
+        let mut left = self.limit;
+        loop {
+            if self.shutdown.is_asked() {
+                return Ended { checkpoint: self.checkpoint, error: None };
+            }
+            let resolved = match batches.try_next().await {
+                Ok(Some(resolved)) => resolved,
+                Ok(None) => break,
+                Err(error) => return Ended { checkpoint: self.checkpoint, error: Some(CommitError::Failure(error)) },
+            };
+            match self.committer.commit(&self.checkpoint, &resolved).await {
+                Ok(checkpoint) => self.checkpoint = checkpoint,
+                Err(error) => return Ended { checkpoint: self.checkpoint, error: Some(error) },
+            }
+            left = left.map(|left| left.saturating_sub(resolved.batch.records.len() as u64));
+            self.progress.advance(&self.checkpoint);
+        }
+        if left == Some(0) {
+            return Ended { checkpoint: self.checkpoint, error: None };
+        }
+        match finish::finish(&self.committer, &self.checkpoint).await {
+            Ok(checkpoint) => Ended { checkpoint, error: None },
+            Err(error) => Ended { checkpoint: self.checkpoint, error: Some(error) },
+        }
+    }
+}
+
+/// What makes rows of the records of one entity; pure, so batches go through side by side.
+pub struct Mapper {
+    /// The transformer.
+    pub transformer: Transformer,
+    /// The validators, in order.
+    pub validators: Vec<Validator>,
+    /// Types and references.
+    pub resolver: Resolver,
+    /// Records in one plugin call.
+    pub call_records: usize,
+    /// Rows in one commit, about.
+    pub transaction_rows: usize,
+    /// Plugin calls that make up one commit, by what the last batch gave.
+    pub calls: AtomicUsize,
+}
+
+impl Mapper {
+    /// Takes a batch through all the stages that need no target.
+    pub fn map(&self, batch: Batch) -> Result<Resolved, Failure> {
+        let records = batch.records.len().max(1);
+        let transformed = transform::transform(batch, &self.transformer, self.call_records)?;
+        let validated = transform::validate(transformed, &self.validators)?;
+        let resolved = self.resolver.resolve(validated);
+        let rows_a_call = (resolved.rows.len() * self.call_records / records).max(1);
+        self.calls.store((self.transaction_rows / rows_a_call).clamp(1, CALLS_MAX), Ordering::Relaxed);
+        Ok(resolved)
+    }
+
+    fn read_records(&self) -> usize {
+        self.calls.load(Ordering::Relaxed) * self.call_records
+    }
+}
+
+/// The batches of a source behind a position, mapped, in order.
+fn batches(
+    source: Box<dyn Source>,
+    after: Position,
+    mapper: Arc<Mapper>,
+    limit: Option<u64>,
+) -> impl Stream<Item = Result<Resolved, Failure>> {
+    let reader = mapper.clone();
+    stream::try_unfold((source, after, limit), move |(mut source, after, left): (Box<dyn Source>, Position, Option<u64>)| {
+        let left_records = left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+        let limit = ReadLimit { records: reader.read_records().min(left_records), bytes: BATCH_BYTES_MAX };
+        async move {
+            if limit.records == 0 {
+                return Ok(None);
+            }
+            // A source may block its thread; a task of its own goes on while this loop commits.
+            let reading = tokio::spawn(async move { (source.read(&after, limit).await, source) });
+            let (batch, source) = reading.await.map_err(|error| Failure::bug("reading panicked").cause(error))?;
+            let Some(batch) = batch? else { return Ok(None) };
+            let next = (source, batch.end.clone(), left.map(|left| left.saturating_sub(batch.records.len() as u64)));
+            Ok::<_, Failure>(Some((batch, next)))
+        }
+    })
+    .map(move |batch| {
+        let mapper = mapper.clone();
+        async move {
+            let batch = batch?;
+            match tokio::task::spawn_blocking(move || mapper.map(batch)).await {
+                Ok(resolved) => resolved,
+                Err(error) => Err(Failure::bug("mapping a batch panicked").cause(error)),
+            }
+        }
+    })
+    .buffered(BATCHES_AHEAD)
+}

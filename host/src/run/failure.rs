@@ -1,0 +1,120 @@
+//! From the errors of the modules below to a failure of the run, with what to do about it.
+
+use crate::connector::SourceError;
+use crate::connector::TargetError;
+use crate::error::Failure;
+use crate::plan::manifest::nearest;
+use crate::plugin::PluginError;
+
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        let hint = match &error {
+            TargetError::Unreachable { .. } => Some("check `[target] url` and that the database accepts connections"),
+            TargetError::Permission { .. } => Some("grant the account of `[target] url` what it needs, or use another one"),
+            TargetError::Full { .. } => Some("make room and run the same command again: it goes on at the last checkpoint"),
+            TargetError::Locked { .. } => Some("wait for the other run, or stop it: its lock dies with it"),
+            TargetError::Transient { .. } => Some("run the same command again: it goes on at the last checkpoint"),
+            TargetError::Unknown { .. } => Some("a target is `sqlite:path` or `postgres://user@host/database`"),
+            _ => None,
+        };
+        let hint = hint.map(str::to_owned);
+        let failure = match &error {
+            TargetError::Unknown { .. } => Self::usage(error.to_string()),
+            _ => Self::failed(error.to_string()),
+        };
+        explained(failure, &error, hint)
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        let hint = match &error {
+            SourceError::Unknown { .. } => Some("a source is `mongodump:folder` or `mongoexport:folder`".to_owned()),
+            SourceError::Missing { what, found } => {
+                let wanted = what.rsplit(['`', '/']).find(|part| !part.is_empty()).unwrap_or_default();
+                nearest(wanted, found)
+                    .map(|near| format!("did you mean `{near}`?"))
+                    .or_else(|| (!found.is_empty()).then(|| format!("there is {}", found.join(", "))))
+            }
+            SourceError::Malformed { .. } => {
+                Some("the file is cut short or damaged here; what came before is written, make a new dump".to_owned())
+            }
+            SourceError::Position { .. } => Some("the source has changed since the checkpoint; `whimbrel reset` forgets it".to_owned()),
+            _ => None,
+        };
+        let failure = match &error {
+            SourceError::Unknown { .. } | SourceError::Missing { .. } => Self::usage(error.to_string()),
+            _ => Self::failed(error.to_string()),
+        };
+        explained(failure, &error, hint)
+    }
+}
+
+impl From<PluginError> for Failure {
+    fn from(error: PluginError) -> Self {
+        let hint = match &error {
+            PluginError::Deadline { plugin, .. } => Some(format!("raise `plugin.{plugin}.deadline`, or mend the plugin and run again")),
+            PluginError::Limit { plugin, name: "memory", .. } => Some(format!("raise `plugin.{plugin}.memory`")),
+            PluginError::Version { is_newer: true, .. } => Some("use a newer whimbrel, or build the plugin against an older contract".to_owned()),
+            PluginError::Version { .. } | PluginError::World { .. } => Some("build the plugin against the `wit/` of this version".to_owned()),
+            PluginError::NotAComponent { .. } => Some("build it for the target `wasm32-wasip2`".to_owned()),
+            _ => None,
+        };
+        let is_usage = matches!(
+            error,
+            PluginError::Read { .. }
+                | PluginError::NotAComponent { .. }
+                | PluginError::Invalid { .. }
+                | PluginError::World { .. }
+                | PluginError::Version { .. }
+                | PluginError::Import { .. }
+                | PluginError::Role { .. }
+        );
+        let failure = if is_usage { Self::usage(error.to_string()) } else { Self::failed(error.to_string()) };
+        explained(failure, &error, hint)
+    }
+}
+
+/// Adds the causes below the error, and the hint.
+fn explained(failure: Failure, error: &dyn std::error::Error, hint: Option<String>) -> Failure {
+    let failure = if error.source().is_some() { failure.cause(Cause::of(error)) } else { failure };
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// The causes below an error whose own sentence has become the failure's message.
+#[derive(Debug)]
+struct Cause {
+    message: String,
+    source: Option<Box<Cause>>,
+}
+
+impl Cause {
+    /// The first cause of an error.
+    fn of(error: &dyn std::error::Error) -> Self {
+        let mut causes: Vec<String> = Vec::new();
+        let mut next = error.source();
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        // Some libraries repeat a cause in the sentence above it.
+        causes.dedup_by(|below, above| above.contains(below.as_str()));
+        let innermost = causes.into_iter().rev().fold(None, |source, message| Some(Box::new(Self { message, source })));
+        *innermost.unwrap_or_else(|| Box::new(Self { message: error.to_string(), source: None }))
+    }
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Cause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

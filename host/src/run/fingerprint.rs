@@ -1,0 +1,143 @@
+//! What a checkpoint hangs on: a resume under another identity is refused, one with another output needs consent.
+//!
+//! Three parts: *identity* (namespace, sources, keys, id strategies), *output* (configuration, component digests,
+//! target tables, policies) and tuning (limits, budgets, batch sizes), which is free and therefore not stored.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+use serde_json::json;
+
+/// The two stored parts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fingerprint {
+    /// May never change.
+    pub identity: Json,
+    /// May change with consent.
+    pub output: Json,
+}
+
+/// What one entity adds to the fingerprint.
+pub struct EntityParts {
+    /// Its name.
+    pub name: String,
+    /// The source's own identity: where it is and what is read there.
+    pub source: String,
+    /// The fields that make the key.
+    pub key: Vec<String>,
+    /// The id strategy.
+    pub id: &'static str,
+    /// The transformer's configuration, as JSON text.
+    pub config: String,
+    /// Name and digest of the transformer and every validator, with the validator's configuration.
+    pub plugins: Vec<(String, String, String)>,
+    /// The tables as the target describes them.
+    pub tables: Vec<(String, String)>,
+    /// The conflict policy and the reference policies, in words.
+    pub policies: String,
+}
+
+impl Fingerprint {
+    /// Makes a migration's fingerprint.
+    pub fn new(namespace: &str, entities: &[EntityParts]) -> Self {
+        let mut identities = BTreeMap::new();
+        let mut outputs = BTreeMap::new();
+        for entity in entities {
+            identities.insert(&entity.name, json!({ "source": entity.source, "key": entity.key.join(", "), "id": entity.id }));
+            let config: Json = serde_json::from_str(&entity.config).unwrap_or(Json::Null);
+            let plugins: BTreeMap<&str, Json> = entity
+                .plugins
+                .iter()
+                .map(|(name, digest, config)| (name.as_str(), json!({ "digest": digest, "config": config })))
+                .collect();
+            let tables: BTreeMap<&str, &str> =
+                entity.tables.iter().map(|(name, columns)| (name.as_str(), columns.as_str())).collect();
+            outputs.insert(
+                &entity.name,
+                json!({ "config": config, "plugins": plugins, "tables": tables, "policies": entity.policies }),
+            );
+        }
+        Self {
+            identity: json!({ "namespace": namespace, "entities": identities }),
+            output: json!({ "entities": outputs }),
+        }
+    }
+
+    /// Returns what differs in the identity of entities that both know; an entity that came or went changes the output.
+    pub fn identity_changes(&self, stored: &Json) -> Vec<String> {
+        let known = |json: &Json| json["entities"].as_object().cloned().unwrap_or_default();
+        let (before, after) = (known(stored), known(&self.identity));
+        let mut changes = Vec::new();
+        differences("namespace", &stored["namespace"], &self.identity["namespace"], &mut changes);
+        for (name, entity) in before.iter().filter(|(name, _)| after.contains_key(*name)) {
+            differences(&format!("entity `{name}`: "), entity, &after[name], &mut changes);
+        }
+        changes
+    }
+
+    /// Returns what differs in the output.
+    pub fn output_changes(&self, stored: &Json) -> Vec<String> {
+        let mut changes = Vec::new();
+        differences("", &stored["entities"], &self.output["entities"], &mut changes);
+        changes
+    }
+}
+
+/// Adds `path: was …, is …` for every leaf that differs.
+fn differences(path: &str, before: &Json, after: &Json, changes: &mut Vec<String>) {
+    match (before, after) {
+        (Json::Object(before), Json::Object(after)) => {
+            let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+            names.sort();
+            names.dedup();
+            for name in names {
+                let below = if path.is_empty() || path.ends_with(' ') { format!("{path}{name}") } else { format!("{path}.{name}") };
+                let null = Json::Null;
+                differences(&below, before.get(name).unwrap_or(&null), after.get(name).unwrap_or(&null), changes);
+            }
+        }
+        _ if before == after => {}
+        _ => changes.push(format!("{path}: was {}, is {}", shown(before), shown(after))),
+    }
+}
+
+fn shown(value: &Json) -> String {
+    let text = match value {
+        Json::Null => return "not there".to_owned(),
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let short: String = text.chars().take(60).collect();
+    if short.len() < text.len() { format!("`{short}…`") } else { format!("`{short}`") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EntityParts;
+    use super::Fingerprint;
+
+    fn fingerprint(key: &str, config: &str) -> Fingerprint {
+        Fingerprint::new(
+            "crm",
+            &[EntityParts {
+                name: "users".into(),
+                source: "dump/Users".into(),
+                key: vec![key.into()],
+                id: "uuid-v5",
+                config: config.into(),
+                plugins: vec![("p".into(), "d".into(), "{}".into())],
+                tables: Vec::new(),
+                policies: String::new(),
+            }],
+        )
+    }
+
+    #[test]
+    fn a_changed_key_is_named_as_identity_and_a_changed_mapping_as_output() {
+        let stored = fingerprint("_id", r#"{"columns": {"a": "b"}}"#);
+        let changed = fingerprint("email", r#"{"columns": {"a": "c"}}"#);
+        assert_eq!(changed.identity_changes(&stored.identity), ["entity `users`: key: was `_id`, is `email`"]);
+        assert_eq!(changed.output_changes(&stored.output), ["users.config.columns.a: was `b`, is `c`"]);
+        assert!(stored.identity_changes(&stored.identity).is_empty() && stored.output_changes(&stored.output).is_empty());
+    }
+}

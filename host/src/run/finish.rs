@@ -1,0 +1,139 @@
+//! The end of an entity: self-references that waited are filled in, empty tables and the budget are judged.
+
+use std::collections::BTreeMap;
+
+use super::bookkeeping::Checkpoint;
+use super::bookkeeping::NulledReference;
+use super::commit::CommitError;
+use super::commit::Committer;
+use super::layout::column_names;
+use super::report::RowCounts;
+use super::report::State;
+use crate::connector::Transaction;
+use crate::connector::target::Rows;
+use crate::error::Failure;
+use crate::plan::IdStrategy;
+use crate::plan::OnMissing;
+use crate::plan::ReferencePlan;
+use crate::plan::TablePlan;
+use crate::record::Value;
+use crate::record::packed;
+use crate::record::value;
+
+/// Deferred references that one transaction fills in.
+const FILL_MAX: i64 = 1_000;
+
+/// Takes the final steps of an entity whose source is read to its end; returns the checkpoint that says so.
+pub async fn finish(committer: &Committer, checkpoint: &Checkpoint) -> Result<Checkpoint, CommitError> {
+    while fill(committer).await? {
+        crate::stop_point!("finish-fill");
+    }
+    let entity = committer.entity();
+    if entity.budget.is_exceeded(checkpoint.fates.dead, checkpoint.fates.read, true) {
+        return Err(Failure::failed(format!(
+            "`{}` ended with {} dead letters among {} records, more than its `dead-letters-max`",
+            entity.name, checkpoint.fates.dead, checkpoint.fates.read
+        ))
+        .hint("`whimbrel dead-letter list` shows them; with a larger `dead-letters-max` the same command completes the entity")
+        .into());
+    }
+    let empty = entity.tables.iter().map(|table| &table.schema.name).find(|name| {
+        checkpoint.rows.get(*name).is_none_or(|rows: &RowCounts| rows.standing() == 0) && !entity.allow_empty.contains(name)
+    });
+    if let Some(empty) = empty.filter(|_| checkpoint.fates.read > 0) {
+        return Err(Failure::failed(format!(
+            "the table `{empty}` got no row from the {} records of `{}`",
+            checkpoint.fates.read, entity.name
+        ))
+        .hint(format!("mend the mapping, or say `allow-empty = [\"{empty}\"]` for the entity and run again"))
+        .into());
+    }
+    let to = Checkpoint { state: State::Completed, ..checkpoint.clone() };
+    let mut tx = committer.target().begin().await?;
+    committer.books().forget_provisional(&mut *tx, &entity.name).await?;
+    if !committer.books().move_checkpoint(&mut *tx, &entity.name, checkpoint, &to).await? {
+        tx.rollback().await?;
+        return Err(Failure::failed(format!("another process has moved the checkpoint of `{}`", entity.name)).into());
+    }
+    tx.commit().await?;
+    Ok(to)
+}
+
+/// Fills in some of the references that wait; `false` where none is left.
+async fn fill(committer: &Committer) -> Result<bool, CommitError> {
+    let entity = committer.entity();
+    let mut tx = committer.target().begin().await?;
+    let waiting = committer.books().deferred_references(&mut *tx, &entity.name, FILL_MAX).await?;
+    let Some((last, _)) = waiting.last() else {
+        tx.rollback().await?;
+        return Ok(false);
+    };
+    let last = *last;
+    let mut by_column: BTreeMap<(String, String), Vec<NulledReference>> = BTreeMap::new();
+    for (_, reference) in waiting {
+        by_column.entry((reference.table.clone(), reference.column.clone())).or_default().push(reference);
+    }
+    for ((table, column), references) in by_column {
+        let found = entity.tables.iter().filter(|plan| plan.schema.name == table).find_map(|plan| {
+            plan.references.iter().find(|reference| column_names(plan, reference) == column).map(|reference| (plan, reference))
+        });
+        let Some((plan, reference)) = found else {
+            return Err(Failure::failed(format!("references through `{table}.{column}` wait, and the plan has none"))
+                .hint("the manifest has changed since they were written; put the reference back")
+                .into());
+        };
+        fill_column(committer, &mut *tx, plan, reference, references).await?;
+    }
+    committer.books().forget_deferred(&mut *tx, &entity.name, last).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+async fn fill_column(
+    committer: &Committer,
+    tx: &mut dyn Transaction,
+    plan: &TablePlan,
+    reference: &ReferencePlan,
+    waiting: Vec<NulledReference>,
+) -> Result<(), CommitError> {
+    let mut keys: Vec<Vec<Value>> = Vec::with_capacity(waiting.len());
+    for waits in &waiting {
+        let mut key = packed::decode(&waits.value).unwrap_or_default();
+        // The id of an entity with stored ids may be known by now.
+        let parent = reference.entity.map(|parent| committer.entity_at(parent));
+        if let (Some(parent), [Value::Text(source_key)]) = (parent.filter(|parent| parent.id == IdStrategy::Column), key.as_slice())
+            && let Some(id) = committer.books().id(tx, &parent.name, source_key).await?
+        {
+            key = packed::decode(&id).unwrap_or_default();
+        }
+        keys.push(key);
+    }
+    let found = tx.find(&reference.parent, &reference.parent_columns, &keys, &[]).await?;
+    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let mut missing: Vec<NulledReference> = Vec::new();
+    for (waits, key) in waiting.into_iter().zip(keys) {
+        if found.contains_key(&value::encode(&key)) {
+            let mut row = packed::decode(&waits.row_key_blob).unwrap_or_default();
+            row.extend(key);
+            rows.push(row);
+        } else {
+            missing.push(waits);
+        }
+    }
+    if let (OnMissing::Fail, Some(first)) = (reference.on_missing, missing.first()) {
+        return Err(Failure::failed(format!(
+            "`{}.{}`: there is no row in `{}` with {}, wanted by the row {}",
+            first.table, first.column, first.parent, first.parent_key, first.row_key
+        ))
+        .hint(format!("`references.{}.on-missing` says `fail`; `null` would leave the column empty", first.column))
+        .into());
+    }
+    if !rows.is_empty() {
+        let columns: Vec<usize> =
+            plan.key.iter().copied().chain(reference.columns.iter().map(|&column| plan.columns[column])).collect();
+        let values: Vec<&[Value]> = rows.iter().map(Vec::as_slice).collect();
+        tx.update(Rows { table: &plan.schema, columns: &columns, key: &plan.key, rows: &values }).await?;
+    }
+    committer.books().insert_references(tx, &committer.entity().name, false, &missing).await?;
+    Ok(())
+}

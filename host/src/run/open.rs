@@ -1,0 +1,435 @@
+//! Everything before the first batch: plugins loaded, sources and target connected, the plan made. Nothing is written here.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use super::bookkeeping::Bookkeeping;
+use super::bookkeeping::MigrationRow;
+use super::entity::Mapper;
+use super::fingerprint::EntityParts;
+use super::fingerprint::Fingerprint;
+use super::report::PluginReport;
+use super::resolve::Resolver;
+use crate::connector;
+use crate::connector::Source;
+use crate::connector::Target;
+use crate::connector::target::Mode;
+use crate::error::Failure;
+use crate::plan::EntityPlan;
+use crate::plan::Manifest;
+use crate::plan::Plan;
+use crate::plan::Problem;
+use crate::plan::Problems;
+use crate::plan::manifest;
+use crate::plan::manifest::nearest;
+use crate::plan::resolve;
+use crate::plan::resolve::Described;
+use crate::plan::resolve::DescribedTable;
+use crate::plan::resolve::TargetTables;
+use crate::plugin::Component;
+use crate::plugin::Description;
+use crate::plugin::Engine;
+use crate::plugin::Limits;
+use crate::plugin::OpenError;
+use crate::plugin::Pins;
+use crate::plugin::Setup;
+use crate::plugin::Transformer;
+use crate::plugin::Validator;
+use crate::plugin::ValidatorSetup;
+
+/// A migration that is ready to run, or to be shown.
+pub struct Opened {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// The target, as `mode` opened it.
+    pub target: Arc<dyn Target>,
+    /// One an entity, in the plan's order.
+    pub mappers: Vec<Arc<Mapper>>,
+    /// One an entity, in the plan's order.
+    pub sources: Vec<Box<dyn Source>>,
+    /// Every component that takes part, once.
+    pub plugins: Vec<PluginReport>,
+    /// What checkpoints hang on.
+    pub fingerprint: Fingerprint,
+    /// What was stored at the first run, where there was one.
+    pub stored: Option<MigrationRow>,
+    /// The pinned clock and seed: stored ones, or new ones.
+    pub pins: Pins,
+    /// The statements that make the missing tables, and these tables' names.
+    pub schema: Option<(String, Vec<String>)>,
+    /// The schemas of the missing tables.
+    pub missing: Vec<crate::record::TableSchema>,
+}
+
+/// One component with where the manifest names it.
+struct Loaded {
+    component: Component,
+    limits: Limits,
+}
+
+/// Problems by pointer.
+type Found = Vec<(String, String, Option<String>)>;
+
+/// Opens a migration. Every problem of the manifest at once, as far as one does not hide another.
+pub async fn open(manifest: Manifest, mode: Mode) -> Result<Opened, Failure> {
+    let target: Arc<dyn Target> = connector::open_target(&manifest.tables.target.url, &manifest.folder, mode).await?.into();
+    let stored = stored_migration(&*target, &manifest.tables.name).await?;
+    let pins = match &stored {
+        Some(stored) => Pins { now_us: stored.pinned_at_us, seed: stored.seed.cast_unsigned() },
+        None => new_pins(),
+    };
+    let mut found = Found::new();
+    let components = load_plugins(&manifest, &mut found)?;
+    refuse(&manifest, found)?;
+    let mut found = Found::new();
+    let transformers = open_transformers(&manifest, &components, pins, &mut found)?;
+    refuse(&manifest, found)?;
+    let described: Vec<Described> = transformers.iter().map(|(_, description)| described(description)).collect();
+    let (tables, schema, missing) = target_tables(&manifest, &*target, &described).await?;
+    let plan = resolve::resolve(&manifest, &described, &tables).map_err(|problems| problems_failure(&manifest, problems))?;
+    let plan = Arc::new(plan);
+
+    let mut by_index: BTreeMap<usize, Transformer> =
+        transformers.into_iter().map(|(transformer, _)| transformer).enumerate().collect();
+    let mut found = Found::new();
+    let (mut mappers, mut sources, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, entity) in plan.entities.iter().enumerate() {
+        let Some(transformer) = by_index.remove(&entity.index) else {
+            return Err(Failure::bug(format!("the entity `{}` has no transformer", entity.name)));
+        };
+        let validators = open_validators(&manifest, entity, &components, pins, &mut found)?;
+        let source_url = &manifest.tables.source[&entity.source].url;
+        let source = connector::source::open_source(source_url, &manifest.folder, &entity.collection, &entity.key);
+        let source = source.map_err(|error| {
+            let failure = Failure::from(error);
+            let (line, column) = manifest.line_of(&format!("/entity/{}/from", entity.index));
+            Failure { message: format!("{}:{line}:{column}: {}", manifest.file, failure.message), ..failure }
+        })?;
+        parts.push(entity_parts(&manifest, entity, &transformer, &validators, &*source));
+        sources.push(source);
+        let component = transformer.component();
+        let plugin = (component.name().to_owned(), component.digest().to_owned());
+        mappers.push(Arc::new(Mapper {
+            transformer,
+            validators: validators.into_iter().map(|(validator, _)| validator).collect(),
+            resolver: Resolver::new(plan.clone(), index, plugin),
+            call_records: entity.batch_records,
+            transaction_rows: entity.transaction_rows,
+            calls: AtomicUsize::new(1),
+        }));
+    }
+    refuse(&manifest, found)?;
+    let plugins = plugin_reports(&mappers);
+    let fingerprint = Fingerprint::new(&plan.namespace, &parts);
+    Ok(Opened { manifest, plan, target, mappers, sources, plugins, fingerprint, stored, pins, schema, missing })
+}
+
+fn new_pins() -> Pins {
+    let random = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, super::run_id().as_bytes());
+    Pins { now_us: jiff::Timestamp::now().as_microsecond(), seed: random.as_u64_pair().0 }
+}
+
+async fn stored_migration(target: &dyn Target, name: &str) -> Result<Option<MigrationRow>, Failure> {
+    if !target.has_own_tables().await? {
+        return Ok(None);
+    }
+    let mut tx = target.begin().await?;
+    let stored = Bookkeeping::new(target, name).migration(&mut *tx).await?;
+    tx.rollback().await?;
+    Ok(stored)
+}
+
+fn refuse(manifest: &Manifest, found: Found) -> Result<(), Failure> {
+    if found.is_empty() { Ok(()) } else { Err(problems_failure(manifest, manifest.problems("", found))) }
+}
+
+fn problems_failure(manifest: &Manifest, problems: Vec<Problem>) -> Failure {
+    Failure::usage("the manifest cannot be used").cause(Problems { file: manifest.file.clone(), problems })
+}
+
+/// Returns where a component's file is: named in the manifest, or by its stem in the plugins folder.
+fn plugin_path(manifest: &Manifest, name: &str) -> Result<PathBuf, (String, Option<String>)> {
+    if let Some(path) = manifest.tables.plugin.get(name).and_then(|plugin| plugin.path.as_deref()) {
+        return Ok(manifest.path(path));
+    }
+    let folder = manifest.path(manifest.tables.plugins.as_deref().unwrap_or("plugins"));
+    let mut stems: Vec<(String, PathBuf)> = std::fs::read_dir(&folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
+        .filter_map(|path| Some((path.file_stem()?.to_str()?.replace('_', "-"), path)))
+        .collect();
+    stems.sort();
+    let wanted = name.replace('_', "-");
+    if let Some((_, path)) = stems.iter().find(|(stem, _)| *stem == wanted) {
+        return Ok(path.clone());
+    }
+    let names: Vec<String> = stems.into_iter().map(|(stem, _)| stem).collect();
+    let hint = nearest(&wanted, &names).map(|near| format!("did you mean `{near}`?")).or_else(|| {
+        Some("build the plugins with `cargo xtask plugins`, or name their folder with `plugins = \"…\"`".to_owned())
+    });
+    Err((format!("there is no plugin `{name}` in `{}`", folder.display()), hint))
+}
+
+fn load_plugins(manifest: &Manifest, found: &mut Found) -> Result<BTreeMap<String, Loaded>, Failure> {
+    let engine = Engine::new(None)?;
+    let mut wanted: Vec<(String, String)> = Vec::new();
+    for (index, entity) in manifest.tables.entity.iter().enumerate() {
+        let settings = entity.settings.or(&manifest.tables.defaults);
+        let at = |own: bool, key: &str| if own { format!("/entity/{index}/{key}") } else { format!("/defaults/{key}") };
+        match &settings.transform {
+            Some(name) => wanted.push((name.clone(), at(entity.settings.transform.is_some(), "transform"))),
+            None => found.push((
+                format!("/entity/{index}"),
+                format!("the entity `{}` has no transformer", entity.name),
+                Some("say `transform = \"mongo-to-sql\"` here or under `[defaults]`".to_owned()),
+            )),
+        }
+        for (position, validator) in settings.validate.iter().flatten().enumerate() {
+            let own = entity.settings.validate.is_some();
+            wanted.push((validator.parts().0.to_owned(), at(own, &format!("validate/{position}"))));
+        }
+    }
+    let mut loaded = BTreeMap::new();
+    let mut tried = BTreeSet::new();
+    for (name, pointer) in wanted {
+        if !tried.insert(name.clone()) {
+            continue;
+        }
+        let path = match plugin_path(manifest, &name) {
+            Ok(path) => path,
+            Err((message, hint)) => {
+                found.push((pointer, message, hint));
+                continue;
+            }
+        };
+        let limits = limits(manifest, &name, found);
+        loaded.insert(name.clone(), Loaded { component: Component::load(&engine, &path, &name)?, limits });
+    }
+    for name in manifest.tables.plugin.keys().filter(|name| !tried.contains(*name)) {
+        found.push((format!("/plugin/{name}"), format!("no entity uses the plugin `{name}`"), None));
+    }
+    Ok(loaded)
+}
+
+fn limits(manifest: &Manifest, name: &str, found: &mut Found) -> Limits {
+    let mut limits = Limits::default();
+    let Some(table) = manifest.tables.plugin.get(name) else { return limits };
+    if let Some(memory) = &table.memory {
+        match manifest::parse_bytes(memory) {
+            Some(bytes) => limits.memory_bytes = bytes,
+            None => {
+                let message = format!("expected a size such as `64MiB`, found `{memory}`");
+                found.push((format!("/plugin/{name}/memory"), message, None));
+            }
+        }
+    }
+    if let Some(deadline) = &table.deadline {
+        let parsed = deadline.parse::<jiff::SignedDuration>().ok().and_then(|duration| duration.try_into().ok());
+        match parsed {
+            Some(duration) => limits.deadline = duration,
+            None => {
+                let message = format!("expected a time such as `2s`, found `{deadline}`");
+                found.push((format!("/plugin/{name}/deadline"), message, None));
+            }
+        }
+    }
+    limits
+}
+
+fn open_transformers(
+    manifest: &Manifest,
+    components: &BTreeMap<String, Loaded>,
+    pins: Pins,
+    found: &mut Found,
+) -> Result<Vec<(Transformer, Description)>, Failure> {
+    let mut opened = Vec::new();
+    for (index, entity) in manifest.tables.entity.iter().enumerate() {
+        let settings = entity.settings.or(&manifest.tables.defaults);
+        let Some(loaded) = settings.transform.as_ref().and_then(|name| components.get(name)) else { continue };
+        let pointer = format!("/entity/{index}/config");
+        let config = entity.config_text();
+        if !config_fits(&loaded.component, &config, &pointer, found)? {
+            continue;
+        }
+        let setup = Setup {
+            entity: entity.name.clone(),
+            key: entity.key_fields(),
+            into: entity.into.clone().unwrap_or_default(),
+            config_json: config,
+        };
+        match Transformer::open(&loaded.component, setup, loaded.limits.clone(), pins) {
+            Ok(transformer) => opened.push(transformer),
+            Err(OpenError::Problems(problems)) => {
+                found.extend(problems.into_iter().map(|problem| (format!("{pointer}{}", problem.pointer), problem.message, None)));
+            }
+            Err(OpenError::Plugin(error)) => return Err(error.into()),
+        }
+    }
+    Ok(opened)
+}
+
+/// Checks a configuration against the schema that the component declares.
+fn config_fits(component: &Component, config: &str, pointer: &str, found: &mut Found) -> Result<bool, Failure> {
+    let schema = &component.about().config_schema;
+    if schema.is_empty() {
+        return Ok(true);
+    }
+    let unusable = |error: String| {
+        Failure::failed(format!("the plugin `{}` declares an unusable configuration schema", component.name())).cause(error)
+    };
+    let schema = serde_json::from_str(schema).map_err(|error| unusable(error.to_string()))?;
+    let config = serde_json::from_str(config).map_err(|error| unusable(error.to_string()))?;
+    let problems = manifest::check_against(&schema, &config).map_err(unusable)?;
+    let fits = problems.is_empty();
+    found.extend(problems.into_iter().map(|(below, message, hint)| (format!("{pointer}{below}"), message, hint)));
+    Ok(fits)
+}
+
+fn open_validators(
+    manifest: &Manifest,
+    entity: &EntityPlan,
+    components: &BTreeMap<String, Loaded>,
+    pins: Pins,
+    found: &mut Found,
+) -> Result<Vec<(Validator, String)>, Failure> {
+    let own = &manifest.tables.entity[entity.index].settings;
+    let settings = own.or(&manifest.tables.defaults);
+    let mut opened = Vec::new();
+    for (position, validator) in settings.validate.iter().flatten().enumerate() {
+        let (name, config) = validator.parts();
+        let Some(loaded) = components.get(name) else { continue };
+        let place = if own.validate.is_some() { format!("/entity/{}", entity.index) } else { "/defaults".to_owned() };
+        let pointer = format!("{place}/validate/{position}/config");
+        if !config_fits(&loaded.component, &config, &pointer, found)? {
+            continue;
+        }
+        let tables = entity
+            .table_order
+            .iter()
+            .map(|&table| {
+                let table = &entity.tables[table];
+                let columns = table.columns.iter().map(|&column| &table.schema.columns[column]);
+                let columns = columns.map(|column| (column.name.clone(), column.declared.clone())).collect();
+                (table.schema.name.clone(), columns)
+            })
+            .collect();
+        let setup = ValidatorSetup { entity: entity.name.clone(), tables, config_json: config.clone() };
+        match Validator::open(&loaded.component, setup, loaded.limits.clone(), pins) {
+            Ok(validator) => opened.push((validator, config)),
+            Err(OpenError::Problems(problems)) => {
+                found.extend(problems.into_iter().map(|problem| (format!("{pointer}{}", problem.pointer), problem.message, None)));
+            }
+            Err(OpenError::Plugin(error)) => return Err(error.into()),
+        }
+    }
+    Ok(opened)
+}
+
+fn described(description: &Description) -> Described {
+    let tables = description.tables.iter().map(|table| DescribedTable {
+        name: table.name.clone(),
+        columns: table.columns.iter().map(|column| (column.name.clone(), column.references.clone())).collect(),
+        key: table.key.clone(),
+        id: table.id.clone(),
+    });
+    Described { tables: tables.collect(), reads: description.reads.clone(), ignores: description.ignores.clone() }
+}
+
+/// What is known of the target's tables: their schemas, the statements that make the missing ones, and their schemas.
+type TablesFound = (TargetTables, Option<(String, Vec<String>)>, Vec<crate::record::TableSchema>);
+
+/// Reads the schemas of all tables that are fed or pointed to; missing ones are taken from the schema file.
+async fn target_tables(manifest: &Manifest, target: &dyn Target, described: &[Described]) -> Result<TablesFound, Failure> {
+    let mut wanted: BTreeSet<String> =
+        described.iter().flat_map(|described| described.tables.iter().map(|table| table.name.clone())).collect();
+    let script = match &manifest.tables.target.schema {
+        Some(schema) => {
+            let path = manifest.path(schema);
+            let sql = std::fs::read_to_string(&path)
+                .map_err(|error| Failure::usage(format!("cannot read the schema file `{}`", path.display())).cause(error))?;
+            Some(sql)
+        }
+        None => None,
+    };
+    let (mut tables, mut missing, mut asked) = (TargetTables::new(), Vec::new(), BTreeSet::new());
+    while !wanted.is_empty() {
+        let mut absent = Vec::new();
+        for name in std::mem::take(&mut wanted) {
+            asked.insert(name.clone());
+            match target.table(&name).await? {
+                Some(table) => drop(tables.insert(name, table)),
+                None => absent.push(name),
+            }
+        }
+        if let Some(sql) = script.as_ref().filter(|_| !absent.is_empty()) {
+            for (name, table) in absent.iter().zip(target.tables_of_script(sql, &absent).await?) {
+                if let Some(table) = table {
+                    missing.push(table.clone());
+                    tables.insert(name.clone(), table);
+                }
+            }
+        }
+        let parents = tables.values().flat_map(|table| table.foreign_keys.iter().map(|key| key.parent.clone()));
+        wanted = parents.filter(|parent| !asked.contains(parent)).collect();
+    }
+    let names: Vec<String> = missing.iter().map(|table: &crate::record::TableSchema| table.name.clone()).collect();
+    let schema = script.filter(|_| !names.is_empty()).map(|sql| (sql, names));
+    Ok((tables, schema, missing))
+}
+
+fn entity_parts(
+    manifest: &Manifest,
+    entity: &EntityPlan,
+    transformer: &Transformer,
+    validators: &[(Validator, String)],
+    source: &dyn Source,
+) -> EntityParts {
+    let component = transformer.component();
+    let mut plugins = vec![(component.name().to_owned(), component.digest().to_owned(), "{}".to_owned())];
+    plugins.extend(validators.iter().map(|(validator, config)| {
+        (validator.component().name().to_owned(), validator.component().digest().to_owned(), config.clone())
+    }));
+    let tables = entity.tables.iter().map(|table| {
+        let columns = table.columns.iter().map(|&column| &table.schema.columns[column]);
+        let columns: Vec<String> = columns
+            .map(|column| format!("{} {}{}", column.name, column.declared, if column.nullable { "" } else { " not null" }))
+            .collect();
+        (table.schema.name.clone(), columns.join(", "))
+    });
+    let references = entity.tables.iter().flat_map(|table| {
+        table.references.iter().map(|reference| {
+            format!("{}.{}: {:?}", table.schema.name, super::layout::column_names(table, reference), reference.on_missing)
+        })
+    });
+    EntityParts {
+        name: entity.name.clone(),
+        source: source.identity(),
+        key: entity.key.clone(),
+        id: entity.id.name(),
+        config: manifest.tables.entity[entity.index].config_text(),
+        plugins,
+        tables: tables.collect(),
+        policies: std::iter::once(format!("on-conflict: {:?}", entity.on_conflict)).chain(references).collect::<Vec<_>>().join("; "),
+    }
+}
+
+fn plugin_reports(mappers: &[Arc<Mapper>]) -> Vec<PluginReport> {
+    let report = |component: &Component| PluginReport {
+        name: component.name().to_owned(),
+        digest: component.digest().to_owned(),
+        world: component.world().name().to_owned(),
+    };
+    let mut plugins: BTreeSet<PluginReport> = BTreeSet::new();
+    for mapper in mappers {
+        plugins.insert(report(mapper.transformer.component()));
+        plugins.extend(mapper.validators.iter().map(|validator| report(validator.component())));
+    }
+    plugins.into_iter().collect()
+}

@@ -1,0 +1,302 @@
+//! The third stage: row bodies become values of their columns' types, and references become ids. Pure: no target is asked.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bson::RawBsonRef;
+use bson::RawDocument;
+
+use super::transform::Mapped;
+use super::transform::Refused;
+use super::transform::Validated;
+use crate::plan::IdStrategy;
+use crate::plan::Plan;
+use crate::plan::TablePlan;
+use crate::plugin::PluginRow;
+use crate::record::Batch;
+use crate::record::Column;
+use crate::record::Key;
+use crate::record::Value;
+use crate::record::convert;
+use crate::record::convert::Converted;
+use crate::record::kept::Kept;
+use crate::record::key;
+use crate::record::key::EntityIds;
+use crate::record::value;
+
+/// A batch whose rows fit their columns.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The records.
+    pub batch: Batch,
+    /// One a record, in order.
+    pub records: Vec<Settled>,
+    /// The rows of all records, in order.
+    pub rows: Vec<ResolvedRow>,
+    /// Rows that came out of the transformer, by table of the plan.
+    pub rows_out: Vec<u64>,
+    /// Of these, rows equal to another one of the same record.
+    pub rows_collapsed: Vec<u64>,
+    /// Of these, rows of records that are dead already.
+    pub rows_refused: Vec<u64>,
+}
+
+/// What a record is before it is written.
+#[derive(Debug)]
+pub enum Settled {
+    /// Its rows in [`Resolved::rows`].
+    Rows(Range<usize>),
+    /// Left out on purpose.
+    Skip,
+    /// Set aside.
+    Dead(Box<Refused>),
+}
+
+/// One row, ready but for its parents.
+#[derive(Debug)]
+pub struct ResolvedRow {
+    /// Index of its record in the batch.
+    pub record: usize,
+    /// Index of its table in the entity's plan.
+    pub table: usize,
+    /// One a fed column.
+    pub values: Vec<Value>,
+    /// The key's compact form.
+    pub key: Vec<u8>,
+    /// References to entities whose ids are stored, not computed: fed column, entity's index, source key.
+    pub pending: Vec<(usize, usize, Key)>,
+}
+
+/// What is needed to resolve the rows of one entity.
+pub struct Resolver {
+    plan: Arc<Plan>,
+    entity: usize,
+    plugin: (String, String),
+    entities: HashMap<String, usize>,
+    ids: Vec<EntityIds>,
+    columns: Vec<Vec<Column>>,
+    key_positions: Vec<Vec<usize>>,
+}
+
+impl Resolver {
+    /// Prepares an entity; `plugin` is the transformer's name and digest.
+    pub fn new(plan: Arc<Plan>, entity: usize, plugin: (String, String)) -> Self {
+        let tables = &plan.entities[entity].tables;
+        let columns = tables
+            .iter()
+            .map(|table| table.columns.iter().map(|&column| table.schema.columns[column].clone()).collect())
+            .collect();
+        let key_positions = tables
+            .iter()
+            .map(|table| {
+                table.key.iter().filter_map(|key| table.columns.iter().position(|column| column == key)).collect()
+            })
+            .collect();
+        Self {
+            entities: plan.entities.iter().enumerate().map(|(index, entity)| (entity.name.clone(), index)).collect(),
+            ids: plan.entities.iter().map(|entity| EntityIds::new(&plan.namespace, &entity.name)).collect(),
+            columns,
+            key_positions,
+            plan,
+            entity,
+            plugin,
+        }
+    }
+
+    /// Resolves a batch.
+    pub fn resolve(&self, validated: Validated) -> Resolved {
+        let entity = &self.plan.entities[self.entity];
+        let Validated(transformed) = validated;
+        let tables = entity.tables.len();
+        let mut resolved = Resolved {
+            batch: transformed.batch,
+            records: Vec::with_capacity(transformed.mapped.len()),
+            rows: Vec::with_capacity(transformed.mapped.len()),
+            rows_out: vec![0; tables],
+            rows_collapsed: vec![0; tables],
+            rows_refused: vec![0; tables],
+        };
+        for (index, mapped) in transformed.mapped.into_iter().enumerate() {
+            let settled = match mapped {
+                Mapped::Skip(_) => Settled::Skip,
+                Mapped::Dead(refused, rows) => {
+                    self.count_dead(&mut resolved, rows.iter().copied());
+                    Settled::Dead(refused)
+                }
+                Mapped::Rows(rows) => {
+                    let start = resolved.rows.len();
+                    match self.record(index, &rows, &mut resolved) {
+                        Ok(()) => Settled::Rows(start..resolved.rows.len()),
+                        Err(refused) => {
+                            resolved.rows.truncate(start);
+                            self.count_dead(&mut resolved, rows.iter().map(|row| row.table));
+                            Settled::Dead(refused)
+                        }
+                    }
+                }
+            };
+            resolved.records.push(settled);
+        }
+        resolved
+    }
+
+    fn count_dead(&self, resolved: &mut Resolved, tables: impl Iterator<Item = u32>) {
+        for table in tables.filter_map(|table| self.table(table)) {
+            resolved.rows_out[table] += 1;
+            resolved.rows_refused[table] += 1;
+        }
+    }
+
+    fn table(&self, described: u32) -> Option<usize> {
+        self.plan.entities[self.entity].table_order.get(usize::try_from(described).ok()?).copied()
+    }
+
+    /// Adds the rows of one record; nothing is counted where one of them does not fit.
+    fn record(
+        &self,
+        index: usize,
+        rows: &[PluginRow],
+        resolved: &mut Resolved,
+    ) -> Result<(), Box<Refused>> {
+        let start = resolved.rows.len();
+        let mut collapsed: Vec<usize> = Vec::new();
+        // Rows go in the plan's order of tables, so that a record's parents come before its children.
+        let mut ordered: Vec<(usize, &PluginRow)> = Vec::with_capacity(rows.len());
+        for row in rows {
+            let table = self.table(row.table).ok_or_else(|| {
+                self.refuse("malformed-row", None, format!("there is no table number {} in the description", row.table))
+            })?;
+            ordered.push((table, row));
+        }
+        ordered.sort_by_key(|(table, _)| *table);
+        for (table, row) in ordered {
+            let row = self.row(index, table, &row.body)?;
+            match resolved.rows[start..].iter().find(|other| other.table == table && other.key == row.key) {
+                None => resolved.rows.push(row),
+                Some(other) if other.values == row.values && other.pending == row.pending => collapsed.push(table),
+                Some(_) => {
+                    let name = &self.plan.entities[self.entity].tables[table].schema.name;
+                    let message = format!("the record has two different rows of one key for the table `{name}`");
+                    return Err(self.refuse("duplicate-key", None, message));
+                }
+            }
+        }
+        for row in &resolved.rows[start..] {
+            resolved.rows_out[row.table] += 1;
+        }
+        for table in collapsed {
+            resolved.rows_out[table] += 1;
+            resolved.rows_collapsed[table] += 1;
+        }
+        Ok(())
+    }
+
+    fn row(&self, index: usize, table: usize, body: &[u8]) -> Result<ResolvedRow, Box<Refused>> {
+        let plan = &self.plan.entities[self.entity].tables[table];
+        let columns = &self.columns[table];
+        let malformed = |message: String| self.refuse("malformed-row", None, message);
+        let document = RawDocument::from_bytes(body).map_err(|error| malformed(error.to_string()))?;
+        let mut values = vec![Value::Null; columns.len()];
+        let mut is_set = vec![false; columns.len()];
+        let mut pending = Vec::new();
+        let mut next = 0;
+        for field in document.iter_elements() {
+            let field = field.map_err(|error| malformed(error.to_string()))?;
+            let name = field.key().as_str();
+            // Components mostly keep the order of their description.
+            let position = if columns.get(next).is_some_and(|column| column.name == name) {
+                next
+            } else {
+                columns.iter().position(|column| column.name == name).ok_or_else(|| {
+                    let message = format!("the table `{}` has no described column `{name}`", plan.schema.name);
+                    self.refuse("malformed-row", Some(name.to_owned()), message)
+                })?
+            };
+            next = position + 1;
+            if is_set[position] {
+                let message = format!("the column `{}.{name}` is there twice", plan.schema.name);
+                return Err(self.refuse("malformed-row", Some(name.to_owned()), message));
+            }
+            is_set[position] = true;
+            let value = field.value().map_err(|error| malformed(error.to_string()))?;
+            let column = &columns[position];
+            values[position] = match convert::convert(value, column).map_err(|m| self.mismatch(plan, column, &m))? {
+                Converted::Value(value) => value,
+                Converted::Reference { entity, id } => {
+                    self.reference(plan, position, column, entity, id, &mut pending)?
+                }
+            };
+        }
+        for (position, column) in columns.iter().enumerate() {
+            let waits = pending.iter().any(|(waiting, _, _)| *waiting == position);
+            if values[position].is_null() && !column.nullable && !waits {
+                let message = format!("`{}.{}`: expected a value, found null", plan.schema.name, column.name);
+                return Err(self.refuse("not-null", Some(column.name.clone()), message));
+            }
+        }
+        if let Some(&position) = self.key_positions[table].iter().find(|&&position| values[position].is_null()) {
+            let name = &columns[position].name;
+            if !pending.iter().any(|(waiting, _, _)| *waiting == position) {
+                let message = format!("`{}.{name}`: expected a value in the key, found null", plan.schema.name);
+                return Err(self.refuse("not-null", Some(name.clone()), message));
+            }
+        }
+        let key: Vec<Value> = self.key_positions[table].iter().map(|&position| values[position].clone()).collect();
+        Ok(ResolvedRow { record: index, table, key: value::encode(&key), values, pending })
+    }
+
+    /// The id that a reference resolves to.
+    fn reference(
+        &self,
+        plan: &TablePlan,
+        position: usize,
+        column: &Column,
+        entity: &str,
+        id: RawBsonRef<'_>,
+        pending: &mut Vec<(usize, usize, Key)>,
+    ) -> Result<Value, Box<Refused>> {
+        let place = || format!("`{}.{}`", plan.schema.name, column.name);
+        let refuse = |code: &str, message: String| self.refuse(code, Some(column.name.clone()), message);
+        let &parent = self
+            .entities
+            .get(entity)
+            .ok_or_else(|| refuse("unknown-entity", format!("{}: expected an entity, found `{entity}`", place())))?;
+        let strategy = self.plan.entities[parent].id;
+        let key = key::of_reference(id, self.plan.entities[parent].key.len())
+            .map_err(|fault| refuse("unusable-reference", format!("{}: {}", place(), fault.message)))?;
+        match strategy {
+            IdStrategy::UuidV5 => convert::fit(Value::Uuid(self.ids[parent].id(&key)), column),
+            IdStrategy::Keep => {
+                let kept = Kept::of_key(&key).and_then(|kept| kept.to_bson()).ok_or_else(|| {
+                    refuse("unusable-reference", format!("{}: no column keeps the key `{}`", place(), key.as_str()))
+                })?;
+                match convert::convert(kept.as_raw_bson_ref(), column) {
+                    Ok(Converted::Value(value)) => Ok(value),
+                    Ok(Converted::Reference { .. }) => {
+                        return Err(refuse("unusable-reference", format!("{}: a key is no reference", place())));
+                    }
+                    Err(mismatch) => Err(mismatch),
+                }
+            }
+            IdStrategy::Column if parent == self.entity && plan.id == Some(position) => {
+                let message = format!("{}: with `id = \"column\"` the transformer gives the id itself", place());
+                return Err(refuse("unusable-reference", message));
+            }
+            IdStrategy::Column => {
+                pending.push((position, parent, key));
+                Ok(Value::Null)
+            }
+        }
+        .map_err(|mismatch| self.mismatch(plan, column, &mismatch))
+    }
+
+    fn mismatch(&self, plan: &TablePlan, column: &Column, mismatch: &convert::Mismatch) -> Box<Refused> {
+        let message = format!("`{}.{}`: {mismatch}", plan.schema.name, column.name);
+        self.refuse(mismatch.code, Some(column.name.clone()), message)
+    }
+
+    fn refuse(&self, code: &str, field: Option<String>, message: String) -> Box<Refused> {
+        Box::new(Refused { stage: "resolve", code: code.to_owned(), field, message, plugin: Some(self.plugin.clone()) })
+    }
+}

@@ -1,0 +1,105 @@
+//! Which entities run when: parents first, independent ones side by side, as many as the target takes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
+use super::Options;
+use super::bookkeeping::Bookkeeping;
+use super::bookkeeping::Checkpoint;
+use super::commit::CommitError;
+use super::commit::Committer;
+use super::dead_letter;
+use super::entity::EntityRun;
+use super::open::Opened;
+use super::progress::Progress;
+use super::report::State;
+use super::shutdown::Shutdown;
+use crate::connector::Target;
+use crate::error::Failure;
+
+/// Entities that run side by side at most; each holds a few batches in memory.
+const ENTITIES_OPEN_MAX: usize = 4;
+
+/// How one entity ended in this run.
+#[derive(Debug)]
+pub struct EntityEnd {
+    /// Where it stands.
+    pub checkpoint: Checkpoint,
+    /// Time it took in this run.
+    pub duration_ms: u64,
+    /// What ended it too early.
+    pub failure: Option<Failure>,
+}
+
+/// Runs the selected entities; one entry an entity of the plan, `None` for those that did not run.
+#[expect(clippy::too_many_arguments, reason = "one call, each argument another thing")]
+pub async fn run_entities(
+    opened: Opened,
+    target: &Arc<dyn Target>,
+    books: &Bookkeeping,
+    run: &str,
+    selected: &BTreeSet<usize>,
+    starts: &[Checkpoint],
+    options: &Options,
+    shutdown: &Shutdown,
+) -> Vec<Option<EntityEnd>> {
+    let plan = opened.plan.clone();
+    let counts: Vec<Option<u64>> = opened.sources.iter().map(|source| source.count()).collect();
+    let total = selected.iter().map(|&entity| counts[entity]).sum::<Option<u64>>();
+    let progress = Progress::new(options.terminal, total);
+    let mut ready: Vec<Option<EntityRun>> = Vec::new();
+    for (index, (source, mapper)) in opened.sources.into_iter().zip(opened.mappers).enumerate() {
+        let is_wanted = selected.contains(&index) && starts[index].state != State::Completed;
+        let component = mapper.transformer.component();
+        let plugin = (component.name().to_owned(), component.digest().to_owned());
+        ready.push(is_wanted.then(|| EntityRun {
+            source,
+            committer: Committer::new(plan.clone(), index, target.clone(), books.clone(), run.to_owned(), plugin),
+            mapper,
+            checkpoint: starts[index].clone(),
+            limit: options.limit,
+            shutdown: shutdown.clone(),
+            progress: progress.entity(&plan.entities[index].name, starts[index].position.document, counts[index]),
+        }));
+    }
+    let mut ends: Vec<Option<EntityEnd>> = ready.iter().map(|_| None).collect();
+    let mut running = FuturesUnordered::new();
+    let mut open: BTreeSet<usize> = BTreeSet::new();
+    loop {
+        while open.len() < ENTITIES_OPEN_MAX && !shutdown.is_asked() {
+            // An entity that is not selected, or has run before, does not keep its children waiting.
+            let is_waiting = |entity: usize| ready[entity].is_some() || open.contains(&entity);
+            let next = (0..ready.len()).find(|&entity| {
+                ready[entity].is_some() && !plan.entities[entity].after.iter().any(|&parent| is_waiting(parent))
+            });
+            let Some(entity) = next.and_then(|index| ready[index].take().map(|entity| (index, entity))) else { break };
+            let (index, entity) = entity;
+            open.insert(index);
+            running.push(async move {
+                let begun = Instant::now();
+                (index, begun, entity.run().await)
+            });
+        }
+        let Some((index, begun, ended)) = running.next().await else { break };
+        open.remove(&index);
+        let entity = &plan.entities[index];
+        let failure = match ended.error {
+            None => None,
+            Some(CommitError::Failure(failure)) => Some(failure),
+            Some(CommitError::OverBudget(letters)) => {
+                Some(dead_letter::over_budget(&**target, books, entity, run, &ended.checkpoint, &letters).await)
+            }
+        };
+        if failure.is_some() {
+            // The others save what they have; nobody starts any more.
+            shutdown.ask();
+        }
+        ends[index] = Some(EntityEnd { checkpoint: ended.checkpoint, duration_ms: super::milliseconds(begun), failure });
+    }
+    progress.end();
+    ends
+}

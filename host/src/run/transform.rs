@@ -1,0 +1,130 @@
+//! The first two stages: records through the transformer, rows through the validators. No transaction is open here.
+
+use std::ops::Range;
+
+use crate::error::Failure;
+use crate::plugin::Documents;
+use crate::plugin::Outcome;
+use crate::plugin::PluginRow;
+use crate::plugin::Transformer;
+use crate::plugin::Validator;
+use crate::record::Batch;
+
+/// Why a record became a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// `read`, `transform`, `validate`, `resolve` or `write`.
+    pub stage: &'static str,
+    /// Short and stable.
+    pub code: String,
+    /// The field or column at fault.
+    pub field: Option<String>,
+    /// One sentence.
+    pub message: String,
+    /// The component that refused it, or whose row was refused: name and digest.
+    pub plugin: Option<(String, String)>,
+}
+
+/// What a record is so far.
+#[derive(Debug)]
+pub enum Mapped {
+    /// Rows, not yet checked against the target.
+    Rows(Vec<PluginRow>),
+    /// Left out on purpose, with the transformer's reason.
+    Skip(String),
+    /// Set aside; the tables of the rows that it had.
+    Dead(Box<Refused>, Vec<u32>),
+}
+
+/// A batch behind the transformer: exactly one entry a record, in order.
+#[derive(Debug)]
+pub struct Transformed {
+    /// The records.
+    pub batch: Batch,
+    /// One a record.
+    pub mapped: Vec<Mapped>,
+}
+
+/// A batch behind the validators.
+#[derive(Debug)]
+pub struct Validated(pub Transformed);
+
+/// Puts a batch through the transformer, so many records a call.
+pub fn transform(batch: Batch, transformer: &Transformer, call_records: usize) -> Result<Transformed, Failure> {
+    let plugin = || Some((transformer.component().name().to_owned(), transformer.component().digest().to_owned()));
+    let mut mapped: Vec<Option<Mapped>> = batch
+        .records
+        .iter()
+        .map(|record| {
+            record.fault.as_ref().map(|fault| {
+                let refused = Refused {
+                    stage: "read",
+                    code: fault.code.to_owned(),
+                    field: fault.field.clone(),
+                    message: fault.message.clone(),
+                    plugin: None,
+                };
+                Mapped::Dead(Box::new(refused), Vec::new())
+            })
+        })
+        .collect();
+    let sound: Vec<usize> = (0..mapped.len()).filter(|&index| mapped[index].is_none()).collect();
+    for call in sound.chunks(call_records.max(1)) {
+        let ranges: Vec<Range<usize>> = call.iter().map(|&index| batch.records[index].body.clone()).collect();
+        let outcomes = transformer.transform_bisecting(Documents { bytes: &batch.bytes, ranges: &ranges })?;
+        for (&index, outcome) in call.iter().zip(outcomes) {
+            mapped[index] = Some(match outcome {
+                Ok(Outcome::Rows(rows)) => Mapped::Rows(rows),
+                Ok(Outcome::Skip(reason)) => Mapped::Skip(reason),
+                Ok(Outcome::Reject { code, field, message }) => {
+                    let refused = Refused { stage: "transform", code, field, message, plugin: plugin() };
+                    Mapped::Dead(Box::new(refused), Vec::new())
+                }
+                Err(fault) => {
+                    let refused = Refused {
+                        stage: "transform",
+                        code: fault.code.to_owned(),
+                        field: None,
+                        message: fault.message,
+                        plugin: plugin(),
+                    };
+                    Mapped::Dead(Box::new(refused), Vec::new())
+                }
+            });
+        }
+    }
+    let mapped: Option<Vec<Mapped>> = mapped.into_iter().collect();
+    let mapped = mapped.ok_or_else(|| Failure::bug("a record came back from the transformer without an outcome"))?;
+    Ok(Transformed { batch, mapped })
+}
+
+/// Shows every row to the validators, in order; a violation sets its record aside.
+pub fn validate(mut transformed: Transformed, validators: &[Validator]) -> Result<Validated, Failure> {
+    for validator in validators {
+        let mut rows: Vec<PluginRow> = Vec::new();
+        let mut owners: Vec<usize> = Vec::new();
+        for (index, mapped) in transformed.mapped.iter().enumerate() {
+            if let Mapped::Rows(of_record) = mapped {
+                rows.extend(of_record.iter().cloned());
+                owners.resize(rows.len(), index);
+            }
+        }
+        let component = validator.component();
+        let plugin = Some((component.name().to_owned(), component.digest().to_owned()));
+        for (owner, result) in owners.into_iter().zip(validator.validate_bisecting(&rows)?) {
+            let (code, field, message) = match result {
+                Ok(violations) => match violations.into_iter().next() {
+                    Some(violation) => (violation.code, violation.column, violation.message),
+                    None => continue,
+                },
+                Err(fault) => (fault.code.to_owned(), None, fault.message),
+            };
+            if let Mapped::Rows(of_record) = &transformed.mapped[owner] {
+                let tables = of_record.iter().map(|row| row.table).collect();
+                let refused = Refused { stage: "validate", code, field, message, plugin: plugin.clone() };
+                transformed.mapped[owner] = Mapped::Dead(Box::new(refused), tables);
+            }
+        }
+    }
+    Ok(Validated(transformed))
+}
