@@ -235,7 +235,6 @@ fn write_document(document: &RawDocument, form: &mut String) -> Result<(), Strin
         let mut part = String::new();
         write_value(value, &mut part)?;
         write_sized(name.as_str(), form);
-        form.push(':');
         write_sized(&part, form);
     }
     Ok(())

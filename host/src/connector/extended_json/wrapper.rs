@@ -135,7 +135,14 @@ fn integer<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String> {
 }
 
 fn decimal(text: &str) -> Result<Decimal128, String> {
-    text.parse().map_err(|_| format!("expected a decimal of at most 34 digits in `$numberDecimal`, found `{text}`"))
+    // The library takes a bare exponent too.
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let mantissa = unsigned.split(['e', 'E']).next().unwrap_or_default();
+    let is_good = matches!(unsigned.to_ascii_lowercase().as_str(), "nan" | "inf" | "infinity")
+        || (mantissa.bytes().any(|byte| byte.is_ascii_digit())
+            && mantissa.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
+    let value: Option<Decimal128> = if is_good { text.parse().ok() } else { None };
+    value.ok_or_else(|| format!("expected a decimal of at most 34 digits in `$numberDecimal`, found `{text}`"))
 }
 
 fn date(text: &str) -> Result<i64, String> {

@@ -26,3 +26,6 @@ pub(super) fn open(
 pub(super) fn list(folder: &Path) -> Result<Vec<String>, SourceError> {
     folder::list(folder, &NAMING)
 }
+
+#[cfg(test)]
+mod tests;
