@@ -1,9 +1,37 @@
 //! The contract of a source.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 
+use super::extended_json;
+use super::mongodump;
 use crate::record::Batch;
 use crate::record::Position;
+
+/// Opens one collection of a source. Relative paths start at `base`, the manifest's folder; the records' keys are
+/// made of these dotted paths.
+pub fn open_source(
+    url: &str,
+    base: &Path,
+    collection: &str,
+    key_fields: &[String],
+) -> Result<Box<dyn Source>, SourceError> {
+    match url.split_once(':') {
+        Some(("mongodump", path)) => mongodump::open(url, &base.join(path), collection, key_fields),
+        Some(("mongoexport", path)) => extended_json::open(url, &base.join(path), collection, key_fields),
+        _ => Err(SourceError::Unknown { url: url.to_owned() }),
+    }
+}
+
+/// Returns the names of a source's collections, in order.
+pub fn list_collections(url: &str, base: &Path) -> Result<Vec<String>, SourceError> {
+    match url.split_once(':') {
+        Some(("mongodump", path)) => mongodump::list(&base.join(path)),
+        Some(("mongoexport", path)) => extended_json::list(&base.join(path)),
+        _ => Err(SourceError::Unknown { url: url.to_owned() }),
+    }
+}
 
 /// How much one read may return. The first record is returned even where it alone is over the bytes.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +76,14 @@ pub enum SourceError {
         /// What was looked for, with its path.
         what: String,
         /// The names that do exist.
+        found: Vec<String>,
+    },
+    /// Several files could be meant.
+    #[error("{what} is there more than once: {}", .found.join(", "))]
+    Ambiguous {
+        /// What was looked for, with its path.
+        what: String,
+        /// The files that fit.
         found: Vec<String>,
     },
     /// The bytes end or break where a document should be, and no later document can be found.

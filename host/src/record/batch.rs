@@ -6,12 +6,10 @@ use std::sync::Arc;
 use bson::RawDocument;
 use bytes::Bytes;
 
+use super::check::check;
 use super::key;
 use super::key::Key;
 use super::position::Position;
-
-/// Deepest nesting of documents and arrays that is read.
-pub const NESTING_MAX: usize = 200;
 
 /// Consecutive records of one entity, in source order.
 #[derive(Debug, Clone)]
@@ -91,14 +89,10 @@ impl<'a> BatchBuilder<'a> {
 
     /// Adds one document's BSON bytes, checked to the last field.
     pub fn push_bson(&mut self, document: u64, offset: u64, bson: &[u8]) {
-        let (key, fault) =
-            match RawDocument::from_bytes(bson).map_err(|error| malformed(error.to_string())).and_then(|raw| {
-                check_nesting(raw, 1)?;
-                key::of_document(raw, self.key_fields)
-            }) {
-                Ok(key) => (Some(key), None),
-                Err(fault) => (None, Some(Box::new(fault))),
-            };
+        let (key, fault) = match self.key_of(bson) {
+            Ok(key) => (Some(key), None),
+            Err(fault) => (None, Some(Box::new(fault))),
+        };
         self.push(document, offset, bson, key, fault);
     }
 
@@ -112,43 +106,21 @@ impl<'a> BatchBuilder<'a> {
         Batch { origin, bytes: self.bytes.into(), records: self.records, end }
     }
 
+    fn key_of(&self, bson: &[u8]) -> Result<Key, Fault> {
+        check(bson).map_err(|defect| Fault {
+            code: if defect.is_nesting { "nesting" } else { "malformed-bson" },
+            message: defect.to_string(),
+            field: defect.field,
+            is_bson: true,
+        })?;
+        let document = RawDocument::from_bytes(bson).expect("a checked document has a good frame");
+        key::of_document(document, self.key_fields)
+    }
+
     fn push(&mut self, document: u64, offset: u64, body: &[u8], key: Option<Key>, fault: Option<Box<Fault>>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(body);
         let body = start..self.bytes.len();
         self.records.push(Record { document, offset, body, key, fault });
-    }
-}
-
-fn malformed(message: String) -> Fault {
-    Fault { code: "malformed-bson", field: None, message, is_bson: true }
-}
-
-/// Walks the whole document: every element must be readable and the nesting bounded.
-fn check_nesting(raw: &RawDocument, depth: usize) -> Result<(), Fault> {
-    if depth > NESTING_MAX {
-        return Err(Fault {
-            code: "nesting",
-            field: None,
-            message: format!("expected at most {NESTING_MAX} levels of nesting, found more"),
-            is_bson: true,
-        });
-    }
-    for element in raw.iter() {
-        let (_, value) = element.map_err(|error| malformed(error.to_string()))?;
-        check_value(value, depth)?;
-    }
-    Ok(())
-}
-
-fn check_value(value: bson::RawBsonRef<'_>, depth: usize) -> Result<(), Fault> {
-    match value {
-        bson::RawBsonRef::Document(inner) => check_nesting(inner, depth + 1),
-        bson::RawBsonRef::JavaScriptCodeWithScope(code) => check_nesting(code.scope, depth + 1),
-        // An array is laid out as a document.
-        bson::RawBsonRef::Array(inner) => RawDocument::from_bytes(inner.as_bytes())
-            .map_err(|error| malformed(error.to_string()))
-            .and_then(|inner| check_nesting(inner, depth + 1)),
-        _ => Ok(()),
     }
 }

@@ -3,8 +3,10 @@
 //! Nothing here reads, writes or calls a plugin.
 
 pub mod batch;
+pub mod check;
 pub mod convert;
 pub mod decimal;
+pub mod kept;
 pub mod key;
 pub mod packed;
 pub mod position;
@@ -15,6 +17,7 @@ pub use batch::Batch;
 pub use batch::BatchBuilder;
 pub use batch::Fault;
 pub use batch::Record;
+pub use kept::Kept;
 pub use key::Key;
 pub use position::Position;
 pub use schema::Column;
