@@ -1,0 +1,181 @@
+//! Values as text: how they are bound where COPY is not used, and how columns give them back.
+
+use jiff::civil::Date;
+use jiff::civil::DateTime;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+use uuid::Uuid;
+
+use super::name::quote;
+use crate::record::Column;
+use crate::record::ColumnType;
+use crate::record::Value;
+use crate::record::decimal::Decimal;
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// Returns the text that a cast to the column's type reads, or `None` for NULL; the error says what does not fit.
+pub(super) fn write(value: &Value) -> Result<Option<String>, String> {
+    Ok(Some(match value {
+        Value::Null => return Ok(None),
+        Value::Bool(value) => value.to_string(),
+        Value::Integer(value) => value.to_string(),
+        Value::Float(value) => format!("{value:e}"),
+        Value::Decimal(value) => write_decimal(value),
+        Value::Text(value) | Value::Json(value) => value.clone(),
+        Value::Bytes(value) => write_bytes(value),
+        Value::Uuid(value) => value.to_string(),
+        Value::Timestamp(value) => format!("{}+00", civil(*value)?.strftime("%Y-%m-%d %H:%M:%S%.6f")),
+        Value::LocalTimestamp(value) => civil(*value)?.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string(),
+        Value::Date(value) => {
+            let micros = i64::from(*value).checked_mul(DAY_US).ok_or("expected a year from 1 to 9999")?;
+            civil(micros)?.date().to_string()
+        }
+        Value::Time(value) if (0..DAY_US).contains(value) => civil(*value)?.strftime("%H:%M:%S%.6f").to_string(),
+        Value::Time(_) => return Err("expected a time before 24:00".to_owned()),
+        Value::TextArray(values) => write_array(values),
+    }))
+}
+
+/// Returns the SQL that gives a column back in the form [`read`] takes.
+pub(super) fn select(alias: &str, column: &Column) -> String {
+    let name = format!("{alias}.{}", quote(&column.name));
+    match column.kind {
+        ColumnType::TextArray => format!("pg_catalog.to_json({name})::text"),
+        ColumnType::Bytes => format!("pg_catalog.encode({name}, 'hex')"),
+        _ => format!("{name}::text"),
+    }
+}
+
+/// Reads a column back. What the values of its type cannot say (infinity, NaN as a decimal, NULL within an array, a
+/// year before 1) comes as the text it is, which no written value equals.
+pub(super) fn read(kind: &ColumnType, text: Option<String>) -> Value {
+    let Some(text) = text else { return Value::Null };
+    let parsed = match kind {
+        ColumnType::Bool => text.parse().ok().map(Value::Bool),
+        ColumnType::Integer { .. } => text.parse().ok().map(Value::Integer),
+        ColumnType::Float { bits: 32 } => text.parse().ok().map(|value: f32| Value::Float(f64::from(value))),
+        ColumnType::Float { .. } => text.parse().ok().map(Value::Float),
+        ColumnType::Decimal { .. } => Decimal::parse(&text).map(Value::Decimal),
+        ColumnType::Text { .. } | ColumnType::Enum { .. } | ColumnType::Other => None,
+        ColumnType::Bytes => read_bytes(&text).map(Value::Bytes),
+        ColumnType::Uuid => Uuid::parse_str(&text).ok().map(Value::Uuid),
+        ColumnType::Timestamp => text.strip_suffix("+00").and_then(micros).map(Value::Timestamp),
+        ColumnType::LocalTimestamp => micros(&text).map(Value::LocalTimestamp),
+        ColumnType::Date => read_date(&text).map(Value::Date),
+        ColumnType::Time => text.parse().ok().and_then(read_time).map(Value::Time),
+        ColumnType::Json { .. } => return Value::Json(text),
+        ColumnType::TextArray => serde_json::from_str(&text).ok().map(Value::TextArray),
+    };
+    parsed.unwrap_or(Value::Text(text))
+}
+
+fn write_decimal(value: &Decimal) -> String {
+    let sign = if value.is_negative() { "-" } else { "" };
+    match value.digits() {
+        "" => "0".to_owned(),
+        digits => format!("{sign}0.{digits}e{}", value.exponent()),
+    }
+}
+
+fn write_bytes(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(2 + bytes.len() * 2);
+    text.push_str("\\x");
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}
+
+fn write_array(values: &[String]) -> String {
+    let mut text = String::from("{");
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push('"');
+        for character in value.chars() {
+            if matches!(character, '"' | '\\') {
+                text.push('\\');
+            }
+            text.push(character);
+        }
+        text.push('"');
+    }
+    text.push('}');
+    text
+}
+
+fn read_bytes(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, []) = digits.as_chunks::<2>() else { return None };
+    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+}
+
+fn civil(micros: i64) -> Result<DateTime, String> {
+    let instant = jiff::Timestamp::from_microsecond(micros).map_err(|error| error.to_string())?;
+    Ok(TimeZone::UTC.to_datetime(instant)).and_then(|moment| match moment.year() {
+        1..=9999 => Ok(moment),
+        year => Err(format!("expected a year from 1 to 9999, found {year}")),
+    })
+}
+
+fn micros(text: &str) -> Option<i64> {
+    let moment: DateTime = text.parse().ok()?;
+    Some(TimeZone::UTC.to_timestamp(moment).ok()?.as_microsecond())
+}
+
+fn read_date(text: &str) -> Option<i32> {
+    let date: Date = text.parse().ok()?;
+    i32::try_from(micros(&date.to_datetime(Time::midnight()).to_string())? / DAY_US).ok().filter(|_| date.year() > 0)
+}
+
+fn read_time(time: Time) -> Option<i64> {
+    micros(&time.on(1970, 1, 1).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() -> Result<(), String> {
+        for (kind, value, text) in [
+            (ColumnType::Timestamp, Value::Timestamp(-1), "1969-12-31 23:59:59.999999+00"),
+            (ColumnType::LocalTimestamp, Value::LocalTimestamp(0), "1970-01-01 00:00:00.000000"),
+            (ColumnType::Date, Value::Date(-719_162), "0001-01-01"),
+            (ColumnType::Date, Value::Date(2_932_896), "9999-12-31"),
+            (ColumnType::Time, Value::Time(DAY_US - 1), "23:59:59.999999"),
+            (ColumnType::Float { bits: 64 }, Value::Float(0.1), "1e-1"),
+        ] {
+            assert_eq!(write(&value)?.as_deref(), Some(text));
+            assert_eq!(read(&kind, Some(text.to_owned())), value);
+        }
+        assert_eq!(write(&Value::Bytes(vec![0, 255]))?.as_deref(), Some("\\x00ff"));
+        assert_eq!(read(&ColumnType::Bytes, Some("00ff".to_owned())), Value::Bytes(vec![0, 255]));
+        assert_eq!(
+            write(&Value::TextArray(vec!["a\"b\\".to_owned(), String::new()]))?.as_deref(),
+            Some("{\"a\\\"b\\\\\",\"\"}")
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn what_no_value_can_say_stays_text() {
+        for (kind, text) in [
+            (ColumnType::Timestamp, "infinity"),
+            (ColumnType::Date, "0044-03-15 BC"),
+            (ColumnType::Time, "24:00:00"),
+            (ColumnType::TextArray, "[null]"),
+            (ColumnType::Decimal { limits: None, inexact: false }, "NaN"),
+        ] {
+            assert_eq!(read(&kind, Some(text.to_owned())), Value::Text(text.to_owned()));
+        }
+        assert!(write(&Value::Date(i32::MAX)).is_err());
+        assert!(write(&Value::Timestamp(i64::MAX)).is_err());
+        assert!(write(&Value::Time(DAY_US)).is_err());
+    }
+}
