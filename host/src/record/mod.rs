@@ -5,6 +5,8 @@
 pub mod batch;
 pub mod convert;
 pub mod decimal;
+pub mod instant;
+pub mod json;
 pub mod key;
 pub mod position;
 pub mod schema;
