@@ -57,6 +57,7 @@ pub(super) fn read(kind: &ColumnType, text: Option<String>) -> Value {
         ColumnType::Float { bits: 32 } => text.parse().ok().map(|value: f32| Value::Float(f64::from(value))),
         ColumnType::Float { .. } => text.parse().ok().map(Value::Float),
         ColumnType::Decimal { .. } => Decimal::parse(&text).map(Value::Decimal),
+        ColumnType::Text { chars_max: Some(chars), padded: true } => Some(Value::Text(padded(&text, *chars))),
         ColumnType::Text { .. } | ColumnType::Enum { .. } | ColumnType::Other => None,
         ColumnType::Bytes => read_bytes(&text).map(Value::Bytes),
         ColumnType::Uuid => Uuid::parse_str(&text).ok().map(Value::Uuid),
@@ -106,6 +107,11 @@ fn write_array(values: &[String]) -> String {
     }
     text.push('}');
     text
+}
+
+/// The cast to text has taken the blanks away that the column holds.
+fn padded(text: &str, chars: u32) -> String {
+    format!("{text:<width$}", width = usize::try_from(chars).unwrap_or(0))
 }
 
 fn read_bytes(text: &str) -> Option<Vec<u8>> {
