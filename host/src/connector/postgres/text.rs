@@ -1,9 +1,6 @@
 //! Values as text: how they are bound where COPY is not used, and how columns give them back.
 
-use jiff::civil::Date;
-use jiff::civil::DateTime;
-use jiff::civil::Time;
-use jiff::tz::TimeZone;
+use jiff::Span;
 use uuid::Uuid;
 
 use super::name::quote;
@@ -11,8 +8,8 @@ use crate::record::Column;
 use crate::record::ColumnType;
 use crate::record::Value;
 use crate::record::decimal::Decimal;
-
-const DAY_US: i64 = 86_400_000_000;
+use crate::record::instant;
+use crate::record::instant::DAY_US;
 
 /// Returns the text that a cast to the column's type reads, or `None` for NULL; the error says what does not fit.
 pub(super) fn write(value: &Value) -> Result<Option<String>, String> {
@@ -25,13 +22,10 @@ pub(super) fn write(value: &Value) -> Result<Option<String>, String> {
         Value::Text(value) | Value::Json(value) => value.clone(),
         Value::Bytes(value) => write_bytes(value),
         Value::Uuid(value) => value.to_string(),
-        Value::Timestamp(value) => format!("{}+00", civil(*value)?.strftime("%Y-%m-%d %H:%M:%S%.6f")),
-        Value::LocalTimestamp(value) => civil(*value)?.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string(),
-        Value::Date(value) => {
-            let micros = i64::from(*value).checked_mul(DAY_US).ok_or("expected a year from 1 to 9999")?;
-            civil(micros)?.date().to_string()
-        }
-        Value::Time(value) if (0..DAY_US).contains(value) => civil(*value)?.strftime("%H:%M:%S%.6f").to_string(),
+        Value::Timestamp(value) => format!("{}+00", write_moment(*value)?),
+        Value::LocalTimestamp(value) => write_moment(*value)?,
+        Value::Date(value) => write_day((*value).into())?,
+        Value::Time(value) if (0..DAY_US).contains(value) => write_time(*value),
         Value::Time(_) => return Err("expected a time before 24:00".to_owned()),
         Value::TextArray(values) => write_array(values),
     }))
@@ -61,10 +55,10 @@ pub(super) fn read(kind: &ColumnType, text: Option<String>) -> Value {
         ColumnType::Text { .. } | ColumnType::Enum { .. } | ColumnType::Other => None,
         ColumnType::Bytes => read_bytes(&text).map(Value::Bytes),
         ColumnType::Uuid => Uuid::parse_str(&text).ok().map(Value::Uuid),
-        ColumnType::Timestamp => text.strip_suffix("+00").and_then(micros).map(Value::Timestamp),
-        ColumnType::LocalTimestamp => micros(&text).map(Value::LocalTimestamp),
-        ColumnType::Date => read_date(&text).map(Value::Date),
-        ColumnType::Time => text.parse().ok().and_then(read_time).map(Value::Time),
+        ColumnType::Timestamp => text.strip_suffix("+00").and_then(read_moment).map(Value::Timestamp),
+        ColumnType::LocalTimestamp => read_moment(&text).map(Value::LocalTimestamp),
+        ColumnType::Date => instant::parse_day(&text).map(Value::Date),
+        ColumnType::Time => instant::parse_time(&text).map(Value::Time),
         ColumnType::Json { .. } => return Value::Json(text),
         ColumnType::TextArray => serde_json::from_str(&text).ok().map(Value::TextArray),
     };
@@ -121,26 +115,26 @@ fn read_bytes(text: &str) -> Option<Vec<u8>> {
     pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
 }
 
-fn civil(micros: i64) -> Result<DateTime, String> {
-    let instant = jiff::Timestamp::from_microsecond(micros).map_err(|error| error.to_string())?;
-    Ok(TimeZone::UTC.to_datetime(instant)).and_then(|moment| match moment.year() {
-        1..=9999 => Ok(moment),
-        year => Err(format!("expected a year from 1 to 9999, found {year}")),
-    })
+fn write_moment(micros: i64) -> Result<String, String> {
+    Ok(format!("{} {}", write_day(micros.div_euclid(DAY_US))?, write_time(micros.rem_euclid(DAY_US))))
 }
 
-fn micros(text: &str) -> Option<i64> {
-    let moment: DateTime = text.parse().ok()?;
-    Some(TimeZone::UTC.to_timestamp(moment).ok()?.as_microsecond())
+fn write_day(days: i64) -> Result<String, String> {
+    let date = Span::new().try_days(days).and_then(|days| jiff::civil::date(1970, 1, 1).checked_add(days));
+    match date {
+        Ok(date) if date.year() > 0 => Ok(date.to_string()),
+        _ => Err(format!("expected a year from 1 to 9999, found {days} days from 1970")),
+    }
 }
 
-fn read_date(text: &str) -> Option<i32> {
-    let date: Date = text.parse().ok()?;
-    i32::try_from(micros(&date.to_datetime(Time::midnight()).to_string())? / DAY_US).ok().filter(|_| date.year() > 0)
+fn write_time(micros: i64) -> String {
+    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    format!("{:02}:{:02}:{:02}.{fraction:06}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-fn read_time(time: Time) -> Option<i64> {
-    micros(&time.on(1970, 1, 1).to_string())
+fn read_moment(text: &str) -> Option<i64> {
+    let (day, time) = text.split_once(' ')?;
+    Some(i64::from(instant::parse_day(day)?) * DAY_US + instant::parse_time(time)?)
 }
 
 #[cfg(test)]
