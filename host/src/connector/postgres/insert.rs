@@ -1,4 +1,5 @@
-//! Inserting rows: COPY of the rows whose keys are new, and INSERT … ON CONFLICT where another writer came first.
+//! Inserting rows. While keys are new, COPY alone does it, and the key's index is the judge. Once a key has been found to
+//! be there, a lookup goes first; INSERT … ON CONFLICT is for what another writer inserts between the two.
 
 use std::collections::HashMap;
 
@@ -24,18 +25,87 @@ use crate::record::value;
 
 /// Bytes of rows that go to the server in one message.
 const COPY_CHUNK_BYTES: usize = 128 * 1024;
+const BACK: &str = "ROLLBACK TO SAVEPOINT whimbrel_copy; RELEASE SAVEPOINT whimbrel_copy";
 /// Rows of one INSERT.
 const INSERT_ROWS_MAX: usize = 5_000;
 
+/// What is known of a table's key within a transaction.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeyState {
+    /// Whether an index can tell at once that a key is there: unique, over exactly the key's columns, not deferrable.
+    has_index: bool,
+    /// Whether the last call found a key that was there, or a row that was refused.
+    look_first: bool,
+}
+
+/// The state of each key, by table and columns.
+pub(super) type KeyStates = HashMap<(String, Vec<usize>), KeyState>;
+
 /// Inserts the rows whose keys are new, and returns what became of each.
-pub(super) async fn insert(connection: &mut PgConnection, rows: Rows<'_>) -> Result<Vec<Inserted>, TargetError> {
+pub(super) async fn insert(
+    connection: &mut PgConnection,
+    states: &mut KeyStates,
+    rows: Rows<'_>,
+) -> Result<Vec<Inserted>, TargetError> {
     if rows.rows.is_empty() {
         return Ok(Vec::new());
     }
     let key = key_places(&rows)?;
-    let mut answers: Vec<Option<Inserted>> = vec![None; rows.rows.len()];
+    let id = (rows.table.name.clone(), rows.key.to_vec());
+    let mut state = match states.get(&id) {
+        Some(state) => *state,
+        None => KeyState { has_index: has_index(connection, &rows).await?, look_first: false },
+    };
     let (first, repeated) = split_repeated(&rows, &key);
-    let known = find(connection, &rows, &key, &first).await?;
+    let copied =
+        !state.look_first && (state.has_index || key.is_empty()) && try_copy(connection, &rows, &first).await?;
+    let answers = if copied {
+        let mut answers = vec![Some(Inserted::New); rows.rows.len()];
+        find_all(connection, &rows, &key, &repeated, &mut answers).await?;
+        answers
+    } else {
+        insert_unknown(connection, &rows, &key, state.has_index, first, &repeated).await?
+    };
+    state.look_first = answers.iter().any(|answer| matches!(answer, Some(Inserted::Conflict(_))));
+    states.insert(id, state);
+    Ok(answers.into_iter().map(|answer| answer.expect("every row is new, known, late or repeated")).collect())
+}
+
+/// Copies all rows behind a savepoint; `false` where the server refused one, and then nothing has happened: which row is
+/// at fault, and whether its key is merely there already, takes a lookup.
+async fn try_copy(connection: &mut PgConnection, rows: &Rows<'_>, first: &[usize]) -> Result<bool, TargetError> {
+    if !can_copy(rows) {
+        return Ok(false);
+    }
+    let name = &rows.table.name;
+    command(connection, name, "SAVEPOINT whimbrel_copy").await?;
+    match copy_rows(connection, rows, first).await {
+        Ok(Ok(())) => {
+            command(connection, name, "RELEASE SAVEPOINT whimbrel_copy").await?;
+            return Ok(true);
+        }
+        Ok(Err(error)) => match row_error(error, &format!("write to `{name}`"), name, first) {
+            TargetError::Refused(_) | TargetError::Database { .. } => {}
+            other => return Err(other),
+        },
+        Err(TargetError::Refused(refusal)) if refusal.code == "trigger" => {}
+        Err(error) => return Err(error),
+    }
+    command(connection, name, BACK).await?;
+    Ok(false)
+}
+
+/// Looks the keys up first, and writes what is not there.
+async fn insert_unknown(
+    connection: &mut PgConnection,
+    rows: &Rows<'_>,
+    key: &[usize],
+    has_index: bool,
+    first: Vec<usize>,
+    repeated: &[usize],
+) -> Result<Vec<Option<Inserted>>, TargetError> {
+    let mut answers: Vec<Option<Inserted>> = vec![None; rows.rows.len()];
+    let known = find(connection, rows, key, &first).await?;
     let mut fresh = Vec::with_capacity(first.len());
     for (row, values) in first.into_iter().zip(known) {
         match values {
@@ -43,17 +113,29 @@ pub(super) async fn insert(connection: &mut PgConnection, rows: Rows<'_>) -> Res
             None => fresh.push(row),
         }
     }
-    let late = write(connection, &rows, &key, &fresh).await?;
+    let late = write(connection, rows, key, has_index, &fresh).await?;
     for row in fresh {
         answers[row] = Some(Inserted::New);
     }
     // Rows that another writer has inserted meanwhile, and rows with a key that this call has inserted.
-    let late: Vec<usize> = late.into_iter().chain(repeated).collect();
-    for (row, values) in late.iter().zip(find(connection, &rows, &key, &late).await?) {
-        let values = values.ok_or_else(|| kept_out(&rows, 1, Some(*row)))?;
+    find_all(connection, rows, key, &late, &mut answers).await?;
+    find_all(connection, rows, key, repeated, &mut answers).await?;
+    Ok(answers)
+}
+
+/// Answers rows whose keys are there now with what stands there.
+async fn find_all(
+    connection: &mut PgConnection,
+    rows: &Rows<'_>,
+    key: &[usize],
+    sought: &[usize],
+    answers: &mut [Option<Inserted>],
+) -> Result<(), TargetError> {
+    for (row, values) in sought.iter().zip(find(connection, rows, key, sought).await?) {
+        let values = values.ok_or_else(|| kept_out(rows, 1, Some(*row)))?;
         answers[*row] = Some(Inserted::Conflict(values));
     }
-    Ok(answers.into_iter().map(|answer| answer.expect("every row is fresh, known, late or repeated")).collect())
+    Ok(())
 }
 
 /// Returns where in each row the key's values stand.
@@ -112,34 +194,38 @@ async fn write(
     connection: &mut PgConnection,
     rows: &Rows<'_>,
     key: &[usize],
+    has_index: bool,
     fresh: &[usize],
 ) -> Result<Vec<usize>, TargetError> {
     if fresh.is_empty() {
         return Ok(Vec::new());
     }
-    if rows.columns.iter().all(|column| copy::supports(&rows.table.columns[*column])) && !rows.columns.is_empty() {
-        let failed = |error| row_error(error, "set a savepoint", &rows.table.name, &[]);
-        sqlx::raw_sql("SAVEPOINT whimbrel_copy").execute(&mut *connection).await.map_err(failed)?;
+    let name = &rows.table.name;
+    if can_copy(rows) {
+        command(connection, name, "SAVEPOINT whimbrel_copy").await?;
         match copy_rows(connection, rows, fresh).await? {
             Ok(()) => {
-                sqlx::raw_sql("RELEASE SAVEPOINT whimbrel_copy").execute(&mut *connection).await.map_err(failed)?;
+                command(connection, name, "RELEASE SAVEPOINT whimbrel_copy").await?;
                 return Ok(Vec::new());
             }
-            Err(error) if !may_retry(rows, &error) => {
-                return Err(row_error(error, &format!("write to `{}`", rows.table.name), &rows.table.name, fresh));
-            }
-            Err(_) => {
-                let back = "ROLLBACK TO SAVEPOINT whimbrel_copy; RELEASE SAVEPOINT whimbrel_copy";
-                sqlx::raw_sql(back).execute(&mut *connection).await.map_err(failed)?;
-            }
+            Err(error) if may_retry(rows, &error) => command(connection, name, BACK).await?,
+            Err(error) => return Err(row_error(error, &format!("write to `{name}`"), name, fresh)),
         }
     }
-    let arbiter = arbiter(connection, rows).await?;
     let mut late = Vec::new();
     for chunk in fresh.chunks(INSERT_ROWS_MAX) {
-        late.extend(insert_rows(connection, rows, key, chunk, arbiter).await?);
+        late.extend(insert_rows(connection, rows, key, chunk, has_index).await?);
     }
     Ok(late)
+}
+
+fn can_copy(rows: &Rows<'_>) -> bool {
+    !rows.columns.is_empty() && rows.columns.iter().all(|column| copy::supports(&rows.table.columns[*column]))
+}
+
+async fn command(connection: &mut PgConnection, table: &str, sql: &'static str) -> Result<(), TargetError> {
+    let done = sqlx::raw_sql(sql).execute(connection).await;
+    done.map(|_| ()).map_err(|error| row_error(error, "set a savepoint", table, &[]))
 }
 
 /// Another writer may have come between the lookup and the COPY; and COPY does not work under row-level security.
@@ -208,8 +294,8 @@ fn encode_row(columns: &[&crate::record::Column], row: &[Value], out: &mut Vec<u
     Ok(())
 }
 
-/// Returns whether an index can tell ON CONFLICT that the key is there: unique, over exactly these columns, not deferrable.
-async fn arbiter(connection: &mut PgConnection, rows: &Rows<'_>) -> Result<bool, TargetError> {
+/// Returns whether an index can tell at once that the key is there.
+async fn has_index(connection: &mut PgConnection, rows: &Rows<'_>) -> Result<bool, TargetError> {
     if rows.key.is_empty() {
         return Ok(false);
     }
@@ -234,9 +320,9 @@ async fn insert_rows(
     rows: &Rows<'_>,
     key: &[usize],
     chunk: &[usize],
-    arbiter: bool,
+    has_index: bool,
 ) -> Result<Vec<usize>, TargetError> {
-    let sql = insert_statement(rows, arbiter);
+    let sql = insert_statement(rows, has_index);
     let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
     for (place, column) in rows.columns.iter().enumerate() {
         let mut texts = Vec::with_capacity(chunk.len());
@@ -255,7 +341,7 @@ async fn insert_rows(
     }
     let failed = |error| row_error(error, &format!("write to `{}`", rows.table.name), &rows.table.name, &[]);
     let written = query.fetch_all(connection).await.map_err(failed)?;
-    if !arbiter {
+    if !has_index {
         return match chunk.len().saturating_sub(written.len()) {
             0 => Ok(Vec::new()),
             missing => Err(kept_out(rows, missing, None)),
@@ -286,11 +372,11 @@ async fn insert_rows(
         .collect())
 }
 
-fn insert_statement(rows: &Rows<'_>, arbiter: bool) -> String {
+fn insert_statement(rows: &Rows<'_>, has_index: bool) -> String {
     let key: Vec<_> = rows.key.iter().map(|column| &rows.table.columns[*column]).collect();
     let columns: Vec<_> = rows.columns.iter().map(|column| &rows.table.columns[*column]).collect();
     let list = |make: &dyn Fn(usize) -> String| (1..=columns.len()).map(make).collect::<Vec<_>>().join(", ");
-    let (conflict, returning) = if arbiter {
+    let (conflict, returning) = if has_index {
         let names: Vec<_> = key.iter().map(|column| quote(&column.name)).collect();
         let values: Vec<_> = key.iter().map(|column| text::select("t", column)).collect();
         (format!(" ON CONFLICT ({}) DO NOTHING", names.join(", ")), values.join(", "))

@@ -14,8 +14,9 @@ use crate::record::ColumnType;
 use crate::record::TableSchema;
 use crate::record::Value;
 
-/// Keys that one query asks for.
-const KEYS_MAX: usize = 10_000;
+/// Bytes of keys that one query carries. The driver leaves Nagle's algorithm on: a larger message ends in a packet that
+/// waits for the server's delayed acknowledgement, 40 ms, even on one machine.
+const KEYS_BYTES_MAX: usize = 48 * 1024;
 
 /// Returns for each key the values of `columns` in the row that has it, or `None` where no row has.
 pub(super) async fn lookup(
@@ -28,17 +29,23 @@ pub(super) async fn lookup(
     let mut found = vec![None; keys.len()];
     let sql = statement(table, by, columns);
     let nulls_equal = nulls_equal(table, by);
-    for (chunk, keys) in keys.chunks(KEYS_MAX).enumerate() {
-        let sought: Vec<usize> =
-            (0..keys.len()).filter(|key| nulls_equal || !keys[*key].iter().any(|value| value.is_null())).collect();
-        if sought.is_empty() {
-            continue;
+    let mut sought =
+        (0..keys.len()).filter(|key| nulls_equal || !keys[*key].iter().any(|value| value.is_null())).peekable();
+    while sought.peek().is_some() {
+        let mut chunk = Vec::new();
+        let mut texts: Vec<Vec<Option<String>>> = vec![Vec::new(); by.len()];
+        let mut bytes = 0;
+        while let Some(key) = sought.next_if(|_| bytes < KEYS_BYTES_MAX) {
+            for (place, texts) in texts.iter_mut().enumerate() {
+                let text = text::write(keys[key][place]).map_err(|message| misfit(table, by[place], message, None))?;
+                bytes += 4 + text.as_ref().map_or(0, String::len);
+                texts.push(text);
+            }
+            chunk.push(key);
         }
         // An unnamed statement is planned for the table as it is now, not as it was when it was empty.
         let mut query = sqlx::query(AssertSqlSafe(sql.as_str())).persistent(false);
-        for place in 0..by.len() {
-            let texts: Result<Vec<_>, _> = sought.iter().map(|key| text::write(keys[*key][place])).collect();
-            let texts = texts.map_err(|message| misfit(table, by[place], message, None))?;
+        for texts in texts {
             query = query.bind(texts);
         }
         let rows = query
@@ -48,8 +55,8 @@ pub(super) async fn lookup(
         for row in rows {
             let (key, values) = answer(table, columns, &row)
                 .map_err(|error| row_error(error, &format!("read from `{}`", table.name), &table.name, &[]))?;
-            if let Some(key) = usize::try_from(key - 1).ok().and_then(|key| sought.get(key)) {
-                found[chunk * KEYS_MAX + key] = Some(values);
+            if let Some(key) = usize::try_from(key - 1).ok().and_then(|key| chunk.get(key)) {
+                found[*key] = Some(values);
             }
         }
     }

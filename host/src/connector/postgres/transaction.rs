@@ -8,6 +8,7 @@ use sqlx::Postgres;
 
 use super::error::target_error;
 use super::insert;
+use super::insert::KeyStates;
 use super::lookup;
 use super::name::quote;
 use super::parameter;
@@ -22,11 +23,19 @@ use crate::record::Value;
 use crate::record::value;
 
 /// A transaction; dropped, it rolls back before its connection is used again.
-pub(super) struct PostgresTransaction(pub sqlx::Transaction<'static, Postgres>);
+pub(super) struct PostgresTransaction {
+    tx: sqlx::Transaction<'static, Postgres>,
+    keys: KeyStates,
+}
 
 impl PostgresTransaction {
+    /// Takes a transaction that has just begun.
+    pub fn new(tx: sqlx::Transaction<'static, Postgres>) -> Self {
+        Self { tx, keys: KeyStates::new() }
+    }
+
     async fn command(&mut self, sql: String, what: &str) -> Result<(), TargetError> {
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *self.0).await.map_err(|error| target_error(error, what))?;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *self.tx).await.map_err(|error| target_error(error, what))?;
         Ok(())
     }
 }
@@ -34,11 +43,11 @@ impl PostgresTransaction {
 #[async_trait]
 impl Transaction for PostgresTransaction {
     async fn insert(&mut self, rows: Rows<'_>) -> Result<Vec<Inserted>, TargetError> {
-        insert::insert(&mut self.0, rows).await
+        insert::insert(&mut self.tx, &mut self.keys, rows).await
     }
 
     async fn update(&mut self, rows: Rows<'_>) -> Result<(), TargetError> {
-        update::update(&mut self.0, rows).await
+        update::update(&mut self.tx, rows).await
     }
 
     async fn find(
@@ -59,7 +68,7 @@ impl Transaction for PostgresTransaction {
                 source: message.into(),
             });
         }
-        let found = lookup::lookup(&mut self.0, table, by, &sought, columns).await?;
+        let found = lookup::lookup(&mut self.tx, table, by, &sought, columns).await?;
         let found = keys.iter().zip(found).filter(|(key, _)| !key.iter().any(Value::is_null));
         Ok(found.filter_map(|(key, values)| Some((value::encode(key), values?))).collect())
     }
@@ -85,7 +94,7 @@ impl Transaction for PostgresTransaction {
         for value in parameters {
             query = query.bind(Parameter::new(value)?);
         }
-        let done = query.execute(&mut *self.0).await;
+        let done = query.execute(&mut *self.tx).await;
         Ok(done.map_err(|error| target_error(error, "write to whimbrel's own tables"))?.rows_affected())
     }
 
@@ -95,15 +104,15 @@ impl Transaction for PostgresTransaction {
         for value in parameters {
             query = query.bind(Parameter::new(value)?);
         }
-        let rows = query.fetch_all(&mut *self.0).await.map_err(failed)?;
+        let rows = query.fetch_all(&mut *self.tx).await.map_err(failed)?;
         rows.iter().map(|row| parameter::values(row).map_err(failed)).collect()
     }
 
     async fn commit(self: Box<Self>) -> Result<(), TargetError> {
-        self.0.commit().await.map_err(|error| target_error(error, "commit"))
+        self.tx.commit().await.map_err(|error| target_error(error, "commit"))
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), TargetError> {
-        self.0.rollback().await.map_err(|error| target_error(error, "roll back"))
+        self.tx.rollback().await.map_err(|error| target_error(error, "roll back"))
     }
 }
