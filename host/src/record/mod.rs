@@ -7,6 +7,8 @@ pub mod check;
 pub mod convert;
 pub mod decimal;
 pub mod kept;
+pub mod instant;
+pub mod json;
 pub mod key;
 pub mod packed;
 pub mod position;

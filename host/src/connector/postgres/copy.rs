@@ -1,0 +1,188 @@
+//! Rows in the binary form of COPY.
+
+use uuid::Uuid;
+
+use super::types;
+use crate::record::Column;
+use crate::record::ColumnType;
+use crate::record::Value;
+use crate::record::decimal::Decimal;
+
+/// What every binary COPY begins with: the signature, no flags, no extension.
+pub(super) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+/// What it ends with.
+pub(super) const TRAILER: &[u8] = &(-1_i16).to_be_bytes();
+
+/// From 1970-01-01 to 2000-01-01, where PostgreSQL's times begin.
+const EPOCH_DAYS: i32 = 10_957;
+const EPOCH_US: i64 = 10_957 * 86_400_000_000;
+const TEXT_OID: u32 = 25;
+const VARCHAR_OID: u32 = 1043;
+
+/// Returns whether rows with such a column can be written this way.
+pub(super) fn supports(column: &Column) -> bool {
+    column.kind != ColumnType::Other
+}
+
+/// Appends a row's number of values.
+pub(super) fn begin_row(values: usize, out: &mut Vec<u8>) -> Result<(), String> {
+    let values = i16::try_from(values).map_err(|_| format!("expected at most {} columns, found {values}", i16::MAX))?;
+    out.extend_from_slice(&values.to_be_bytes());
+    Ok(())
+}
+
+/// Appends one value with its length; the error says what does not fit the column.
+pub(super) fn encode(column: &Column, value: &Value, out: &mut Vec<u8>) -> Result<(), String> {
+    match (&column.kind, value) {
+        (_, Value::Null) => out.extend_from_slice(&(-1_i32).to_be_bytes()),
+        (ColumnType::Bool, Value::Bool(value)) => sized(out, &[u8::from(*value)])?,
+        (ColumnType::Integer { bits }, Value::Integer(value)) => integer(*bits, *value, out)?,
+        (ColumnType::Float { bits: 32 }, Value::Float(value)) => sized(out, &single(*value)?.to_be_bytes())?,
+        (ColumnType::Float { .. }, Value::Float(value)) => sized(out, &value.to_be_bytes())?,
+        (ColumnType::Decimal { .. }, Value::Decimal(value)) => decimal(value, out)?,
+        (ColumnType::Text { .. } | ColumnType::Enum { .. }, Value::Text(value)) => sized(out, value.as_bytes())?,
+        (ColumnType::Bytes, Value::Bytes(value)) => sized(out, value)?,
+        (ColumnType::Uuid, Value::Uuid(value)) => sized(out, Uuid::as_bytes(value))?,
+        (ColumnType::Timestamp, Value::Timestamp(value))
+        | (ColumnType::LocalTimestamp, Value::LocalTimestamp(value)) => {
+            seconds(column, *value)?;
+            let value = value.checked_sub(EPOCH_US).ok_or("expected a year from 1 to 9999")?;
+            sized(out, &value.to_be_bytes())?;
+        }
+        (ColumnType::Date, Value::Date(value)) => {
+            let value = value.checked_sub(EPOCH_DAYS).ok_or("expected a year from 1 to 9999")?;
+            sized(out, &value.to_be_bytes())?;
+        }
+        (ColumnType::Time, Value::Time(value)) => {
+            seconds(column, *value)?;
+            sized(out, &value.to_be_bytes())?;
+        }
+        (ColumnType::Json { binary: false }, Value::Json(value)) => sized(out, value.as_bytes())?,
+        (ColumnType::Json { binary: true }, Value::Json(value)) => {
+            length(out, value.len() + 1)?;
+            // The version of the form.
+            out.push(1);
+            out.extend_from_slice(value.as_bytes());
+        }
+        (ColumnType::TextArray, Value::TextArray(values)) => array(column, values, out)?,
+        (_, value) => return Err(format!("expected {}, found {}", column.declared, kind(value))),
+    }
+    Ok(())
+}
+
+/// Returns an error where a column would round the value.
+pub(super) fn seconds(column: &Column, micros: i64) -> Result<(), String> {
+    if types::fits_seconds(micros, &column.declared) {
+        return Ok(());
+    }
+    let digits = types::second_digits(&column.declared);
+    Err(format!("expected at most {digits} digits of a second, found more"))
+}
+
+/// Returns the 32-bit form of a number that has one exactly.
+fn single(value: f64) -> Result<f32, String> {
+    #[expect(clippy::cast_possible_truncation, reason = "the next line checks that nothing was cut")]
+    let single = value as f32;
+    if f64::from(single) == value || value.is_nan() {
+        return Ok(single);
+    }
+    Err(format!("expected a 32-bit number, found `{value}`"))
+}
+
+fn integer(bits: u8, value: i64, out: &mut Vec<u8>) -> Result<(), String> {
+    let beyond = |_| format!("expected an integer of {bits} bits, found `{value}`");
+    match bits {
+        16 => sized(out, &i16::try_from(value).map_err(beyond)?.to_be_bytes()),
+        32 => sized(out, &i32::try_from(value).map_err(beyond)?.to_be_bytes()),
+        _ => sized(out, &value.to_be_bytes()),
+    }
+}
+
+/// Groups of four decimal digits, of which `weight` + 1 stand before the point.
+fn decimal(value: &Decimal, out: &mut Vec<u8>) -> Result<(), String> {
+    const NEGATIVE: u16 = 0x4000;
+    let digits = value.digits().as_bytes();
+    let exponent = value.exponent();
+    let beyond = || "expected a number within the limits of numeric".to_owned();
+    let behind_point = i64::try_from(digits.len()).map_err(|_| beyond())? - i64::from(exponent);
+    let scale = u16::try_from(behind_point.max(0)).ok().filter(|scale| *scale < 0x4000).ok_or_else(beyond)?;
+    // Zeros in front, so that the point falls between two groups.
+    let lead = usize::try_from((4 - exponent.rem_euclid(4)) % 4).map_err(|_| beyond())?;
+    let groups = (lead + digits.len()).div_ceil(4);
+    let count = if digits.is_empty() { 0 } else { i16::try_from(groups).map_err(|_| beyond())? };
+    let weight = if digits.is_empty() { 0 } else { (i64::from(exponent) + 3).div_euclid(4) - 1 };
+    let weight = i16::try_from(weight).map_err(|_| beyond())?;
+    length(out, 8 + 2 * usize::from(count.unsigned_abs()))?;
+    out.extend_from_slice(&count.to_be_bytes());
+    out.extend_from_slice(&weight.to_be_bytes());
+    out.extend_from_slice(&(if value.is_negative() { NEGATIVE } else { 0 }).to_be_bytes());
+    out.extend_from_slice(&scale.to_be_bytes());
+    for group in 0..usize::from(count.unsigned_abs()) {
+        let group = (group * 4..group * 4 + 4).fold(0_u16, |sum, place| {
+            let digit = place.checked_sub(lead).and_then(|place| digits.get(place)).map_or(0, |digit| digit - b'0');
+            sum * 10 + u16::from(digit)
+        });
+        out.extend_from_slice(&group.to_be_bytes());
+    }
+    Ok(())
+}
+
+/// One dimension from 1, no NULLs. The server insists on the column's own element type.
+fn array(column: &Column, values: &[String], out: &mut Vec<u8>) -> Result<(), String> {
+    let element = if column.declared.starts_with("character varying") { VARCHAR_OID } else { TEXT_OID };
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let count = i32::try_from(values.len()).map_err(|_| "expected fewer elements".to_owned())?;
+    out.extend_from_slice(&i32::from(count > 0).to_be_bytes());
+    out.extend_from_slice(&0_i32.to_be_bytes());
+    out.extend_from_slice(&element.to_be_bytes());
+    if count > 0 {
+        out.extend_from_slice(&count.to_be_bytes());
+        out.extend_from_slice(&1_i32.to_be_bytes());
+    }
+    for value in values {
+        sized(out, value.as_bytes())?;
+    }
+    let size = checked(out.len() - start - 4)?;
+    out[start..start + 4].copy_from_slice(&size.to_be_bytes());
+    Ok(())
+}
+
+fn sized(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), String> {
+    length(out, bytes.len())?;
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+fn length(out: &mut Vec<u8>, length: usize) -> Result<(), String> {
+    out.extend_from_slice(&checked(length)?.to_be_bytes());
+    Ok(())
+}
+
+/// A field of the server's takes less than a gigabyte.
+fn checked(length: usize) -> Result<i32, String> {
+    const LENGTH_MAX: i32 = 0x3fff_ffff - 64;
+    i32::try_from(length)
+        .ok()
+        .filter(|length| *length <= LENGTH_MAX)
+        .ok_or_else(|| format!("expected at most {LENGTH_MAX} bytes, found {length}"))
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "NULL",
+        Value::Bool(_) => "a boolean",
+        Value::Integer(_) => "an integer",
+        Value::Float(_) => "a floating point number",
+        Value::Decimal(_) => "a decimal",
+        Value::Text(_) => "text",
+        Value::Bytes(_) => "bytes",
+        Value::Uuid(_) => "a UUID",
+        Value::Timestamp(_) => "an instant",
+        Value::LocalTimestamp(_) => "a local timestamp",
+        Value::Date(_) => "a date",
+        Value::Time(_) => "a time of day",
+        Value::Json(_) => "JSON",
+        Value::TextArray(_) => "an array of text",
+    }
+}

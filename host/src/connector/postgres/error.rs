@@ -1,0 +1,132 @@
+//! What the server's error codes mean for a run.
+
+use sqlx::postgres::PgDatabaseError;
+
+use super::name::TableName;
+use crate::connector::TargetError;
+use crate::connector::target::Refusal;
+
+/// Returns what an error outside of a row's writing means; `what` completes "… failed".
+pub(super) fn target_error(error: sqlx::Error, what: &str) -> TargetError {
+    row_error(error, what, "", &[])
+}
+
+/// Returns what an error means that came while rows were written to a table. `rows` gives each line of a COPY its row.
+pub(super) fn row_error(error: sqlx::Error, what: &str, table: &str, rows: &[usize]) -> TargetError {
+    let kind = match &error {
+        sqlx::Error::Database(database) => match database.try_downcast_ref::<PgDatabaseError>() {
+            Some(database) => of_database(database, table, rows),
+            None => Kind::Database,
+        },
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Kind::Transient,
+        _ => Kind::Database,
+    };
+    let source = Box::new(error);
+    match kind {
+        Kind::Refused(refusal) => TargetError::Refused(refusal),
+        Kind::Transient => TargetError::Transient { source },
+        Kind::Permission => TargetError::Permission { what: what.to_owned(), source },
+        Kind::Full => TargetError::Full { source },
+        Kind::Database => TargetError::Database { what: what.to_owned(), source },
+    }
+}
+
+/// Returns the server's five-character code.
+pub(super) fn code(error: &sqlx::Error) -> Option<&str> {
+    match error {
+        sqlx::Error::Database(database) => database.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::code),
+        _ => None,
+    }
+}
+
+/// Returns the name of the constraint that the server names.
+pub(super) fn constraint(error: &sqlx::Error) -> Option<&str> {
+    match error {
+        sqlx::Error::Database(database) => {
+            database.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::constraint)
+        }
+        _ => None,
+    }
+}
+
+/// Returns whether the server turned the account away.
+pub(super) fn is_forbidden(error: &sqlx::Error) -> bool {
+    code(error).is_some_and(|code| code == "42501" || code.starts_with("28"))
+}
+
+enum Kind {
+    Refused(Refusal),
+    Transient,
+    Permission,
+    Full,
+    Database,
+}
+
+fn of_database(error: &PgDatabaseError, table: &str, rows: &[usize]) -> Kind {
+    let code = error.code();
+    let refused = match code {
+        "23505" => "unique",
+        "23514" => "check",
+        "23502" => "not-null",
+        "23503" | "23001" => "foreign-key",
+        "23P01" => "exclusion",
+        // A row of an index is limited to a third of a page.
+        "54000" => "value",
+        _ if code.starts_with("P0") => "trigger",
+        _ if code.starts_with("22") => "value",
+        "40001" | "40P01" | "55P03" | "25P03" => return Kind::Transient,
+        "42501" | "25006" => return Kind::Permission,
+        "53100" => return Kind::Full,
+        _ if code.starts_with("57P0") || code.starts_with("08") => return Kind::Transient,
+        _ if code.starts_with("28") => return Kind::Permission,
+        // A trigger may raise a code of its own.
+        _ if error.r#where().is_some_and(|place| place.contains(" at RAISE")) => "trigger",
+        _ => return Kind::Database,
+    };
+    Kind::Refused(Refusal {
+        code: refused,
+        table: named_table(error, table),
+        constraint: error.constraint().map(str::to_owned),
+        column: error.column().map(str::to_owned),
+        message: match error.detail() {
+            Some(detail) => format!("{}: {detail}", error.message()),
+            None => error.message().to_owned(),
+        },
+        row: error.r#where().and_then(|place| copy_line(place, table)).and_then(|line| rows.get(line - 1).copied()),
+    })
+}
+
+/// A trigger may have written to another table, and that one is at fault then.
+fn named_table(error: &PgDatabaseError, table: &str) -> String {
+    let Some(found) = error.table() else { return table.to_owned() };
+    if TableName::parse(table).table == found {
+        return table.to_owned();
+    }
+    let schema = error.schema().filter(|schema| *schema != "public").map(str::to_owned);
+    TableName { schema, table: found.to_owned() }.written()
+}
+
+/// Returns the line, from 1, that `COPY users, line 3, column email: "x"` names.
+fn copy_line(place: &str, table: &str) -> Option<usize> {
+    let start = format!("COPY {}, line ", TableName::parse(table).table);
+    let rest = &place[place.find(&start)? + start.len()..];
+    let digits = rest.find(|character: char| !character.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..digits].parse().ok().filter(|line| *line > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::copy_line;
+
+    #[test]
+    fn the_line_of_a_copy_is_found() {
+        assert_eq!(copy_line("COPY Users, line 12, column email: \"x, line 3\"", "crm.Users"), Some(12));
+        assert_eq!(copy_line("PL/pgSQL function f() line 3 at RAISE\nCOPY a, line 7", "a"), Some(7));
+        assert_eq!(copy_line("COPY b, line 7", "a"), None);
+        assert_eq!(copy_line("COPY a, line 0", "a"), None);
+    }
+}

@@ -1,0 +1,182 @@
+//! Table schemas from the system catalogs.
+
+use sqlx::PgConnection;
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use sqlx::postgres::types::Oid;
+
+use super::error::target_error;
+use super::name::TableName;
+use super::types;
+use super::types::CatalogType;
+use crate::connector::TargetError;
+use crate::record::Column;
+use crate::record::ColumnType;
+use crate::record::ForeignKey;
+use crate::record::TableSchema;
+use crate::record::Unique;
+
+const RELATION: &str = "\
+SELECT c.oid, c.relname::text, CASE WHEN NOT pg_catalog.pg_table_is_visible(c.oid) THEN n.nspname::text END, c.relrowsecurity
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.oid = pg_catalog.to_regclass($1) AND c.relkind IN ('r', 'p', 'f')";
+
+// A domain's limits are those of the innermost domain that has some; its base type is what is read and written.
+const COLUMNS: &str = "\
+WITH RECURSIVE base (attnum, type, modifier, depth) AS (
+    SELECT attnum, atttypid, atttypmod, 0 FROM pg_catalog.pg_attribute
+    WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
+  UNION ALL
+    SELECT b.attnum, t.typbasetype, CASE WHEN t.typtypmod >= 0 THEN t.typtypmod ELSE b.modifier END, b.depth + 1
+    FROM base AS b JOIN pg_catalog.pg_type AS t ON t.oid = b.type WHERE t.typtype = 'd'
+)
+SELECT a.attnum, a.attname::text AS name, pg_catalog.format_type(b.type, b.modifier) AS declared,
+    a.attnotnull OR EXISTS (SELECT FROM base AS d JOIN pg_catalog.pg_type AS dt ON dt.oid = d.type
+        WHERE d.attnum = a.attnum AND dt.typtype = 'd' AND dt.typnotnull) AS not_null,
+    a.atthasdef OR a.attidentity <> '' OR EXISTS (SELECT FROM base AS d JOIN pg_catalog.pg_type AS dt ON dt.oid = d.type
+        WHERE d.attnum = a.attnum AND dt.typtype = 'd' AND dt.typdefault IS NOT NULL) AS has_default,
+    a.attgenerated <> '' AS generated,
+    tn.nspname::text AS type_schema, t.typname::text AS type_name, t.typtype::text AS type_kind, b.modifier,
+    ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) AS labels,
+    en.nspname::text AS element_schema, e.typname::text AS element_name,
+    ARRAY(SELECT pg_catalog.format_type(d.type, NULL) || ': ' || pg_catalog.pg_get_constraintdef(k.oid)
+        FROM base AS d JOIN pg_catalog.pg_constraint AS k ON k.contypid = d.type AND k.contype = 'c'
+        WHERE d.attnum = a.attnum ORDER BY d.depth, k.conname) AS checks
+FROM pg_catalog.pg_attribute AS a
+JOIN base AS b ON b.attnum = a.attnum
+JOIN pg_catalog.pg_type AS t ON t.oid = b.type AND t.typtype <> 'd'
+JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_type AS e ON e.oid = t.typelem AND t.typcategory = 'A'
+LEFT JOIN pg_catalog.pg_namespace AS en ON en.oid = e.typnamespace
+WHERE a.attrelid = $1
+ORDER BY a.attnum";
+
+// Servers before 15 have no `indnullsnotdistinct`, which reading it through JSON allows.
+const INDEXES: &str = "\
+SELECT c.relname::text AS name, i.indisprimary, (ARRAY(SELECT unnest(i.indkey)))[1:i.indnkeyatts] AS columns,
+    i.indpred IS NOT NULL OR i.indexprs IS NOT NULL AS is_special,
+    coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_equal,
+    pg_catalog.pg_get_indexdef(i.indexrelid) AS definition
+FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+WHERE i.indrelid = $1 AND i.indisunique AND i.indislive
+ORDER BY i.indisprimary DESC, c.relname";
+
+// A reference to a partitioned table has a hidden twin for each of its partitions.
+const FOREIGN_KEYS: &str = "\
+SELECT k.conname::text AS name, k.conkey AS columns, p.relname::text AS parent,
+    CASE WHEN NOT pg_catalog.pg_table_is_visible(p.oid) THEN n.nspname::text END AS parent_schema,
+    ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = u.attnum ORDER BY u.place) AS parent_columns,
+    k.confmatchtype = 'f' AND cardinality(k.conkey) > 1 AS is_full
+FROM pg_catalog.pg_constraint AS k
+JOIN pg_catalog.pg_class AS p ON p.oid = k.confrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = p.relnamespace
+WHERE k.conrelid = $1 AND k.contype = 'f'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS o WHERE o.oid = k.conparentid AND o.conrelid = k.conrelid)
+ORDER BY k.conname";
+
+const UNPREDICTED: &str = "\
+SELECT CASE contype WHEN 'c' THEN 'check constraint' ELSE 'exclusion constraint' END
+    || ' `' || conname || '`: ' || pg_catalog.pg_get_constraintdef(oid)
+FROM pg_catalog.pg_constraint WHERE conrelid = $1 AND contype IN ('c', 'x')
+UNION ALL
+SELECT 'trigger `' || tgname || '`' FROM pg_catalog.pg_trigger
+WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 20 <> 0
+ORDER BY 1";
+
+/// Returns the schema of a table, or `None` where the search path finds none of this name.
+pub(super) async fn table(connection: &mut PgConnection, name: &str) -> Result<Option<TableSchema>, TargetError> {
+    read(connection, &TableName::parse(name))
+        .await
+        .map_err(|error| target_error(error, &format!("read the schema of `{name}`")))
+}
+
+async fn read(connection: &mut PgConnection, name: &TableName) -> Result<Option<TableSchema>, sqlx::Error> {
+    let found = sqlx::query(RELATION).bind(name.sql()).fetch_optional(&mut *connection).await?;
+    let Some(found) = found else { return Ok(None) };
+    let id: Oid = found.try_get(0)?;
+    let mut schema = TableSchema {
+        name: TableName { schema: found.try_get(2)?, table: found.try_get(1)? }.written(),
+        columns: Vec::new(),
+        primary_key: Vec::new(),
+        uniques: Vec::new(),
+        foreign_keys: Vec::new(),
+        not_predicted: Vec::new(),
+    };
+    // Dropped columns leave gaps in the numbers.
+    let mut numbers: Vec<i16> = Vec::new();
+    for row in sqlx::query(COLUMNS).bind(id).fetch_all(&mut *connection).await? {
+        numbers.push(row.try_get("attnum")?);
+        add_column(&mut schema, &row)?;
+    }
+    let indexes = |columns: Vec<i16>| -> Vec<usize> {
+        columns.iter().filter_map(|number| numbers.iter().position(|found| found == number)).collect()
+    };
+    for row in sqlx::query(INDEXES).bind(id).fetch_all(&mut *connection).await? {
+        let columns = row.try_get::<Vec<i16>, _>("columns")?;
+        let (name, definition): (String, String) = (row.try_get("name")?, row.try_get("definition")?);
+        if row.try_get("is_special")? {
+            schema.not_predicted.push(format!("unique index `{name}`: {definition}"));
+            continue;
+        }
+        let columns = indexes(columns);
+        if let Some(column) = columns.iter().map(|column| &schema.columns[*column]).find(|column| is_citext(column)) {
+            schema.not_predicted.push(format!("`{name}` takes upper and lower case of `{}` for equal", column.name));
+        }
+        if row.try_get("indisprimary")? {
+            schema.primary_key = columns;
+        } else {
+            schema.uniques.push(Unique { name, columns, nulls_equal: row.try_get("nulls_equal")? });
+        }
+    }
+    for row in sqlx::query(FOREIGN_KEYS).bind(id).fetch_all(&mut *connection).await? {
+        let name: String = row.try_get("name")?;
+        if row.try_get("is_full")? {
+            schema.not_predicted.push(format!("foreign key `{name}`: MATCH FULL refuses a key that is NULL in part"));
+        }
+        schema.foreign_keys.push(ForeignKey {
+            name,
+            columns: indexes(row.try_get("columns")?),
+            parent: TableName { schema: row.try_get("parent_schema")?, table: row.try_get("parent")? }.written(),
+            parent_columns: row.try_get("parent_columns")?,
+        });
+    }
+    if found.try_get(3)? {
+        schema.not_predicted.push("row-level security".to_owned());
+    }
+    schema.not_predicted.extend(sqlx::query_scalar::<_, String>(UNPREDICTED).bind(id).fetch_all(connection).await?);
+    Ok(Some(schema))
+}
+
+fn add_column(schema: &mut TableSchema, row: &PgRow) -> Result<(), sqlx::Error> {
+    let element: (Option<String>, Option<String>) = (row.try_get("element_schema")?, row.try_get("element_name")?);
+    let kind = types::column_type(&CatalogType {
+        schema: row.try_get("type_schema")?,
+        name: row.try_get("type_name")?,
+        kind: row.try_get("type_kind")?,
+        modifier: row.try_get("modifier")?,
+        labels: row.try_get("labels")?,
+        element: element.0.zip(element.1),
+    });
+    let column = Column {
+        name: row.try_get("name")?,
+        kind,
+        declared: row.try_get("declared")?,
+        nullable: !row.try_get::<bool, _>("not_null")?,
+        has_default: row.try_get("has_default")?,
+        generated: row.try_get("generated")?,
+    };
+    for check in row.try_get::<Vec<String>, _>("checks")? {
+        schema.not_predicted.push(format!("domain of `{}`, {check}", column.name));
+    }
+    let is_moment = matches!(column.kind, ColumnType::Timestamp | ColumnType::LocalTimestamp | ColumnType::Time);
+    if is_moment && types::second_digits(&column.declared) < 6 {
+        schema.not_predicted.push(format!("the digits of a second that `{}` keeps: {}", column.name, column.declared));
+    }
+    schema.columns.push(column);
+    Ok(())
+}
+
+fn is_citext(column: &Column) -> bool {
+    matches!(column.kind, ColumnType::Text { .. }) && column.declared.trim_end_matches('"').ends_with("citext")
+}

@@ -1,0 +1,133 @@
+//! How sessions are opened: their settings, their limits, and what a failed attempt means.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+use sqlx::Connection;
+use sqlx::PgConnection;
+use sqlx::postgres::PgConnectOptions;
+
+use super::error;
+use crate::connector::TargetError;
+
+/// How long a server may take to answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// The oldest server whose catalogs and commands are known here.
+const SERVER_VERSION_MIN: i32 = 130_000;
+
+/// What a target may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Read and write.
+    ReadWrite,
+    /// Every session's transactions are read-only; only the scratch database of a schema file is written.
+    ReadOnly,
+}
+
+/// Where and how to connect.
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    /// The URL with its password masked.
+    pub url: String,
+    options: PgConnectOptions,
+    mode: Mode,
+}
+
+impl Session {
+    /// Reads the URL; nothing is connected.
+    pub fn new(url: &str, mode: Mode) -> Result<Self, TargetError> {
+        let masked = mask(url);
+        let known = url.starts_with("postgres://") || url.starts_with("postgresql://");
+        let options = PgConnectOptions::from_str(url)
+            .ok()
+            .filter(|_| known)
+            .ok_or_else(|| TargetError::Unknown { url: masked.clone() })?;
+        // Compiling the lookup's plan just in time would cost more than running it.
+        let options = options
+            .application_name("whimbrel")
+            .extra_float_digits(None)
+            .options([("jit", "off"), ("client_min_messages", "warning")])
+            .disable_statement_logging();
+        Ok(Self { url: masked, options, mode })
+    }
+
+    /// Returns the options of ordinary sessions.
+    pub fn options(&self) -> PgConnectOptions {
+        match self.mode {
+            Mode::ReadWrite => self.options.clone(),
+            Mode::ReadOnly => self.options.clone().options([("default_transaction_read_only", "on")]),
+        }
+    }
+
+    /// Returns the options of a session that may write whatever the mode is.
+    pub fn writable_options(&self) -> PgConnectOptions {
+        self.options.clone()
+    }
+
+    /// Opens one session.
+    pub async fn connect(&self, options: &PgConnectOptions) -> Result<PgConnection, TargetError> {
+        let unreachable = |source| TargetError::Unreachable { url: self.url.clone(), source };
+        match tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options)).await {
+            Err(elapsed) => Err(unreachable(Box::new(elapsed))),
+            Ok(Err(failed)) if error::is_forbidden(&failed) => {
+                Err(TargetError::Permission { what: format!("connect to `{}`", self.url), source: Box::new(failed) })
+            }
+            Ok(connected) => connected.map_err(|failed| unreachable(Box::new(failed))),
+        }
+    }
+
+    /// Opens one session and closes it again: whether the server answers, and is new enough.
+    pub async fn probe(&self) -> Result<(), TargetError> {
+        let mut connection = self.connect(&self.options()).await?;
+        let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(|failed| error::target_error(failed, "ask for the server's version"))?;
+        if version < SERVER_VERSION_MIN {
+            let message = format!("expected PostgreSQL 13 or later, found version number {version}");
+            return Err(TargetError::Database { what: "using the server".to_owned(), source: message.into() });
+        }
+        // The server frees the session either way.
+        let _ = connection.close().await;
+        Ok(())
+    }
+}
+
+/// Returns the URL with its password masked, wherever it stands.
+fn mask(url: &str) -> String {
+    let mut masked = url.to_owned();
+    if let (Some(scheme), Some(at)) = (masked.find("://"), masked.rfind('@'))
+        && let Some(user) = masked.get(scheme + 3..at)
+        && let Some(colon) = user.find(':')
+    {
+        masked.replace_range(scheme + 3 + colon + 1..at, "***");
+    }
+    for name in ["password=", "sslpassword="] {
+        let mut from = 0;
+        while let Some(found) = masked[from..].find(name) {
+            let start = from + found + name.len();
+            let end = masked[start..].find('&').map_or(masked.len(), |length| start + length);
+            masked.replace_range(start..end, "***");
+            from = start;
+        }
+    }
+    masked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mask;
+
+    #[test]
+    fn passwords_are_masked() {
+        for (url, masked) in [
+            ("postgres://me:secret@db:5432/crm", "postgres://me:***@db:5432/crm"),
+            ("postgres://me:a/b@c@db/crm", "postgres://me:***@db/crm"),
+            ("postgres://me@db/crm", "postgres://me@db/crm"),
+            ("postgres://db/crm?user=me&password=secret&x=1", "postgres://db/crm?user=me&password=***&x=1"),
+        ] {
+            assert_eq!(mask(url), masked);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The target: a small pool of sessions, and one more for each lock.
+
+use async_trait::async_trait;
+use sqlx::PgPool;
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgPoolOptions;
+
+use super::bookkeeping;
+use super::error::target_error;
+use super::introspect;
+use super::lock;
+use super::script;
+use super::session::Mode;
+use super::session::Session;
+use super::transaction::PostgresTransaction;
+use crate::connector::Target;
+use crate::connector::TargetError;
+use crate::connector::Transaction;
+use crate::connector::target::Lock;
+use crate::record::TableSchema;
+
+/// Sessions at most, locks and scratch databases aside.
+const SESSIONS_MAX: u32 = 8;
+/// Transactions side by side.
+const WRITERS_MAX: usize = 4;
+
+/// A PostgreSQL database.
+#[derive(Debug)]
+pub struct PostgresTarget {
+    session: Session,
+    pool: PgPool,
+}
+
+impl PostgresTarget {
+    /// Connects once to see that the server answers; further sessions are opened when they are needed.
+    pub async fn open(url: &str, mode: Mode) -> Result<Self, TargetError> {
+        let session = Session::new(url, mode)?;
+        session.probe().await?;
+        let pool = PgPoolOptions::new().max_connections(SESSIONS_MAX).connect_lazy_with(session.options());
+        Ok(Self { session, pool })
+    }
+
+    async fn acquire(&self) -> Result<PoolConnection<Postgres>, TargetError> {
+        self.pool.acquire().await.map_err(|error| target_error(error, "open a session"))
+    }
+}
+
+#[async_trait]
+impl Target for PostgresTarget {
+    fn url(&self) -> &str {
+        &self.session.url
+    }
+
+    fn writers_max(&self) -> usize {
+        WRITERS_MAX
+    }
+
+    fn own_table(&self, name: &str) -> String {
+        format!("{}.{name}", bookkeeping::SCHEMA)
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<TableSchema>, TargetError> {
+        introspect::table(&mut *self.acquire().await?, name).await
+    }
+
+    async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<TableSchema>>, TargetError> {
+        script::try_out(self.session.clone(), sql.to_owned(), names.to_vec()).await
+    }
+
+    async fn apply_schema(&self, sql: &str) -> Result<(), TargetError> {
+        script::apply(self.session.connect(&self.session.options()).await?, sql).await
+    }
+
+    async fn create_own_tables(&self) -> Result<(), TargetError> {
+        bookkeeping::create(&mut *self.acquire().await?).await
+    }
+
+    async fn has_own_tables(&self) -> Result<bool, TargetError> {
+        bookkeeping::exist(&mut *self.acquire().await?).await
+    }
+
+    async fn lock(&self, migration: &str, holder: &str) -> Result<Box<dyn Lock>, TargetError> {
+        Ok(Box::new(lock::take(&self.session, migration, holder).await?))
+    }
+
+    async fn begin(&self) -> Result<Box<dyn Transaction>, TargetError> {
+        let tx = self.pool.begin().await.map_err(|error| target_error(error, "begin a transaction"))?;
+        Ok(Box::new(PostgresTransaction::new(tx)))
+    }
+}

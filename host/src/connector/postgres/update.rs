@@ -1,0 +1,77 @@
+//! Updating rows by their keys, many in one statement.
+
+use sqlx::AssertSqlSafe;
+use sqlx::PgConnection;
+
+use super::copy;
+use super::error::row_error;
+use super::lookup;
+use super::name::TableName;
+use super::name::quote;
+use super::text;
+use super::types;
+use crate::connector::TargetError;
+use crate::connector::target::Rows;
+
+/// Rows of one UPDATE.
+const UPDATE_ROWS_MAX: usize = 5_000;
+
+/// Sets all columns but the key's. A row that is not there fails the call.
+pub(super) async fn update(connection: &mut PgConnection, rows: Rows<'_>) -> Result<(), TargetError> {
+    let set: Vec<usize> = (0..rows.columns.len()).filter(|place| !rows.key.contains(&rows.columns[*place])).collect();
+    if rows.rows.is_empty() || set.is_empty() {
+        return Ok(());
+    }
+    let what = format!("updating `{}`", rows.table.name);
+    let failed = |message: String| TargetError::Database { what: what.clone(), source: message.into() };
+    let sql = statement(&rows, &set)
+        .ok_or_else(|| failed("expected a key, and every column of it among the columns to be written".to_owned()))?;
+    for (number, chunk) in rows.rows.chunks(UPDATE_ROWS_MAX).enumerate() {
+        let mut query = sqlx::query(AssertSqlSafe(sql.as_str())).persistent(false);
+        for (place, column) in rows.columns.iter().enumerate() {
+            let mut texts = Vec::with_capacity(chunk.len());
+            for (index, row) in chunk.iter().enumerate() {
+                let mut discarded = Vec::new();
+                let checked = match row.get(place) {
+                    Some(value) => copy::encode(&rows.table.columns[*column], value, &mut discarded)
+                        .and_then(|()| text::write(value)),
+                    None => Err("expected a value, found none".to_owned()),
+                };
+                let row = number * UPDATE_ROWS_MAX + index;
+                texts.push(checked.map_err(|message| lookup::misfit(rows.table, *column, message, Some(row)))?);
+            }
+            query = query.bind(texts);
+        }
+        let done = query
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| row_error(error, &format!("write to `{}`", rows.table.name), &rows.table.name, &[]))?;
+        if usize::try_from(done.rows_affected()).is_ok_and(|touched| touched != chunk.len()) {
+            return Err(failed(format!("expected {} rows to be there, found {}", chunk.len(), done.rows_affected())));
+        }
+    }
+    Ok(())
+}
+
+fn statement(rows: &Rows<'_>, set: &[usize]) -> Option<String> {
+    let column = |place: usize| &rows.table.columns[rows.columns[place]];
+    let value = |place: usize| format!("k.k{}::{}", place + 1, types::cast_type(&column(place).declared));
+    let assignments: Vec<_> =
+        set.iter().map(|place| format!("{} = {}", quote(&column(*place).name), value(*place))).collect();
+    let key: Vec<usize> =
+        rows.key.iter().map(|key| rows.columns.iter().position(|column| column == key)).collect::<Option<_>>()?;
+    let conditions: Vec<_> =
+        key.iter().map(|place| format!("t.{} = {}", quote(&column(*place).name), value(*place))).collect();
+    let arrays: Vec<_> = (1..=rows.columns.len()).map(|place| format!("${place}::text[]")).collect();
+    let names: Vec<_> = (1..=rows.columns.len()).map(|place| format!("k{place}")).collect();
+    (!key.is_empty()).then(|| {
+        format!(
+            "UPDATE {} AS t SET {} FROM unnest({}) AS k ({}) WHERE {}",
+            TableName::parse(&rows.table.name).sql(),
+            assignments.join(", "),
+            arrays.join(", "),
+            names.join(", "),
+            conditions.join(" AND ")
+        )
+    })
+}

@@ -1,0 +1,117 @@
+//! Instants, dates and times of day in the one text form that row bodies use.
+
+/// Microseconds of one day.
+pub const DAY_US: i64 = 86_400_000_000;
+/// Midnight of 0001-01-01 in microseconds since 1970.
+pub const INSTANT_MIN_US: i64 = -62_135_596_800_000_000;
+/// The last microsecond of the year 9999 in microseconds since 1970.
+pub const INSTANT_MAX_US: i64 = 253_402_300_799_999_999;
+
+/// Reads `2024-01-31` as days since 1970-01-01; years 0001 to 9999.
+pub fn parse_day(text: &str) -> Option<i32> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
+        return None;
+    }
+    let (year, month, day) = (number(&bytes[..4])?, number(&bytes[5..7])?, number(&bytes[8..])?);
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + i32::from(is_leap),
+        _ => return None,
+    };
+    if year == 0 || day == 0 || day > length {
+        return None;
+    }
+    // Years are counted from March, so that the leap day is a year's last.
+    let year = if month > 2 { year } else { year - 1 };
+    let month = (month + 9) % 12;
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    Some(days - 719_468)
+}
+
+/// Reads `12:00:00.123456` as microseconds since midnight; the fraction has one to six digits or is left out.
+pub fn parse_time(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    if bytes.len() < 8 || bytes[2] != b':' || bytes[5] != b':' {
+        return None;
+    }
+    let (hour, minute, second) = (number(&bytes[..2])?, number(&bytes[3..5])?, number(&bytes[6..8])?);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let fraction = match &bytes[8..] {
+        [] => 0,
+        [b'.', digits @ ..] if (1..=6).contains(&digits.len()) => digits
+            .iter()
+            .chain(std::iter::repeat(&b'0'))
+            .take(6)
+            .try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0')))?,
+        _ => return None,
+    };
+    Some(i64::from(hour * 3600 + minute * 60 + second) * 1_000_000 + fraction)
+}
+
+/// Reads `2024-01-31T12:00:00.123456` as microseconds since 1970 on an unnamed clock.
+pub fn parse_local(text: &str) -> Option<i64> {
+    let (day, time) = text.split_once('T')?;
+    Some(i64::from(parse_day(day)?) * DAY_US + parse_time(time)?)
+}
+
+/// Reads `2024-01-31T12:00:00.123456Z` as microseconds since 1970.
+pub fn parse_instant(text: &str) -> Option<i64> {
+    parse_local(text.strip_suffix('Z')?)
+}
+
+fn number(digits: &[u8]) -> Option<i32> {
+    digits.iter().try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i32::from(digit - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_agree_with_the_calendar_library() {
+        let mut date = jiff::civil::date(1, 1, 1);
+        let mut expected = -719_162;
+        let last = jiff::civil::date(9999, 12, 31);
+        loop {
+            assert_eq!(parse_day(&date.to_string()), Some(expected), "{date}");
+            let Ok(next) = date.tomorrow() else { break };
+            if date == last {
+                break;
+            }
+            (date, expected) = (next, expected + 1);
+        }
+        assert_eq!(i64::from(expected) * DAY_US + DAY_US - 1, INSTANT_MAX_US);
+        assert_eq!(parse_local("0001-01-01T00:00:00"), Some(INSTANT_MIN_US));
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        for text in [
+            "2023-02-29",
+            "2024-13-01",
+            "2024-00-01",
+            "0000-01-01",
+            "2024-1-01",
+            "24-01-01",
+            "2024-01-32",
+            "+024-01-01",
+            "2024-01-0é",
+        ] {
+            assert_eq!(parse_day(text), None, "{text}");
+        }
+        for text in
+            ["24:00:00", "12:60:00", "12:00:60", "12:00", "12:00:00.", "12:00:00.1234567", "12:00:00,5", "12:00:00.5x"]
+        {
+            assert_eq!(parse_time(text), None, "{text}");
+        }
+        assert_eq!(parse_time("23:59:59.5"), Some(DAY_US - 500_000));
+        assert_eq!(parse_instant("1969-12-31T23:59:59.999999Z"), Some(-1));
+        assert_eq!(parse_instant("2024-01-31T12:00:00"), None);
+        assert_eq!(parse_instant("2024-01-31 12:00:00Z"), None);
+    }
+}
