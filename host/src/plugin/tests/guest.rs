@@ -48,8 +48,8 @@ fn encode(resolve: &Resolve, package: wit_parser::PackageId, world: &str, module
     let world = resolve.select_world(&[package], Some(world)).expect("the world exists");
     let mut module = wat::parse_str(module).expect("the module is valid");
     wit_component::embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).expect("it embeds");
-    let encoder = ComponentEncoder::default().validate(true).module(&module).expect("the module fits the world");
-    let mut encoder = encoder;
+    let mut encoder = ComponentEncoder::default();
+    let encoder = encoder.validate(true).module(&module).expect("the module fits the world");
     encoder.encode().expect("the component encodes")
 }
 

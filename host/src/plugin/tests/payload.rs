@@ -48,6 +48,10 @@ fn the_corpus_survives_text() {
     for file in files {
         let suite: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         for case in suite["valid"].as_array().into_iter().flatten() {
+            // The corpus itself says which cases have no text of their own: NaNs with a payload.
+            if case["lossy"] == true {
+                continue;
+            }
             let bytes = decode_hex(case["canonical_bson"].as_str().unwrap());
             let Ok(document) = RawDocument::from_bytes(&bytes) else { continue };
             let text = extended_json::write(document);
@@ -57,7 +61,7 @@ fn the_corpus_survives_text() {
             }
         }
     }
-    assert!(lost.is_empty() && survived > 0, "{survived} survived, lost:\n{}", lost.join("\n"));
+    assert!(lost.is_empty() && survived > 300, "{survived} survived, lost:\n{}", lost.join("\n"));
 }
 
 /// Finds the corpus' files: JSON with a list `valid` of cases with `canonical_bson`.
