@@ -281,7 +281,7 @@ fn mismatch(code: &'static str, expected: String, found: String) -> Mismatch {
 
 fn float_to_i64(value: f64) -> Option<i64> {
     // 2^63 is a double, `i64::MAX` is none.
-    let in_range = value >= -9_223_372_036_854_775_808.0 && value < 9_223_372_036_854_775_808.0;
+    let in_range = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value);
     #[allow(clippy::cast_possible_truncation, reason = "in range and without fraction")]
     (in_range && value.fract() == 0.0).then_some(value as i64)
 }

@@ -1,0 +1,63 @@
+//! Finds the single records to blame when a whole call fails.
+
+use std::ops::Range;
+
+use super::error::PluginError;
+use super::row::RecordFault;
+
+/// Calls for `range`, and for its halves where records may be to blame, until each of them stands alone.
+///
+/// At most two calls a record; a missed deadline or a broken contract ends it at once.
+pub(super) fn bisect<T>(
+    range: Range<usize>,
+    call: &mut dyn FnMut(Range<usize>) -> Result<Vec<Result<T, RecordFault>>, PluginError>,
+) -> Result<Vec<Result<T, RecordFault>>, PluginError> {
+    match call(range.clone()) {
+        Err(error) if error.is_record_fault() => {
+            if range.len() <= 1 {
+                let code = if matches!(error, PluginError::Limit { .. }) { "plugin-limit" } else { "plugin-trap" };
+                return Ok(vec![Err(RecordFault { code, message: error.to_string() })]);
+            }
+            let middle = range.start + range.len() / 2;
+            let mut results = bisect(range.start..middle, call)?;
+            results.extend(bisect(middle..range.end, call)?);
+            Ok(results)
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trap() -> PluginError {
+        PluginError::Trap { plugin: "p".into(), call: "transform", reason: "unreachable".into() }
+    }
+
+    #[test]
+    fn only_the_bad_records_are_blamed() {
+        let bad = [0, 6, 7, 99];
+        let mut calls = 0;
+        let results = bisect(0..100, &mut |range| {
+            calls += 1;
+            if range.clone().any(|record| bad.contains(&record)) { Err(trap()) } else { Ok(range.map(Ok).collect()) }
+        })
+        .expect("traps are found");
+        for (record, result) in results.iter().enumerate() {
+            assert_eq!(result.is_err(), bad.contains(&record), "record {record}");
+        }
+        assert!(calls <= 50, "{calls} calls for four bad records of a hundred");
+    }
+
+    #[test]
+    fn a_deadline_is_never_bisected() {
+        let mut calls = 0;
+        let result = bisect::<()>(0..100, &mut |_| {
+            calls += 1;
+            Err(PluginError::Deadline { plugin: "p".into(), call: "transform", deadline: std::time::Duration::ZERO })
+        });
+        assert!(matches!(result, Err(PluginError::Deadline { .. })));
+        assert_eq!(calls, 1);
+    }
+}

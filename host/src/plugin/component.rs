@@ -1,0 +1,293 @@
+//! A component file: read, checked against the contract, compiled.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::Digest;
+use sha2::Sha256;
+
+use super::engine::Engine;
+use super::error::PluginError;
+use super::grants::Pins;
+use super::limits::Limits;
+use super::store;
+use super::store::State;
+use super::wit::since_v0_1_0::VERSION;
+use super::wit::since_v0_1_0::transformer::TransformerPluginPre;
+use super::wit::since_v0_1_0::validator::ValidatorPluginPre;
+
+/// The package of every interface of the contract.
+const PACKAGE: &str = "whimbrel:plugin/";
+
+/// What a component does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum World {
+    /// Turns records into rows.
+    Transformer,
+    /// Checks rows.
+    Validator,
+}
+
+impl World {
+    /// Returns the world's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Transformer => "transformer",
+            Self::Validator => "validator",
+        }
+    }
+}
+
+impl fmt::Display for World {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// How a component wants document bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    /// BSON bytes.
+    Bson,
+    /// Canonical Extended JSON text.
+    ExtendedJson,
+}
+
+/// What a component says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// One sentence.
+    pub summary: String,
+    /// How it wants document bodies.
+    pub payload: Payload,
+    /// JSON Schema of its configuration; empty where it accepts any object.
+    pub config_schema: String,
+}
+
+/// A compiled component. Cheap to clone.
+#[derive(Clone)]
+pub struct Component(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    name: String,
+    digest: String,
+    size: usize,
+    imports: Vec<String>,
+    about: About,
+    pre: Pre,
+}
+
+/// A component ready to be instantiated.
+#[derive(Clone)]
+pub(super) enum Pre {
+    Transformer(TransformerPluginPre<State>),
+    Validator(ValidatorPluginPre<State>),
+}
+
+impl Component {
+    /// Reads and compiles a component, or takes it from the cache, and asks it what it is.
+    ///
+    /// `name` is what every message calls it.
+    pub fn load(engine: &Engine, path: &Path, name: &str) -> Result<Self, PluginError> {
+        let bytes = std::fs::read(path).map_err(|source| PluginError::Read {
+            plugin: name.to_owned(),
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::from_bytes(engine, &bytes, name)
+    }
+
+    /// As [`Self::load`], from the bytes of a component.
+    pub fn from_bytes(engine: &Engine, bytes: &[u8], name: &str) -> Result<Self, PluginError> {
+        if let Some(found) = not_a_component(bytes) {
+            return Err(PluginError::NotAComponent { plugin: name.to_owned(), found });
+        }
+        let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let compiled = compile(engine, bytes, &digest, name)?;
+        let kind = compiled.component_type();
+        let exports: Vec<_> = kind.exports(&engine.inner).map(|(export, _)| export.to_owned()).collect();
+        let imports: Vec<_> = kind.imports(&engine.inner).map(|(import, _)| import.to_owned()).collect();
+        let world = world(name, &exports)?;
+        check_imports(name, &imports)?;
+        let pre = prepare(engine, &compiled, world).map_err(|error| invalid(name, error))?;
+        let about = ask_about(engine, name, &pre)?;
+        let inner =
+            Inner { engine: engine.clone(), name: name.to_owned(), digest, size: bytes.len(), imports, about, pre };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Returns the name that messages use.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Returns the sha-256 of the file, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.0.digest
+    }
+
+    /// Returns what the component does.
+    pub fn world(&self) -> World {
+        match self.0.pre {
+            Pre::Transformer(_) => World::Transformer,
+            Pre::Validator(_) => World::Validator,
+        }
+    }
+
+    /// Returns the version of the contract that it was built for.
+    pub fn version(&self) -> &'static str {
+        VERSION
+    }
+
+    /// Returns the size of the file in bytes.
+    pub fn size(&self) -> usize {
+        self.0.size
+    }
+
+    /// Returns the names of the interfaces that it imports.
+    pub fn imports(&self) -> &[String] {
+        &self.0.imports
+    }
+
+    /// Returns what it says of itself.
+    pub fn about(&self) -> &About {
+        &self.0.about
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(super) fn pre(&self) -> &Pre {
+        &self.0.pre
+    }
+
+    /// Returns the error for a component that is used as what it is not.
+    pub(super) fn wrong_role(&self, expected: World) -> PluginError {
+        PluginError::Role { plugin: self.name().to_owned(), expected: expected.name(), found: self.world().name() }
+    }
+
+    /// Returns the error for a broken rule of the contract.
+    pub(super) fn contract(&self, call: &'static str, message: String) -> PluginError {
+        PluginError::Contract { plugin: self.name().to_owned(), call, message }
+    }
+}
+
+impl fmt::Debug for Component {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Component").field("name", &self.0.name).field("digest", &self.0.digest).finish()
+    }
+}
+
+/// Says what the bytes are if they are no component.
+fn not_a_component(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [] => Some("an empty file"),
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Some("a core module (build it for `wasm32-wasip2`)"),
+        [0, b'a', b's', b'm', _, _, 1, 0, ..] => None,
+        [0, b'a', b's', b'm', ..] => Some("WebAssembly of an unknown layer"),
+        _ => Some("a file that is not WebAssembly"),
+    }
+}
+
+fn compile(
+    engine: &Engine,
+    bytes: &[u8],
+    digest: &str,
+    name: &str,
+) -> Result<wasmtime::component::Component, PluginError> {
+    if let Some(compiled) = engine.cache.as_ref().and_then(|cache| cache.load(&engine.inner, digest)) {
+        return Ok(compiled);
+    }
+    let compiled =
+        wasmtime::component::Component::from_binary(&engine.inner, bytes).map_err(|error| invalid(name, error))?;
+    if let Some(cache) = &engine.cache {
+        cache.store(digest, &compiled);
+    }
+    Ok(compiled)
+}
+
+/// Reads world and version from the names of the exports, before anything is instantiated.
+fn world(name: &str, exports: &[String]) -> Result<World, PluginError> {
+    let expected = format!("`{PACKAGE}transformer@{VERSION}` or `{PACKAGE}validator@{VERSION}`");
+    let ours: Vec<_> = exports
+        .iter()
+        .filter_map(|export| {
+            let (interface, version) = export.strip_prefix(PACKAGE)?.split_once('@')?;
+            let world = match interface {
+                "transformer" => World::Transformer,
+                "validator" => World::Validator,
+                _ => return None,
+            };
+            Some((export, world, version))
+        })
+        .collect();
+    match ours.as_slice() {
+        [(_, world, VERSION)] => Ok(*world),
+        [(export, _, version)] => Err(PluginError::Version {
+            plugin: name.to_owned(),
+            expected,
+            found: (*export).clone(),
+            is_newer: number(version) > number(VERSION),
+        }),
+        _ => {
+            let found = match exports {
+                [] => "no export".to_owned(),
+                exports => exports.iter().map(|export| format!("`{export}`")).collect::<Vec<_>>().join(", "),
+            };
+            Err(PluginError::World { plugin: name.to_owned(), expected, found })
+        }
+    }
+}
+
+/// Makes versions comparable; what is no number counts as 0.
+fn number(version: &str) -> Vec<u64> {
+    version.split(['.', '-', '+']).take(3).map(|part| part.parse().unwrap_or(0)).collect()
+}
+
+fn check_imports(name: &str, imports: &[String]) -> Result<(), PluginError> {
+    let is_ours = |import: &str| {
+        import
+            .strip_prefix(PACKAGE)
+            .and_then(|rest| rest.split_once('@'))
+            .is_some_and(|(interface, version)| matches!(interface, "types" | "log") && version == VERSION)
+    };
+    let is_wasi = |import: &str| {
+        import.starts_with("wasi:")
+            && !import.starts_with("wasi:http/")
+            && import.split_once('@').is_some_and(|(_, version)| version.starts_with("0.2."))
+    };
+    match imports.iter().find(|import| !is_ours(import) && !is_wasi(import)) {
+        Some(import) => Err(PluginError::Import { plugin: name.to_owned(), import: import.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn prepare(engine: &Engine, compiled: &wasmtime::component::Component, world: World) -> wasmtime::Result<Pre> {
+    let pre = engine.linker.instantiate_pre(compiled)?;
+    Ok(match world {
+        World::Transformer => Pre::Transformer(TransformerPluginPre::new(pre)?),
+        World::Validator => Pre::Validator(ValidatorPluginPre::new(pre)?),
+    })
+}
+
+/// Asks a component what it is, with the limits every component has before anybody sets others.
+fn ask_about(engine: &Engine, name: &str, pre: &Pre) -> Result<About, PluginError> {
+    let limits = Limits::default();
+    let mut store = store::open(engine, name, &limits, Pins { now_us: 0, seed: 0 });
+    let about = match pre {
+        Pre::Transformer(pre) => pre
+            .instantiate(&mut store)
+            .and_then(|instance| instance.whimbrel_plugin_transformer().call_about(&mut store)),
+        Pre::Validator(pre) => {
+            pre.instantiate(&mut store).and_then(|instance| instance.whimbrel_plugin_validator().call_about(&mut store))
+        }
+    };
+    about.map(About::from).map_err(|error| store::fault(name, &limits, "about", &store, &error))
+}
+
+fn invalid(name: &str, error: wasmtime::Error) -> PluginError {
+    PluginError::Invalid { plugin: name.to_owned(), source: error.into_boxed_dyn_error() }
+}

@@ -1,0 +1,103 @@
+//! The WebAssembly engine that all plugins of a process share.
+
+use std::hash::Hash;
+use std::hash::Hasher;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use wasmtime::Config;
+use wasmtime::InstanceAllocationStrategy;
+use wasmtime::PoolingAllocationConfig;
+use wasmtime::component::HasSelf;
+use wasmtime::component::Linker;
+
+use super::cache::Cache;
+use super::error::PluginError;
+use super::grants;
+use super::store::State;
+use super::wit::since_v0_1_0::transformer;
+
+/// How often deadlines are looked at.
+pub(super) const TICK: Duration = Duration::from_millis(10);
+/// Instances that may exist at once.
+const INSTANCES_MAX: u32 = 64;
+/// Memory of a slot that is wiped rather than given back to the system between two instances.
+const KEPT_BYTES: usize = 1 << 20;
+
+/// Compiles and runs components. Cheap to clone; dropping the last one ends its clock thread.
+#[derive(Clone)]
+pub struct Engine {
+    pub(super) inner: wasmtime::Engine,
+    pub(super) linker: Linker<State>,
+    pub(super) cache: Option<Cache>,
+}
+
+impl Engine {
+    /// Starts an engine that keeps compiled components in `cache_dir`, or where that is `None` in
+    /// `$XDG_CACHE_HOME/whimbrel` or `~/.cache/whimbrel`; with no such folder it compiles every time.
+    pub fn new(cache_dir: Option<PathBuf>) -> Result<Self, PluginError> {
+        let failed = |error: wasmtime::Error| PluginError::Engine { source: error.into_boxed_dyn_error() };
+        // Pooled memory needs much address space, which a container may not give.
+        let inner = match wasmtime::Engine::new(&config(true)) {
+            Ok(engine) => engine,
+            Err(error) => {
+                tracing::debug!("no pooled instances: {error:#}");
+                wasmtime::Engine::new(&config(false)).map_err(failed)?
+            }
+        };
+        start_clock(&inner).map_err(|error| PluginError::Engine { source: error.into() })?;
+        let mut linker = Linker::new(&inner);
+        grants::link(&mut linker).map_err(failed)?;
+        transformer::TransformerPlugin::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)
+            .map_err(failed)?;
+        let cache = cache_dir.or_else(default_cache_dir).map(|dir| Cache::new(dir, settings(&inner)));
+        Ok(Self { inner, linker, cache })
+    }
+}
+
+fn config(is_pooled: bool) -> Config {
+    let mut config = Config::new();
+    config.epoch_interruption(true).parallel_compilation(true);
+    if is_pooled {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(INSTANCES_MAX)
+            .total_core_instances(INSTANCES_MAX * 4)
+            .total_memories(INSTANCES_MAX)
+            .total_tables(INSTANCES_MAX * 4)
+            .max_memories_per_component(8)
+            .max_tables_per_component(32)
+            .max_core_instances_per_component(32)
+            .table_elements(100_000)
+            .linear_memory_keep_resident(KEPT_BYTES)
+            .table_keep_resident(KEPT_BYTES / 64)
+            .max_unused_warm_slots(16);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
+    config
+}
+
+/// Moves the engine's clock until the engine is gone.
+fn start_clock(engine: &wasmtime::Engine) -> std::io::Result<()> {
+    let engine = engine.weak();
+    std::thread::Builder::new().name("plugin-clock".into()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    })?;
+    Ok(())
+}
+
+/// Returns what compiled code depends on besides the component: the engine's version and settings.
+fn settings(engine: &wasmtime::Engine) -> u64 {
+    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
+}
+
+fn default_cache_dir() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))?;
+    Some(cache.join("whimbrel"))
+}

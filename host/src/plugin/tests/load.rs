@@ -1,0 +1,137 @@
+//! What is loaded, what is refused, and what comes from the cache.
+
+use super::*;
+
+#[test]
+fn a_component_says_what_it_is() {
+    let (engine, cache) = engine();
+    let path = cache.path().join("echo.wasm");
+    let bytes = guest::echo(0, 0);
+    std::fs::write(&path, &bytes).unwrap();
+    let component = Component::load(&engine, &path, "echo").unwrap();
+    assert_eq!(component.world(), World::Transformer);
+    assert_eq!(component.version(), "0.1.0");
+    assert_eq!(component.size(), bytes.len());
+    assert_eq!(component.digest().len(), 64);
+    assert!(
+        component.imports().iter().any(|import| import == "whimbrel:plugin/log@0.1.0"),
+        "{:?}",
+        component.imports()
+    );
+    let about = About { summary: "test guest".into(), payload: Payload::Bson, config_schema: String::new() };
+    assert_eq!(component.about(), &about);
+    let (_, description) = Transformer::open(&component, setup("{}"), Limits::default(), PINS).unwrap();
+    let column = |name: &str| DescribedColumn { name: name.into(), references: None };
+    let table = Described {
+        name: "T".into(),
+        columns: vec![column("_id"), column("a")],
+        key: Vec::new(),
+        id: Some("_id".into()),
+    };
+    assert_eq!(description.tables, [table]);
+}
+
+#[test]
+fn a_refused_configuration_gives_its_problems() {
+    let (engine, _cache) = engine();
+    let component = Component::from_bytes(&engine, &guest::echo(0, 0), "echo").unwrap();
+    let problem = Problem { pointer: "/at".into(), message: "too-big".into() };
+    match Transformer::open(&component, setup("{ }"), Limits::default(), PINS) {
+        Err(OpenError::Problems(problems)) => assert_eq!(problems, [problem]),
+        other => panic!("expected problems, found {:?}", other.map(|(_, description)| description)),
+    }
+}
+
+#[test]
+fn what_is_no_component_is_refused() {
+    let (engine, _cache) = engine();
+    let core = wat::parse_str("(module)").unwrap();
+    for (bytes, expected) in [
+        (&b""[..], "plugin `p`: expected a WebAssembly component, found an empty file"),
+        (b"hello", "plugin `p`: expected a WebAssembly component, found a file that is not WebAssembly"),
+        (&core, "plugin `p`: expected a WebAssembly component, found a core module (build it for `wasm32-wasip2`)"),
+        (b"\0asm\x0d\0\x01\0garbage", "plugin `p`: the component is not valid"),
+    ] {
+        let error = Component::from_bytes(&engine, bytes, "p").unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+    let error = Component::load(&engine, std::path::Path::new("/nonexistent/p.wasm"), "p").unwrap_err();
+    assert_eq!(error.to_string(), "plugin `p`: cannot read /nonexistent/p.wasm");
+}
+
+#[test]
+fn other_contracts_are_refused_by_name() {
+    let (engine, _cache) = engine();
+    let ours = "`whimbrel:plugin/transformer@0.1.0` or `whimbrel:plugin/validator@0.1.0`";
+    let stranger = guest::stranger(
+        "package other:thing@1.0.0; interface run { run: func(); } world stranger { export run; }",
+        r#"(module (func (export "other:thing/run@1.0.0#run")))"#,
+    );
+    let error = Component::from_bytes(&engine, &stranger, "p").unwrap_err();
+    assert_eq!(error.to_string(), format!("plugin `p`: expected an export of {ours}, found `other:thing/run@1.0.0`"));
+
+    for (version, verdict) in [("0.2.0", "newer than this host"), ("0.0.9", "no longer spoken")] {
+        let other = guest::component("transformer-plugin", version, "", &guest::echo_module(0, 0));
+        let error = Component::from_bytes(&engine, &other, "p").unwrap_err();
+        let found = format!("`whimbrel:plugin/transformer@{version}`, which is {verdict}");
+        assert_eq!(error.to_string(), format!("plugin `p`: expected {ours}, found {found}"));
+    }
+
+    let needy = guest::stranger(
+        "package other:thing@1.0.0; interface net { call: func(); } interface run { run: func(); } world stranger { import net; export run; }",
+        r#"(module (import "other:thing/net@1.0.0" "call" (func)) (func (export "other:thing/run@1.0.0#run")))"#,
+    );
+    assert!(matches!(Component::from_bytes(&engine, &needy, "p"), Err(PluginError::World { .. })));
+}
+
+#[test]
+fn a_validator_is_no_transformer() {
+    let (engine, _cache) = engine();
+    let component = Component::from_bytes(&engine, &guest::strict(), "p").unwrap();
+    let Err(error) = Transformer::open(&component, setup("{}"), Limits::default(), PINS) else { panic!("it opened") };
+    assert_eq!(error.to_string(), "plugin `p`: expected a transformer, found a validator");
+}
+
+#[test]
+fn the_cache_is_used_and_a_changed_entry_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let bytes = guest::echo(0, 0);
+    let load = || Component::from_bytes(&Engine::new(Some(cache.clone())).unwrap(), &bytes, "echo").unwrap();
+    let entry = || {
+        let entries: Vec<_> = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(entries.len(), 1, "{entries:?}");
+        entries[0].clone()
+    };
+    load();
+    let path = entry();
+    let modified = || std::fs::metadata(&path).unwrap().modified().unwrap();
+    let (whole, written) = (std::fs::read(&path).unwrap(), modified());
+    load();
+    assert_eq!(modified(), written, "a good entry is used as it is");
+
+    let mut flipped = whole.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    for bad in [&flipped[..], &whole[..whole.len() - 1], &whole[..10], b""] {
+        std::fs::write(&path, bad).unwrap();
+        load();
+        assert_eq!(entry(), path);
+        assert!(std::fs::read(&path).unwrap() == whole, "an entry of {} bytes was replaced", bad.len());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_entry_that_others_may_write_is_not_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let bytes = guest::echo(0, 0);
+    let load = || Component::from_bytes(&Engine::new(Some(cache.clone())).unwrap(), &bytes, "echo").unwrap();
+    load();
+    let path = std::fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    load();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o022, 0, "it was written anew");
+}

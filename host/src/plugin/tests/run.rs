@@ -1,0 +1,182 @@
+//! Calls that go well and calls that do not.
+
+use std::time::Instant;
+
+use bson::rawdoc;
+
+use super::*;
+
+#[test]
+fn documents_come_back_as_rows() {
+    let transformer = open(&guest::echo(0, 0), Limits::default());
+    let sent = [rawdoc! { "_id": 1, "a": "x" }, rawdoc! { "a": { "$json": "[]" } }, rawdoc! {}];
+    let (bytes, ranges) = documents(&sent);
+    let outcomes = transformer.transform(Documents { bytes: &bytes, ranges: &ranges }).unwrap();
+    for (outcome, sent) in outcomes.into_iter().zip(&sent) {
+        let row = PluginRow { table: 0, body: sent.as_bytes().to_vec() };
+        assert_eq!(outcome, Ok(Outcome::Rows(vec![row])));
+    }
+    // Documents need not be neighbours, and none at all is a batch too.
+    let some = [ranges[2].clone(), ranges[0].clone()];
+    assert_eq!(transformer.transform(Documents { bytes: &bytes, ranges: &some }).unwrap().len(), 2);
+    assert_eq!(transformer.transform(Documents { bytes: &bytes, ranges: &[] }).unwrap().len(), 0);
+}
+
+#[test]
+fn malformed_rows_are_faults_of_their_record_alone() {
+    let transformer = open(&guest::echo(0, 0), Limits::default());
+    let mut broken = rawdoc! { "a": "text" }.into_bytes();
+    broken[7] = 200;
+    let twice =
+        rawdoc! { "a": 1, "b": 2 }.into_bytes().iter().map(|&byte| if byte == b'b' { b'a' } else { byte }).collect();
+    let sent = [
+        rawdoc! { "_id": 1 },
+        rawdoc! { "other": 1 },
+        RawDocumentBuf::from_bytes(twice).unwrap(),
+        RawDocumentBuf::from_bytes(broken).unwrap(),
+        rawdoc! { "a": 1 },
+    ];
+    let (bytes, ranges) = documents(&sent);
+    let outcomes = transformer.transform(Documents { bytes: &bytes, ranges: &ranges }).unwrap();
+    let codes: Vec<_> = outcomes.iter().map(|outcome| outcome.as_ref().err().map(|fault| fault.code)).collect();
+    let bad = Some("malformed-row");
+    assert_eq!(codes, [None, bad, bad, bad, None]);
+    let message = outcomes[1].as_ref().unwrap_err().message.clone();
+    assert_eq!(message, "expected a column of the description, found `other`");
+}
+
+#[test]
+fn a_batch_that_traps_is_split_to_the_record() {
+    let transformer = open(&guest::echo(0, 0), Limits::default());
+    let sent: Vec<_> = (0..100)
+        .map(|number| {
+            if number == 42 || number == 97 {
+                rawdoc! { "a": true }
+            } else {
+                rawdoc! { "a": number }
+            }
+        })
+        .collect();
+    let (bytes, ranges) = documents(&sent);
+    let batch = Documents { bytes: &bytes, ranges: &ranges };
+    let error = transformer.transform(batch).unwrap_err();
+    assert!(error.is_record_fault());
+    assert_eq!(
+        error.to_string(),
+        "plugin `guest`: trapped in `transform`: wasm trap: wasm `unreachable` instruction executed"
+    );
+    let outcomes = transformer.transform_bisecting(batch).unwrap();
+    for (number, outcome) in outcomes.iter().enumerate() {
+        match outcome {
+            Err(fault) => {
+                assert!(number == 42 || number == 97, "{number}");
+                assert_eq!(fault.code, "plugin-trap");
+            }
+            Ok(outcome) => assert!(matches!(outcome, Outcome::Rows(_))),
+        }
+    }
+    assert_eq!(outcomes.len(), 100);
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 2);
+}
+
+#[test]
+fn a_guest_that_spins_misses_its_deadline() {
+    let transformer = open(&guest::echo(0, 0), short());
+    let (bytes, ranges) = documents(&[rawdoc! { "a": 1 }, rawdoc! { "a": null }]);
+    let start = Instant::now();
+    let error = transformer.transform_bisecting(Documents { bytes: &bytes, ranges: &ranges }).unwrap_err();
+    assert!(!error.is_record_fault());
+    assert_eq!(error.to_string(), "plugin `guest`: `transform` missed its deadline of 200ms");
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_guest_that_hoards_is_stopped_at_its_limit() {
+    let transformer = open(&guest::echo(0, 0), short());
+    let (bytes, ranges) = documents(&[rawdoc! { "a": 1.5 }, rawdoc! { "a": 1 }]);
+    let batch = Documents { bytes: &bytes, ranges: &ranges };
+    let error = transformer.transform(batch).unwrap_err();
+    assert_eq!(error.to_string(), "plugin `guest`: `transform` went over the limit `memory` of 16 MiB");
+    let outcomes = transformer.transform_bisecting(batch).unwrap();
+    assert_eq!(outcomes[0].as_ref().unwrap_err().code, "plugin-limit");
+    assert!(outcomes[1].is_ok());
+}
+
+#[test]
+fn output_is_limited_in_bytes_and_rows() {
+    let sent = vec![rawdoc! { "a": "x".repeat(1000) }; 100];
+    let (bytes, ranges) = documents(&sent);
+    let batch = Documents { bytes: &bytes, ranges: &ranges };
+    let error =
+        open(&guest::echo(0, 0), Limits { output_bytes: 64 << 10, ..Limits::default() }).transform(batch).unwrap_err();
+    assert_eq!(error.to_string(), "plugin `guest`: `transform` went over the limit `output-bytes` of 64 KiB");
+    let error = open(&guest::echo(0, 0), Limits { output_rows: 99, ..Limits::default() }).transform(batch).unwrap_err();
+    assert_eq!(error.to_string(), "plugin `guest`: `transform` went over the limit `output-rows` of 99");
+}
+
+#[test]
+fn one_outcome_too_few_is_an_error() {
+    let transformer = open(&guest::echo(0, 1), Limits::default());
+    let (bytes, ranges) = documents(&[rawdoc! { "a": 1 }, rawdoc! { "a": 2 }]);
+    let error = transformer.transform_bisecting(Documents { bytes: &bytes, ranges: &ranges }).unwrap_err();
+    assert!(matches!(error, PluginError::OutcomeCount { expected: 2, found: 1, .. }), "{error}");
+}
+
+#[test]
+fn clock_and_random_numbers_repeat() {
+    let bytes = guest::pinned();
+    let rows = |pins: Pins| {
+        let (engine, _cache) = engine();
+        let component = Component::from_bytes(&engine, &bytes, "guest").unwrap();
+        let (transformer, _) = Transformer::open(&component, setup("{}"), Limits::default(), pins).unwrap();
+        let (bytes, ranges) = documents(&[rawdoc! {}, rawdoc! {}]);
+        let outcomes = transformer.transform(Documents { bytes: &bytes, ranges: &ranges }).unwrap();
+        let row = |outcome: Result<Outcome, RecordFault>| match outcome {
+            Ok(Outcome::Rows(rows)) => RawDocumentBuf::from_bytes(rows[0].body.clone()).unwrap(),
+            other => panic!("expected a row, found {other:?}"),
+        };
+        outcomes.into_iter().map(row).collect::<Vec<_>>()
+    };
+    let first = rows(PINS);
+    assert_eq!(first, rows(PINS));
+    assert_eq!(first[0].get_i64("a").unwrap(), 1_700_000_000);
+    assert_ne!(first[0], first[1], "random numbers differ within a call");
+    assert_ne!(first[0], rows(Pins { seed: 8, ..PINS })[0]);
+}
+
+#[test]
+fn a_validator_names_the_rows() {
+    let (engine, _cache) = engine();
+    let component = Component::from_bytes(&engine, &guest::strict(), "strict").unwrap();
+    let setup = |config: &str| ValidatorSetup {
+        entity: "e".into(),
+        tables: vec![("T".into(), vec![("a".into(), "text".into())])],
+        config_json: config.into(),
+    };
+    let validator = Validator::open(&component, setup("{}"), Limits::default(), PINS).unwrap();
+    let row = |text: &str| PluginRow { table: 0, body: rawdoc! { "a": text }.into_bytes() };
+    let rows = [row("short"), row(&"long".repeat(20)), row("short"), row(&"long".repeat(9))];
+    let found: Vec<_> = validator.validate(&rows).unwrap().iter().map(|violation| violation.row).collect();
+    assert_eq!(found, [1, 3]);
+    let found: Vec<_> =
+        validator.validate_bisecting(&rows).unwrap().into_iter().map(|violations| violations.unwrap().len()).collect();
+    assert_eq!(found, [0, 1, 0, 1]);
+    let refused = Validator::open(&component, setup("{ }"), Limits::default(), PINS);
+    assert!(matches!(refused, Err(OpenError::Problems(_))));
+}
+
+#[test]
+fn calls_run_side_by_side() {
+    let transformer = open(&guest::echo(0, 0), Limits::default());
+    let (bytes, ranges) = documents(&vec![rawdoc! { "a": 1 }; 50]);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    let outcomes = transformer.transform(Documents { bytes: &bytes, ranges: &ranges }).unwrap();
+                    assert_eq!(outcomes.len(), 50);
+                }
+            });
+        }
+    });
+}
