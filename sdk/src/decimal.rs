@@ -160,7 +160,9 @@ mod tests {
 
     #[test]
     fn decimal128_equals_the_reference() {
-        for text in ["0", "1.50", "-0.001", "9999999999999999999999999999999999", "1E+6111", "-1E-6176", "1E+3", "-0.00"] {
+        for text in
+            ["0", "1.50", "-0.001", "9999999999999999999999999999999999", "1E+6111", "-1E-6176", "1E+3", "-0.00"]
+        {
             let reference: bson::Decimal128 = text.parse().expect("a Decimal128");
             let number = Decimal::from_decimal128(&reference.bytes()).expect("finite");
             assert_eq!(number.to_decimal128(), Some(reference.bytes()), "{text}");

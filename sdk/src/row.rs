@@ -199,7 +199,6 @@ impl Row {
     }
 }
 
-
 fn put_name(out: &mut Vec<u8>, kind: Kind, name: &str) {
     out.push(kind as u8);
     out.extend_from_slice(name.as_bytes());

@@ -84,14 +84,16 @@ fn run(folder: &Path, actual: fn(&Value) -> Result<Value, String>) {
         }
         let expected = std::fs::read_to_string(&file).unwrap_or_default();
         if expected != found {
-            failures.push_str(&format!("case `{name}` (- expected, + found):\n{}\n", difference::lines(&expected, &found)));
+            failures
+                .push_str(&format!("case `{name}` (- expected, + found):\n{}\n", difference::lines(&expected, &found)));
         }
     }
     assert!(failures.is_empty(), "{failures}WHIMBREL_BLESS=1 accepts what was found");
 }
 
 fn inputs(folder: &Path) -> Vec<(String, Value)> {
-    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot read `{}`: {error}", folder.display()));
+    let entries =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot read `{}`: {error}", folder.display()));
     let mut inputs: Vec<_> = entries
         .filter_map(|entry| {
             let path = entry.expect("an entry of a folder that was opened").path();

@@ -69,7 +69,7 @@ macro_rules! export_transformer {
                 }
             }
 
-            $crate::wire::transformer::bindings::export!(Component with_types_in $crate::wire::transformer::bindings);
+    $crate::wire::transformer::bindings::export!(Component with_types_in $crate::wire::transformer::bindings);
         };
     };
 }

@@ -134,7 +134,7 @@ macro_rules! export_validator {
                 }
             }
 
-            $crate::wire::validator::bindings::export!(Component with_types_in $crate::wire::validator::bindings);
+    $crate::wire::validator::bindings::export!(Component with_types_in $crate::wire::validator::bindings);
         };
     };
 }

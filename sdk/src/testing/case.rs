@@ -113,11 +113,13 @@ pub(super) fn validator<V: Validator>(input: &Value) -> Result<Value, String> {
     for (index, row) in rows.iter().enumerate() {
         let table = setup.tables.iter().position(|table| table.name == row.table);
         let table = table.and_then(|table| u32::try_from(table).ok());
-        let table = table.ok_or_else(|| format!("row {index}: expected a table of the setup, found `{}`", row.table))?;
+        let table =
+            table.ok_or_else(|| format!("row {index}: expected a table of the setup, found `{}`", row.table))?;
         let bytes = to_bson(&row.row)?;
         let body = Document::new(&bytes).map_err(|error| error.to_string())?;
         for found in validator.validate(RowRef { table, body }) {
-            violations.push(json!({"row": index, "code": found.code, "column": found.column, "message": found.message}));
+            violations
+                .push(json!({"row": index, "code": found.code, "column": found.column, "message": found.message}));
         }
     }
     Ok(json!({"violations": violations}))

@@ -27,7 +27,9 @@ pub(super) fn lines(expected: &str, found: &str) -> String {
             column += 1;
         }
     }
-    let is_near = |index: usize| marked[index.saturating_sub(3)..marked.len().min(index + 4)].iter().any(|(mark, _)| *mark != ' ');
+    let is_near = |index: usize| {
+        marked[index.saturating_sub(3)..marked.len().min(index + 4)].iter().any(|(mark, _)| *mark != ' ')
+    };
     let near = marked.iter().enumerate().filter(|(index, _)| is_near(*index));
     near.map(|(_, (mark, line))| format!("{mark} {line}\n")).collect()
 }

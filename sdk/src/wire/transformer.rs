@@ -33,11 +33,7 @@ pub mod bindings {
 
 /// Says what the component is.
 pub fn about<T: Transformer>() -> About {
-    About {
-        summary: T::SUMMARY.to_owned(),
-        payload: PayloadKind::Bson,
-        config_schema: T::CONFIG_SCHEMA.to_owned(),
-    }
+    About { summary: T::SUMMARY.to_owned(), payload: PayloadKind::Bson, config_schema: T::CONFIG_SCHEMA.to_owned() }
 }
 
 /// Checks a configuration and says what it leads to.
@@ -46,7 +42,11 @@ pub fn describe<T: Transformer>(setup: Setup) -> Result<Description, Vec<Problem
     let description = T::describe(&setup, &config).map_err(problems)?;
     let tables = description.tables.into_iter().map(|table| Table {
         name: table.name,
-        columns: table.columns.into_iter().map(|column| Column { name: column.name, references: column.references }).collect(),
+        columns: table
+            .columns
+            .into_iter()
+            .map(|column| Column { name: column.name, references: column.references })
+            .collect(),
         key: table.key,
         id: table.id,
     });

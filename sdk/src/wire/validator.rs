@@ -30,11 +30,7 @@ pub mod bindings {
 
 /// Says what the component is.
 pub fn about<V: Validator>() -> About {
-    About {
-        summary: V::SUMMARY.to_owned(),
-        payload: PayloadKind::Bson,
-        config_schema: V::CONFIG_SCHEMA.to_owned(),
-    }
+    About { summary: V::SUMMARY.to_owned(), payload: PayloadKind::Bson, config_schema: V::CONFIG_SCHEMA.to_owned() }
 }
 
 /// Prepares the instance.
