@@ -55,7 +55,7 @@ macro_rules! export_transformer {
             struct Component;
 
             impl wire::Guest for Component {
-                fn about() -> wire::About {
+                fn about() -> wire::Identity {
                     wire::about::<$transformer>()
                 }
                 fn describe(setup: wire::Setup) -> Result<wire::Description, Vec<wire::Problem>> {

@@ -123,7 +123,7 @@ macro_rules! export_validator {
             struct Component;
 
             impl wire::Guest for Component {
-                fn about() -> wire::About {
+                fn about() -> wire::Identity {
                     wire::about::<$validator>()
                 }
                 fn configure(setup: wire::Setup) -> Result<(), Vec<wire::Problem>> {

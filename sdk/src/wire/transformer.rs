@@ -7,10 +7,10 @@ pub use bindings::exports::whimbrel::plugin::transformer::Guest;
 pub use bindings::exports::whimbrel::plugin::transformer::Outcome;
 pub use bindings::exports::whimbrel::plugin::transformer::Rejection;
 pub use bindings::exports::whimbrel::plugin::transformer::Setup;
-pub use bindings::whimbrel::plugin::types::About;
 use bindings::whimbrel::plugin::types::Body;
 use bindings::whimbrel::plugin::types::Column;
 pub use bindings::whimbrel::plugin::types::Documents;
+pub use bindings::whimbrel::plugin::types::Identity;
 use bindings::whimbrel::plugin::types::PayloadKind;
 pub use bindings::whimbrel::plugin::types::Problem;
 use bindings::whimbrel::plugin::types::Row;
@@ -25,15 +25,15 @@ use crate::bson::Document;
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../wit/since-v0.1.0",
-        world: "transformer",
+        world: "transformer-plugin",
         pub_export_macro: true,
         generate_unused_types: true,
     });
 }
 
 /// Says what the component is.
-pub fn about<T: Transformer>() -> About {
-    About { summary: T::SUMMARY.to_owned(), payload: PayloadKind::Bson, config_schema: T::CONFIG_SCHEMA.to_owned() }
+pub fn about<T: Transformer>() -> Identity {
+    Identity { summary: T::SUMMARY.to_owned(), payload: PayloadKind::Bson, config_schema: T::CONFIG_SCHEMA.to_owned() }
 }
 
 /// Checks a configuration and says what it leads to.

@@ -5,8 +5,8 @@ use std::cell::OnceCell;
 pub use bindings::exports::whimbrel::plugin::validator::Guest;
 pub use bindings::exports::whimbrel::plugin::validator::Setup;
 pub use bindings::exports::whimbrel::plugin::validator::Violation;
-pub use bindings::whimbrel::plugin::types::About;
 use bindings::whimbrel::plugin::types::Body;
+pub use bindings::whimbrel::plugin::types::Identity;
 use bindings::whimbrel::plugin::types::PayloadKind;
 pub use bindings::whimbrel::plugin::types::Problem;
 pub use bindings::whimbrel::plugin::types::Row;
@@ -22,15 +22,15 @@ use crate::bson::Document;
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../wit/since-v0.1.0",
-        world: "validator",
+        world: "validator-plugin",
         pub_export_macro: true,
         generate_unused_types: true,
     });
 }
 
 /// Says what the component is.
-pub fn about<V: Validator>() -> About {
-    About { summary: V::SUMMARY.to_owned(), payload: PayloadKind::Bson, config_schema: V::CONFIG_SCHEMA.to_owned() }
+pub fn about<V: Validator>() -> Identity {
+    Identity { summary: V::SUMMARY.to_owned(), payload: PayloadKind::Bson, config_schema: V::CONFIG_SCHEMA.to_owned() }
 }
 
 /// Prepares the instance.
