@@ -1,0 +1,177 @@
+//! What one column makes of its source value.
+
+use std::borrow::Cow;
+
+use indexmap::IndexMap;
+use whimbrel_sdk::Rejection;
+use whimbrel_sdk::Row;
+use whimbrel_sdk::bson::Kind;
+use whimbrel_sdk::bson::Raw;
+use whimbrel_sdk::bson::Value;
+
+use crate::json;
+use crate::number;
+use crate::text;
+use crate::time::Clock;
+
+/// A conversion.
+#[derive(Debug)]
+pub(crate) enum Convert {
+    /// As it is, for the target's column to take or refuse.
+    Unchanged,
+    /// The record's own key, as a reference to its own entity.
+    Own(String),
+    /// A reference to the record of this entity whose key the value is.
+    Reference(String),
+    /// One of these texts, each with what it becomes.
+    Enum(IndexMap<String, String>),
+    Text,
+    Integer,
+    Double,
+    Decimal,
+    Bool,
+    Uuid,
+    Bytes,
+    Json,
+    TextArray,
+    /// A date or a time.
+    Clock(Clock),
+}
+
+impl Convert {
+    /// Writes the converted value to a column. The value is not null.
+    pub(crate) fn write(&self, row: &mut Row, column: &str, raw: Raw<'_>) -> Result<(), Rejection> {
+        match self {
+            Self::Unchanged => {
+                row.raw(column, unchanged(raw)?);
+            }
+            Self::Own(entity) | Self::Reference(entity) => {
+                row.reference(column, entity, key(raw)?);
+            }
+            Self::Enum(allowed) => {
+                row.text(column, one_of(allowed, raw)?);
+            }
+            Self::Text => {
+                row.text(column, &text::of(raw)?);
+            }
+            Self::Integer => {
+                row.integer(column, number::integer(raw)?);
+            }
+            Self::Double => {
+                row.double(column, number::double(raw)?);
+            }
+            Self::Decimal => {
+                row.decimal(column, &number::decimal(raw)?);
+            }
+            Self::Bool => {
+                row.bool(column, bool(raw)?);
+            }
+            Self::Uuid => {
+                row.uuid(column, uuid(raw)?);
+            }
+            Self::Bytes => {
+                row.bytes(column, bytes(raw)?);
+            }
+            Self::Json => {
+                row.json(column, &json::of(raw)?);
+            }
+            Self::TextArray => {
+                let texts = texts(raw)?;
+                row.text_array(column, texts.iter().map(|text| &**text));
+            }
+            Self::Clock(clock) => clock.write(row, column, raw)?,
+        }
+        Ok(())
+    }
+}
+
+fn unchanged(raw: Raw<'_>) -> Result<Raw<'_>, Rejection> {
+    let found = raw.kind().words();
+    match raw.kind() {
+        Kind::Double
+        | Kind::Text
+        | Kind::ObjectId
+        | Kind::Bool
+        | Kind::Date
+        | Kind::Int32
+        | Kind::Int64
+        | Kind::Decimal128 => Ok(raw),
+        Kind::Binary => match raw.value()? {
+            Value::Binary(0, _) => Ok(raw),
+            Value::Binary(4, bytes) if bytes.len() == 16 => Ok(raw),
+            _ => Err(Rejection::type_mismatch("a UUID or generic bytes (`as = \"bytes\"` takes any)", found)),
+        },
+        Kind::Document => Err(Rejection::type_mismatch("a scalar value (or `as = \"json\"`)", found)),
+        Kind::Array => Err(Rejection::type_mismatch("a scalar value (or `as = \"json\"`, or `children`)", found)),
+        _ => Err(Rejection::type_mismatch("a scalar value", found)),
+    }
+}
+
+/// What the contract takes as a key; an undefined one could only fail later.
+fn key(raw: Raw<'_>) -> Result<Raw<'_>, Rejection> {
+    match raw.kind() {
+        Kind::Undefined
+        | Kind::Regex
+        | Kind::DbPointer
+        | Kind::JavaScript
+        | Kind::JavaScriptWithScope
+        | Kind::Symbol
+        | Kind::MinKey
+        | Kind::MaxKey => Err(Rejection::type_mismatch("a key", raw.kind().words())),
+        _ => Ok(raw),
+    }
+}
+
+fn one_of<'c>(allowed: &'c IndexMap<String, String>, raw: Raw<'_>) -> Result<&'c str, Rejection> {
+    let Value::Text(found) = raw.value()? else {
+        return Err(Rejection::type_mismatch("a string", raw.kind().words()));
+    };
+    allowed.get(found).map(String::as_str).ok_or_else(|| {
+        let names: Vec<_> = allowed.keys().take(10).map(|name| format!("`{name}`")).collect();
+        let more = if allowed.len() > 10 { ", …" } else { "" };
+        let message = format!("expected one of {}{more}, found {}", names.join(", "), text::quoted(found));
+        Rejection::new("enum-value", message)
+    })
+}
+
+fn bool(raw: Raw<'_>) -> Result<bool, Rejection> {
+    match raw.value()? {
+        Value::Bool(value) => Ok(value),
+        Value::Int32(0) | Value::Int64(0) | Value::Text("false") => Ok(false),
+        Value::Int32(1) | Value::Int64(1) | Value::Text("true") => Ok(true),
+        _ => Err(Rejection::type_mismatch("a boolean, `true` or `false` in text, or 0 or 1", text::shown(raw))),
+    }
+}
+
+fn uuid(raw: Raw<'_>) -> Result<[u8; 16], Rejection> {
+    let uuid = match raw.value()? {
+        Value::Binary(4, bytes) => <[u8; 16]>::try_from(bytes).ok(),
+        Value::Text(value) => text::parse_uuid(value),
+        Value::Binary(3, _) => {
+            let expected = "a UUID of subtype 4 (drivers differ in the byte order of subtype 3)";
+            return Err(Rejection::type_mismatch(expected, "binary data of subtype 3"));
+        }
+        _ => None,
+    };
+    uuid.ok_or_else(|| Rejection::type_mismatch("a UUID", text::shown(raw)))
+}
+
+fn bytes(raw: Raw<'_>) -> Result<&[u8], Rejection> {
+    match raw.value()? {
+        // The old generic subtype repeats the length inside.
+        Value::Binary(2, bytes) => Ok(bytes.get(4..).unwrap_or_default()),
+        Value::Binary(_, bytes) => Ok(bytes),
+        _ => Err(Rejection::type_mismatch("binary data", raw.kind().words())),
+    }
+}
+
+fn texts(raw: Raw<'_>) -> Result<Vec<Cow<'_, str>>, Rejection> {
+    let Value::Array(array) = raw.value()? else {
+        return Err(Rejection::type_mismatch("an array of texts", raw.kind().words()));
+    };
+    let texts = array
+        .fields()
+        .enumerate()
+        .map(|(index, field)| text::of(field?.value).map_err(|found| found.at(index.to_string())));
+    texts.collect()
+}

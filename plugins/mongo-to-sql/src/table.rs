@@ -1,0 +1,150 @@
+//! Rows of one table: its columns, each with the place of its value and its conversion.
+
+use whimbrel_sdk::Accepted;
+use whimbrel_sdk::Outcome;
+use whimbrel_sdk::Record;
+use whimbrel_sdk::Rejection;
+use whimbrel_sdk::Row;
+use whimbrel_sdk::bson::Raw;
+use whimbrel_sdk::bson::Value;
+
+use crate::compile::Compiled;
+use crate::convert::Convert;
+use crate::json;
+use crate::paths::Found;
+use crate::paths::Paths;
+use crate::paths::Slot;
+
+/// One column.
+#[derive(Debug)]
+pub(crate) struct Column {
+    pub name: String,
+    pub place: Place,
+    pub convert: Convert,
+    pub is_required: bool,
+    /// A document whose only value stands in for a missing one.
+    pub default: Option<Vec<u8>>,
+    /// The source path, for messages.
+    pub path: String,
+}
+
+/// Where a column's value is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place {
+    /// In the document.
+    Document(Slot),
+    /// In the array's element.
+    Inside(Slot),
+    /// The element itself.
+    Element,
+    /// The element's index from 0.
+    Index,
+}
+
+/// A table fed by the elements of an array.
+#[derive(Debug)]
+pub(crate) struct Child {
+    pub table: u32,
+    pub each: Slot,
+    /// The array's path, for messages.
+    pub path: String,
+    /// The paths inside an element.
+    pub inside: Paths,
+    pub columns: Vec<Column>,
+}
+
+/// What a row is made of.
+struct Sources<'a, 'f> {
+    document: &'f Found<'a>,
+    element: Option<(usize, Raw<'a>, Option<Found<'a>>)>,
+}
+
+impl Compiled {
+    pub(crate) fn transform(&self, record: Record<'_>) -> Outcome {
+        let found = self.paths.find(record.document())?;
+        let mut row = Row::with_capacity(0, record.document().bytes().len() + 128);
+        let sources = Sources { document: &found, element: None };
+        fill(&mut row, &self.columns, &sources)?;
+        let mut rows = Vec::with_capacity(1 + self.children.len());
+        rows.push(row);
+        for child in &self.children {
+            child.rows(&found, &mut rows).map_err(|rejection| within(&child.path, rejection))?;
+        }
+        Ok(Accepted::Rows(rows))
+    }
+}
+
+impl Child {
+    /// Adds a row for each element; a missing or null array has none.
+    fn rows<'a>(&self, document: &Found<'a>, rows: &mut Vec<Row>) -> Result<(), (Option<usize>, Rejection)> {
+        let Some(raw) = document.get(self.each) else { return Ok(()) };
+        let Value::Array(array) = raw.value().map_err(|malformed| (None, malformed.into()))? else {
+            return Err((None, Rejection::type_mismatch("an array", raw.kind().words())));
+        };
+        for (index, element) in array.fields().enumerate() {
+            let element = element.map_err(|malformed| (Some(index), malformed.into()))?;
+            rows.push(self.row(document, index, element.value).map_err(|rejection| (Some(index), rejection))?);
+        }
+        Ok(())
+    }
+
+    fn row<'a>(&self, document: &Found<'a>, index: usize, raw: Raw<'a>) -> Result<Row, Rejection> {
+        let inside = match raw.value()? {
+            _ if self.inside.is_empty() => None,
+            Value::Document(inner) => Some(self.inside.find(inner)?),
+            _ => return Err(Rejection::type_mismatch("a document", raw.kind().words())),
+        };
+        let mut row = Row::with_capacity(self.table, raw.bytes().len() + 128);
+        fill(&mut row, &self.columns, &Sources { document, element: Some((index, raw, inside)) })?;
+        Ok(row)
+    }
+}
+
+fn fill(row: &mut Row, columns: &[Column], sources: &Sources<'_, '_>) -> Result<(), Rejection> {
+    for column in columns {
+        column.write(row, sources).map_err(|mut rejection| {
+            // A rejection of an element of the value names the element already.
+            let inner = rejection.field.take();
+            let path = match inner {
+                Some(inner) => format!("{}.{inner}", column.path),
+                None => column.path.clone(),
+            };
+            rejection.at(path)
+        })?;
+    }
+    Ok(())
+}
+
+impl Column {
+    fn write(&self, row: &mut Row, sources: &Sources<'_, '_>) -> Result<(), Rejection> {
+        let value = match (self.place, &sources.element) {
+            (Place::Document(slot), _) => sources.document.get(slot),
+            (Place::Inside(slot), Some((_, _, Some(inside)))) => inside.get(slot),
+            (Place::Element, Some((_, raw, _))) => Some(*raw).filter(|raw| !raw.is_null()),
+            (Place::Index, Some((index, _, _))) => {
+                row.integer(&self.name, i64::try_from(*index).unwrap_or(i64::MAX));
+                return Ok(());
+            }
+            _ => None,
+        };
+        match value.or_else(|| self.default.as_deref().and_then(json::only_value)) {
+            Some(raw) => self.convert.write(row, &self.name, raw),
+            None if self.is_required => Err(Rejection::new("required", "expected a value, found none")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Completes the field of a rejection in a child: `watchers.3.name` for what is in the element.
+fn within(path: &str, (index, rejection): (Option<usize>, Rejection)) -> Rejection {
+    let Some(index) = index else { return rejection.at(path) };
+    let field = match rejection.field.as_deref() {
+        Some(field) if field.starts_with('^') => field[1..].to_owned(),
+        Some(field) => match field.trim_start_matches('$').trim_start_matches('.') {
+            "" => format!("{path}.{index}"),
+            inner => format!("{path}.{index}.{inner}"),
+        },
+        None => format!("{path}.{index}"),
+    };
+    rejection.at(field)
+}

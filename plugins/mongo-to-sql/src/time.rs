@@ -1,0 +1,229 @@
+//! Dates and times: from BSON dates, and from text by a declared format and zone.
+
+use jiff::Timestamp;
+use jiff::civil;
+use jiff::fmt::strtime;
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::tz::TimeZone;
+use whimbrel_sdk::Rejection;
+use whimbrel_sdk::Row;
+use whimbrel_sdk::bson::Raw;
+use whimbrel_sdk::bson::Value;
+
+use crate::config::Kind;
+use crate::text;
+
+const DAY_ISO: &str = "%Y-%m-%d";
+const TIME_ISO: &str = "%H:%M:%S%.f";
+const LOCAL_ISO: &str = "%Y-%m-%d %H:%M:%S%.f";
+const LOCAL_ISO_T: &str = "%Y-%m-%dT%H:%M:%S%.f";
+
+/// How a column reads dates and times.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    kind: Kind,
+    format: Option<String>,
+    zone: Option<TimeZone>,
+}
+
+/// Why a format or a zone is no use: the configuration's key, and a message.
+pub(crate) type Misfit = (&'static str, String);
+
+impl Clock {
+    /// Checks a format and a zone: both must be known, and the format must give all that the column needs.
+    pub(crate) fn new(kind: Kind, format: Option<&str>, zone: Option<&str>) -> Result<Self, Vec<Misfit>> {
+        let mut misfits = Vec::new();
+        let known = zone.map(|name| {
+            TimeZone::get(name)
+                .map_err(|_| ("zone", format!("expected an IANA time zone, found {}", text::quoted(name))))
+        });
+        let zone = known.transpose().map_err(|misfit| misfits.push(misfit)).unwrap_or_default();
+        let clock = Self { kind, format: format.map(str::to_owned), zone };
+        if let Some(format) = format
+            && let Err(message) = clock.check_format(format, misfits.is_empty())
+        {
+            misfits.push(("format", message));
+        }
+        if misfits.is_empty() { Ok(clock) } else { Err(misfits) }
+    }
+
+    /// Writes a moment with the format and reads it back: what the format lacks is then missing.
+    fn check_format(&self, format: &str, is_zone_known: bool) -> Result<(), String> {
+        let sample = civil::date(2021, 11, 24).at(15, 36, 47, 0).to_zoned(TimeZone::UTC);
+        let sample = sample.expect("a moment that UTC has");
+        let written = strtime::format(format, &sample).map_err(|error| format!("expected a date format, {error}"))?;
+        let parsed = strtime::parse(format, &written);
+        let parsed = parsed.map_err(|error| format!("expected a format that can be read back, {error}"))?;
+        let is_enough = match self.kind {
+            Kind::Timestamp if parsed.offset().is_some() => parsed.to_timestamp().is_ok(),
+            Kind::Timestamp if self.zone.is_none() && is_zone_known => {
+                return Err("expected a `zone`, or an offset (`%z`) in the format, found neither".to_owned());
+            }
+            Kind::Timestamp | Kind::LocalTimestamp => parsed.to_datetime().is_ok(),
+            Kind::Time => parsed.to_time().is_ok() && parsed.hour().is_some(),
+            _ => parsed.to_date().is_ok(),
+        };
+        if is_enough {
+            return Ok(());
+        }
+        let needed = match self.kind {
+            Kind::Time => "the hour",
+            Kind::Date => "year, month and day",
+            _ => "year, month, day and time",
+        };
+        Err(format!("expected a format that gives {needed}, found {}", text::quoted(format)))
+    }
+
+    /// Writes a value to a column.
+    pub(crate) fn write(&self, row: &mut Row, column: &str, raw: Raw<'_>) -> Result<(), Rejection> {
+        match (self.kind, raw.value()?) {
+            (Kind::Timestamp, Value::Date(_)) => {
+                row.raw(column, raw);
+            }
+            (Kind::Timestamp, Value::Timestamp(seconds, _)) => {
+                row.instant(column, i64::from(seconds) * 1000);
+            }
+            (Kind::Timestamp, Value::Text(value)) => write_instant(row, column, self.timestamp(value)?, raw)?,
+            (Kind::LocalTimestamp, Value::Date(milliseconds)) => {
+                write_local(row, column, self.wall_clock(milliseconds, raw)?, raw)?;
+            }
+            (Kind::LocalTimestamp, Value::Text(value)) => write_local(row, column, self.local(value)?, raw)?,
+            (Kind::Date, Value::Date(milliseconds)) => {
+                row.day(column, &self.midnight(milliseconds, raw)?.to_string());
+            }
+            (Kind::Date, Value::Text(value)) => {
+                let format = self.format.as_deref().unwrap_or(DAY_ISO);
+                let day = parse(format, value)?.to_date().map_err(|error| no_date(format, value, &error))?;
+                row.day(column, &within_years(day, raw)?.to_string());
+            }
+            (Kind::Time, Value::Text(value)) => {
+                let format = self.format.as_deref().unwrap_or(TIME_ISO);
+                let time = parse(format, value)?.to_time().map_err(|error| no_date(format, value, &error))?;
+                microseconds(time.subsec_nanosecond(), raw)?;
+                row.time(column, &time.to_string());
+            }
+            (Kind::Time, _) => return Err(Rejection::type_mismatch("a time of day in text", raw.kind().words())),
+            _ => return Err(Rejection::type_mismatch("a date, or one in text", raw.kind().words())),
+        }
+        Ok(())
+    }
+
+    fn timestamp(&self, value: &str) -> Result<Timestamp, Rejection> {
+        let Some(format) = &self.format else {
+            // Leap seconds would be read as the second before.
+            let is_exact = value.get(17..19) != Some("60");
+            return match (value.parse::<Timestamp>(), &self.zone) {
+                (Ok(timestamp), _) if is_exact => Ok(timestamp),
+                (_, Some(zone)) => in_zone(zone, iso_local(value)?, value),
+                _ => Err(unfit("a date in RFC 3339 with its offset", value)),
+            };
+        };
+        let parsed = parse(format, value)?;
+        match &self.zone {
+            Some(zone) if parsed.offset().is_none() => {
+                in_zone(zone, parsed.to_datetime().map_err(|error| no_date(format, value, &error))?, value)
+            }
+            _ => parsed.to_timestamp().map_err(|error| no_date(format, value, &error)),
+        }
+    }
+
+    fn local(&self, value: &str) -> Result<civil::DateTime, Rejection> {
+        match &self.format {
+            Some(format) => parse(format, value)?.to_datetime().map_err(|error| no_date(format, value, &error)),
+            None => iso_local(value),
+        }
+    }
+
+    /// Reads a BSON date, an instant, off a clock in the declared zone.
+    fn wall_clock(&self, milliseconds: i64, raw: Raw<'_>) -> Result<civil::DateTime, Rejection> {
+        let Some(zone) = &self.zone else {
+            let expected = "a local timestamp in text (with `zone`, a date is read off a clock there)";
+            return Err(Rejection::type_mismatch(expected, raw.kind().words()));
+        };
+        Timestamp::from_millisecond(milliseconds).map(|at| zone.to_datetime(at)).map_err(|_| out_of_range(raw))
+    }
+
+    /// Reads a BSON date that means a day: midnight in the declared zone, or in UTC.
+    fn midnight(&self, milliseconds: i64, raw: Raw<'_>) -> Result<civil::Date, Rejection> {
+        let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
+        let at = Timestamp::from_millisecond(milliseconds).map_err(|_| out_of_range(raw))?;
+        let local = zone.to_datetime(at);
+        if local.time() != civil::Time::midnight() {
+            let name = zone.iana_name().unwrap_or("UTC");
+            return Err(unfit(&format!("midnight in `{name}`"), &text::instant(milliseconds)?));
+        }
+        within_years(local.date(), raw)
+    }
+}
+
+fn write_instant(row: &mut Row, column: &str, timestamp: Timestamp, raw: Raw<'_>) -> Result<(), Rejection> {
+    within_years(TimeZone::UTC.to_datetime(timestamp).date(), raw)?;
+    microseconds(timestamp.subsec_nanosecond(), raw)?;
+    if timestamp.subsec_nanosecond() % 1_000_000 == 0 {
+        row.instant(column, timestamp.as_millisecond());
+    } else {
+        row.instant_text(column, &timestamp.to_string());
+    }
+    Ok(())
+}
+
+fn write_local(row: &mut Row, column: &str, local: civil::DateTime, raw: Raw<'_>) -> Result<(), Rejection> {
+    within_years(local.date(), raw)?;
+    microseconds(local.subsec_nanosecond(), raw)?;
+    row.local_timestamp(column, &local.to_string());
+    Ok(())
+}
+
+/// No column takes other years.
+fn within_years(day: civil::Date, raw: Raw<'_>) -> Result<civil::Date, Rejection> {
+    if day.year() >= 1 { Ok(day) } else { Err(out_of_range(raw)) }
+}
+
+/// No column takes anything finer.
+fn microseconds(nanoseconds: i32, raw: Raw<'_>) -> Result<(), Rejection> {
+    if nanoseconds % 1000 == 0 {
+        return Ok(());
+    }
+    Err(Rejection::new("date-format", format!("expected at most microseconds, found {}", text::shown(raw))))
+}
+
+/// `2024-01-31 12:00:00`, or with a `T`, and with or without a fraction.
+fn iso_local(value: &str) -> Result<civil::DateTime, Rejection> {
+    let format = if value.as_bytes().get(10) == Some(&b'T') { LOCAL_ISO_T } else { LOCAL_ISO };
+    parse(format, value)?.to_datetime().map_err(|error| no_date(format, value, &error))
+}
+
+fn in_zone(zone: &TimeZone, local: civil::DateTime, value: &str) -> Result<Timestamp, Rejection> {
+    zone.to_ambiguous_timestamp(local).unambiguous().map_err(|_| {
+        let name = zone.iana_name().unwrap_or("its zone");
+        let message = format!("expected a time that `{name}` has exactly once, found {}", text::quoted(value));
+        Rejection::new("ambiguous-time", message)
+    })
+}
+
+fn parse(format: &str, value: &str) -> Result<BrokenDownTime, Rejection> {
+    strtime::parse(format, value)
+        .ok()
+        .filter(|parsed| parsed.second() != Some(60))
+        .ok_or_else(|| unfit_format(format, value))
+}
+
+fn no_date(format: &str, value: &str, _: &jiff::Error) -> Rejection {
+    unfit_format(format, value)
+}
+
+fn unfit_format(format: &str, value: &str) -> Rejection {
+    unfit(&format!("a date like `{format}`"), value)
+}
+
+fn unfit(expected: &str, value: &str) -> Rejection {
+    Rejection::new("date-format", format!("expected {expected}, found {}", text::quoted(value)))
+}
+
+fn out_of_range(raw: Raw<'_>) -> Rejection {
+    let found = match raw.value() {
+        Ok(Value::Date(milliseconds)) => format!("{milliseconds} milliseconds since 1970"),
+        _ => text::shown(raw),
+    };
+    Rejection::new("date-range", format!("expected a date from year 1 to 9999, found {found}"))
+}

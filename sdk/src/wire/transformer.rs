@@ -1,0 +1,99 @@
+//! The transformer world.
+
+use std::cell::OnceCell;
+
+pub use bindings::exports::whimbrel::plugin::transformer::Description;
+pub use bindings::exports::whimbrel::plugin::transformer::Guest;
+pub use bindings::exports::whimbrel::plugin::transformer::Outcome;
+pub use bindings::exports::whimbrel::plugin::transformer::Rejection;
+pub use bindings::exports::whimbrel::plugin::transformer::Setup;
+use bindings::whimbrel::plugin::types::Body;
+use bindings::whimbrel::plugin::types::Column;
+pub use bindings::whimbrel::plugin::types::Documents;
+pub use bindings::whimbrel::plugin::types::Identity;
+use bindings::whimbrel::plugin::types::PayloadKind;
+pub use bindings::whimbrel::plugin::types::Problem;
+use bindings::whimbrel::plugin::types::Row;
+use bindings::whimbrel::plugin::types::Table;
+
+use crate::Accepted;
+use crate::Record;
+use crate::Transformer;
+use crate::bson::Document;
+
+#[allow(unsafe_code, missing_docs, clippy::all, reason = "generated")]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../wit/since-v0.1.0",
+        world: "transformer-plugin",
+        pub_export_macro: true,
+        generate_unused_types: true,
+    });
+}
+
+/// Says what the component is.
+pub fn about<T: Transformer>() -> Identity {
+    Identity { summary: T::SUMMARY.to_owned(), payload: PayloadKind::Bson, config_schema: T::CONFIG_SCHEMA.to_owned() }
+}
+
+/// Checks a configuration and says what it leads to.
+pub fn describe<T: Transformer>(setup: Setup) -> Result<Description, Vec<Problem>> {
+    let (setup, config) = read::<T>(setup)?;
+    let description = T::describe(&setup, &config).map_err(problems)?;
+    let tables = description.tables.into_iter().map(|table| Table {
+        name: table.name,
+        columns: table
+            .columns
+            .into_iter()
+            .map(|column| Column { name: column.name, references: column.references })
+            .collect(),
+        key: table.key,
+        id: table.id,
+    });
+    Ok(Description { tables: tables.collect(), reads: description.reads, ignores: description.ignores })
+}
+
+/// Prepares the instance.
+pub fn configure<T: Transformer>(setup: Setup, cell: &OnceCell<T>) -> Result<(), Vec<Problem>> {
+    let (setup, config) = read::<T>(setup)?;
+    let configured = T::new(&setup, config).map_err(problems)?;
+    assert!(cell.set(configured).is_ok(), "the host configures an instance once");
+    Ok(())
+}
+
+/// Transforms a batch.
+pub fn transform<T: Transformer>(cell: &OnceCell<T>, documents: Documents) -> Vec<Outcome> {
+    let transformer = cell.get().expect("the host configures an instance before it transforms");
+    let Documents::Bson(bytes) = documents else { panic!("the host sends the payload that was asked for") };
+    let mut outcomes = Vec::new();
+    let mut rest = bytes.as_slice();
+    while !rest.is_empty() {
+        let (document, after) = Document::split(rest).expect("the host frames documents by their length");
+        outcomes.push(outcome(transformer.transform(Record::new(document))));
+        rest = after;
+    }
+    outcomes
+}
+
+fn read<T: Transformer>(setup: Setup) -> Result<(crate::Setup, T::Config), Vec<Problem>> {
+    let config = crate::config::parse(&setup.config).map_err(|problem| problems(vec![problem]))?;
+    Ok((crate::Setup { entity: setup.entity, key: setup.key, into: setup.into }, config))
+}
+
+fn problems(problems: Vec<crate::Problem>) -> Vec<Problem> {
+    problems.into_iter().map(|problem| Problem { pointer: problem.pointer, message: problem.message }).collect()
+}
+
+fn outcome(outcome: crate::Outcome) -> Outcome {
+    match outcome {
+        Ok(Accepted::Rows(rows)) => {
+            let rows = rows.into_iter().map(|row| Row { table: row.table(), body: Body::Bson(row.into_body()) });
+            Outcome::Rows(rows.collect())
+        }
+        Ok(Accepted::Skip(reason)) => Outcome::Skip(reason),
+        Err(rejection) => {
+            let crate::Rejection { code, field, message } = rejection;
+            Outcome::Reject(Rejection { code, field, message })
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Traps on a document with `trap: true`; echoes the others.
+#![cfg(target_family = "wasm")]
+
+guests::guest!("Traps on a marked document.", |documents| guests::each_bson(documents, |document| {
+    assert!(!guests::is_marked(document, "trap"), "found the marker `trap`");
+    guests::Outcome::Rows(vec![guests::row(0, document)])
+}));

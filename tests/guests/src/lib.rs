@@ -1,0 +1,110 @@
+//! What the guests share: a transformer written against the contract itself, of which a guest changes one thing.
+//!
+//! Every guest feeds one table, named after its entity, with the columns that its configuration lists:
+//! `{"columns": ["_id", "name"]}`; `_id` is the id column where it is among them. A guest is one file in `examples/`.
+
+#![cfg(target_family = "wasm")]
+
+#[allow(unsafe_code, missing_docs, clippy::all, reason = "generated")]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit/since-v0.1.0",
+        world: "transformer-plugin",
+        pub_export_macro: true,
+    });
+}
+
+pub use bindings::exports::whimbrel::plugin::transformer::Description;
+pub use bindings::exports::whimbrel::plugin::transformer::Guest;
+pub use bindings::exports::whimbrel::plugin::transformer::Outcome;
+pub use bindings::exports::whimbrel::plugin::transformer::Rejection;
+pub use bindings::exports::whimbrel::plugin::transformer::Setup;
+pub use bindings::whimbrel::plugin::types::Body;
+pub use bindings::whimbrel::plugin::types::Column;
+pub use bindings::whimbrel::plugin::types::Documents;
+pub use bindings::whimbrel::plugin::types::Identity;
+pub use bindings::whimbrel::plugin::types::PayloadKind;
+pub use bindings::whimbrel::plugin::types::Problem;
+pub use bindings::whimbrel::plugin::types::Row;
+pub use bindings::whimbrel::plugin::types::Table;
+
+/// Says what a guest is.
+pub fn identity(summary: &str, payload: PayloadKind) -> Identity {
+    Identity { summary: summary.to_owned(), payload, config_schema: String::new() }
+}
+
+/// Describes the one table.
+pub fn describe(setup: &Setup) -> Result<Description, Vec<Problem>> {
+    let config: serde_json::Value = serde_json::from_str(&setup.config)
+        .map_err(|error| vec![Problem { pointer: String::new(), message: error.to_string() }])?;
+    let names = config.get("columns").and_then(serde_json::Value::as_array).into_iter().flatten();
+    let names: Vec<_> = names.filter_map(serde_json::Value::as_str).collect();
+    let id = names.iter().find(|name| **name == "_id").map(|name| (*name).to_owned());
+    let columns = names.iter().map(|name| Column { name: (*name).to_owned(), references: None }).collect();
+    let name = setup.into.first().unwrap_or(&setup.entity).clone();
+    let table = Table { name, columns, key: Vec::new(), id };
+    Ok(Description { tables: vec![table], reads: names.into_iter().map(str::to_owned).collect(), ignores: Vec::new() })
+}
+
+/// Gives each BSON document's fields back as one row of the table.
+pub fn echo(documents: Documents) -> Vec<Outcome> {
+    each_bson(documents, |document| Outcome::Rows(vec![row(0, document)]))
+}
+
+/// Calls `outcome` with each BSON document of a batch.
+pub fn each_bson(documents: Documents, outcome: impl Fn(&[u8]) -> Outcome) -> Vec<Outcome> {
+    let Documents::Bson(bytes) = documents else { panic!("expected BSON, as was asked for") };
+    let mut outcomes = Vec::new();
+    let mut rest = bytes.as_slice();
+    while !rest.is_empty() {
+        let (document, after) = whimbrel_sdk::bson::Document::split(rest).expect("the host frames documents");
+        outcomes.push(outcome(document.bytes()));
+        rest = after;
+    }
+    outcomes
+}
+
+/// Makes a row of a BSON body.
+pub fn row(table: u32, body: &[u8]) -> Row {
+    Row { table, body: Body::Bson(body.to_vec()) }
+}
+
+/// Returns whether a document holds `true` in this field.
+pub fn is_marked(document: &[u8], field: &str) -> bool {
+    let document = whimbrel_sdk::bson::Document::new(document).expect("the host frames documents");
+    let marker = document.get(field).ok().flatten().and_then(|raw| raw.value().ok());
+    marker == Some(whimbrel_sdk::bson::Value::Bool(true))
+}
+
+/// Exports a guest: its summary, and what it makes of a batch of BSON documents.
+#[macro_export]
+macro_rules! guest {
+    ($summary:literal, $transform:expr) => {
+        $crate::guest!($summary, Bson, $transform);
+    };
+    ($summary:literal, $payload:ident, $transform:expr) => {
+        struct Component;
+
+        impl $crate::Guest for Component {
+            fn about() -> $crate::Identity {
+                $crate::identity($summary, $crate::PayloadKind::$payload)
+            }
+            fn describe(setup: $crate::Setup) -> Result<$crate::Description, Vec<$crate::Problem>> {
+                $crate::describe(&setup)
+            }
+            fn configure(setup: $crate::Setup) -> Result<(), Vec<$crate::Problem>> {
+                $crate::describe(&setup).map(|_| ())
+            }
+            fn transform(documents: $crate::Documents) -> Vec<$crate::Outcome> {
+                let transform: fn($crate::Documents) -> Vec<$crate::Outcome> = $transform;
+                transform(documents)
+            }
+        }
+
+        #[allow(unsafe_code, reason = "the entry points of a component are unsafe by their nature")]
+        mod exported {
+            use super::Component;
+            $crate::bindings::export!(Component with_types_in $crate::bindings);
+        }
+    };
+}
