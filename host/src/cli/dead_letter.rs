@@ -47,7 +47,8 @@ pub struct ShowArgs {
 
 /// Prints dead letters.
 pub async fn dead_letter(command: &DeadLetterCommand, json: bool) -> Result<u8, Failure> {
-    let (DeadLetterCommand::List(ListArgs { manifest, .. }) | DeadLetterCommand::Show(ShowArgs { manifest, .. })) = command;
+    let (DeadLetterCommand::List(ListArgs { manifest, .. }) | DeadLetterCommand::Show(ShowArgs { manifest, .. })) =
+        command;
     let manifest = Manifest::read(&manifest.manifest)?;
     let target = connector::open_target(&manifest.tables.target.url, &manifest.folder, Mode::ReadOnly).await?;
     match command {

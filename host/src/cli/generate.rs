@@ -39,6 +39,8 @@ pub fn completions(args: &CompletionsArgs) -> Result<u8, Failure> {
 pub fn man(args: &ManArgs) -> Result<u8, Failure> {
     std::fs::create_dir_all(&args.folder)
         .and_then(|()| clap_mangen::generate_to(Cli::command(), &args.folder))
-        .map_err(|error| Failure::failed(format!("cannot write man pages to `{}`", args.folder.display())).cause(error))?;
+        .map_err(|error| {
+            Failure::failed(format!("cannot write man pages to `{}`", args.folder.display())).cause(error)
+        })?;
     Ok(DONE)
 }

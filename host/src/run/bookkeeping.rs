@@ -203,7 +203,7 @@ impl Bookkeeping {
         let rows = tx.query(&sql, &[text(&self.migration), text(entity)]).await?;
         let Some(row) = rows.into_iter().next() else { return Ok(Checkpoint::default()) };
         let mut row = Columns::new(row);
-        let unreadable = |what: &str| {
+        let unreadable = |what: &'static str| {
             move |error: serde_json::Error| {
                 Failure::failed(format!("the stored checkpoint of `{entity}` has unreadable {what}")).cause(error)
             }
@@ -298,10 +298,8 @@ impl Bookkeeping {
 
     /// Forgets the provisional dead letters of an entity: its batch has been read again.
     pub async fn forget_provisional(&self, tx: &mut dyn Transaction, entity: &str) -> Result<u64, TargetError> {
-        let sql = format!(
-            "DELETE FROM {} WHERE migration = $1 AND entity = $2 AND provisional = 1",
-            self.tables.dead_letter
-        );
+        let sql =
+            format!("DELETE FROM {} WHERE migration = $1 AND entity = $2 AND provisional = 1", self.tables.dead_letter);
         tx.execute(&sql, &[text(&self.migration), text(entity)]).await
     }
 
@@ -510,7 +508,12 @@ impl Bookkeeping {
     ) -> Result<(), TargetError> {
         const PAGE: i64 = 100;
         for (source, target, columns, order) in [
-            (&self.tables.checkpoint, &into.tables.checkpoint, "state, document, token, batches, fates, rows, updated_at", "entity"),
+            (
+                &self.tables.checkpoint,
+                &into.tables.checkpoint,
+                "state, document, token, batches, fates, rows, updated_at",
+                "entity",
+            ),
             (
                 &self.tables.ledger,
                 &into.tables.ledger,
@@ -548,7 +551,13 @@ impl Bookkeeping {
     }
 
     /// Notes that a run began.
-    pub async fn insert_run(&self, tx: &mut dyn Transaction, run: &str, mode: &str, at: &str) -> Result<(), TargetError> {
+    pub async fn insert_run(
+        &self,
+        tx: &mut dyn Transaction,
+        run: &str,
+        mode: &str,
+        at: &str,
+    ) -> Result<(), TargetError> {
         let sql = format!(
             "INSERT INTO {} (id, migration, mode, started_at, status) VALUES ($1, $2, $3, $4, 'running')",
             self.tables.run
@@ -557,7 +566,13 @@ impl Bookkeeping {
     }
 
     /// Notes how a run ended.
-    pub async fn end_run(&self, tx: &mut dyn Transaction, run: &str, status: &str, report: &str) -> Result<(), TargetError> {
+    pub async fn end_run(
+        &self,
+        tx: &mut dyn Transaction,
+        run: &str,
+        status: &str,
+        report: &str,
+    ) -> Result<(), TargetError> {
         let sql = format!("UPDATE {} SET ended_at = $1, status = $2, report = $3 WHERE id = $4", self.tables.run);
         tx.execute(&sql, &[text(&now()), text(status), text(report), text(run)]).await.map(drop)
     }

@@ -36,7 +36,8 @@ impl Claimed {
     ) -> Result<HashSet<RowKey>, TargetError> {
         if self.filter.is_none() {
             let mut filter = vec![0; usize::try_from(FILTER_BITS / 64).unwrap_or(0)];
-            each_claimed(tx, books, entity, &mut |table, key| bits(table, key).for_each(|bit| set(&mut filter, bit))).await?;
+            each_claimed(tx, books, entity, &mut |table, key| bits(table, key).for_each(|bit| set(&mut filter, bit)))
+                .await?;
             self.filter = Some(filter);
         }
         let filter = self.filter.as_deref().unwrap_or_default();

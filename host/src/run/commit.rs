@@ -186,7 +186,8 @@ impl Committer {
         let mut parents = Parents::default();
         let mut checks_each = false;
         let (layout, row_fates) = loop {
-            let layout = Layout::new(&self.plan, self.entity, &self.books, &mut *tx, resolved, &mut dead, &mut parents).await?;
+            let layout =
+                Layout::new(&self.plan, self.entity, &self.books, &mut *tx, resolved, &mut dead, &mut parents).await?;
             let known = dead.len();
             let row_fates = self.write(&mut *tx, from, resolved, &layout, &mut dead, checks_each).await?;
             crate::stop_point!("commit-rows");
@@ -216,7 +217,16 @@ impl Committer {
         let counts = serde_json::json!({ "fates": outcome.fates, "rows": outcome.rows }).to_string();
         let first = resolved.batch.records.first().map_or(to.position.document, |record| record.document);
         self.books
-            .insert_ledger(&mut *tx, name, to.batches, first, &to.position, &self.plugin.1, &counts, outcome.packed.clone())
+            .insert_ledger(
+                &mut *tx,
+                name,
+                to.batches,
+                first,
+                &to.position,
+                &self.plugin.1,
+                &counts,
+                outcome.packed.clone(),
+            )
             .await?;
         if !self.books.move_checkpoint(&mut *tx, name, from, &to).await? {
             tx.rollback().await?;
@@ -248,7 +258,11 @@ impl Committer {
             }
             savepoints += 1;
             if savepoints > SAVEPOINTS_MAX {
-                return Err(Failure::failed(format!("the target refused rows of `{}` beyond {SAVEPOINTS_MAX} savepoints", self.entity().name)).into());
+                return Err(Failure::failed(format!(
+                    "the target refused rows of `{}` beyond {SAVEPOINTS_MAX} savepoints",
+                    self.entity().name
+                ))
+                .into());
             }
             tx.savepoint("part").await?;
             let written = self.write_part(tx, resolved, layout, records, checks_each).await?;
@@ -280,7 +294,8 @@ impl Committer {
                     }
                 },
             }
-            let all_dead = u64::try_from(dead.len() + resolved.records.iter().filter(|r| matches!(r, Settled::Dead(_))).count());
+            let all_dead =
+                u64::try_from(dead.len() + resolved.records.iter().filter(|r| matches!(r, Settled::Dead(_))).count());
             let read = from.fates.read + u64::try_from(resolved.records.len()).unwrap_or(u64::MAX);
             if self.entity().budget.is_exceeded(from.fates.dead + all_dead.unwrap_or(u64::MAX), read, false) {
                 return Err(Attempt::Commit(CommitError::OverBudget(self.letters(resolved, dead))));
@@ -546,12 +561,18 @@ fn advance(from: &Checkpoint, resolved: &Resolved, outcome: &Outcome) -> Checkpo
 fn conserve(entity: &EntityPlan, resolved: &Resolved, outcome: &Outcome) -> Result<(), Failure> {
     let fates = &outcome.fates;
     if fates.read != fates.sum() {
-        return Err(Failure::bug(format!("`{}`: {} records were read and {} have a fate", entity.name, fates.read, fates.sum())));
+        return Err(Failure::bug(format!(
+            "`{}`: {} records were read and {} have a fate",
+            entity.name,
+            fates.read,
+            fates.sum()
+        )));
     }
     for (index, table) in entity.tables.iter().enumerate() {
         let counted = outcome.rows.get(&table.schema.name).map_or(0, super::report::RowCounts::sum);
         let feeding = |other: usize| entity.tables[other].schema.name == table.schema.name;
-        let out: u64 = (0..entity.tables.len()).filter(|&other| feeding(other)).map(|other| resolved.rows_out[other]).sum();
+        let out: u64 =
+            (0..entity.tables.len()).filter(|&other| feeding(other)).map(|other| resolved.rows_out[other]).sum();
         if counted != out {
             return Err(Failure::bug(format!(
                 "`{}`: {out} rows came out for `{}` and {counted} have a place",

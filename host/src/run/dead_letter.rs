@@ -25,7 +25,9 @@ pub async fn over_budget(
         Budget::Count(max) => max.to_string(),
         Budget::Percent(max) => format!("{max}%"),
     };
-    let first = letters.first().map(|letter| format!("; the first: {}, document {}: {}", letter.position, letter.document, letter.message));
+    let first = letters
+        .first()
+        .map(|letter| format!("; the first: {}, document {}: {}", letter.position, letter.document, letter.message));
     Failure::failed(format!(
         "`{}` has {} dead letters, its `dead-letters-max` is {budget}{}",
         entity.name,

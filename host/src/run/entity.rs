@@ -138,21 +138,25 @@ fn batches(
     limit: Option<u64>,
 ) -> impl Stream<Item = Result<Resolved, Failure>> {
     let reader = mapper.clone();
-    stream::try_unfold((source, after, limit), move |(mut source, after, left): (Box<dyn Source>, Position, Option<u64>)| {
-        let left_records = left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
-        let limit = ReadLimit { records: reader.read_records().min(left_records), bytes: BATCH_BYTES_MAX };
-        async move {
-            if limit.records == 0 {
-                return Ok(None);
+    stream::try_unfold(
+        (source, after, limit),
+        move |(mut source, after, left): (Box<dyn Source>, Position, Option<u64>)| {
+            let left_records = left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+            let limit = ReadLimit { records: reader.read_records().min(left_records), bytes: BATCH_BYTES_MAX };
+            async move {
+                if limit.records == 0 {
+                    return Ok(None);
+                }
+                // A source may block its thread; a task of its own goes on while this loop commits.
+                let reading = tokio::spawn(async move { (source.read(&after, limit).await, source) });
+                let (batch, source) = reading.await.map_err(|error| Failure::bug("reading panicked").cause(error))?;
+                let Some(batch) = batch? else { return Ok(None) };
+                let next =
+                    (source, batch.end.clone(), left.map(|left| left.saturating_sub(batch.records.len() as u64)));
+                Ok::<_, Failure>(Some((batch, next)))
             }
-            // A source may block its thread; a task of its own goes on while this loop commits.
-            let reading = tokio::spawn(async move { (source.read(&after, limit).await, source) });
-            let (batch, source) = reading.await.map_err(|error| Failure::bug("reading panicked").cause(error))?;
-            let Some(batch) = batch? else { return Ok(None) };
-            let next = (source, batch.end.clone(), left.map(|left| left.saturating_sub(batch.records.len() as u64)));
-            Ok::<_, Failure>(Some((batch, next)))
-        }
-    })
+        },
+    )
     .map(move |batch| {
         let mapper = mapper.clone();
         async move {

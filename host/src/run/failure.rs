@@ -10,8 +10,12 @@ impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
         let hint = match &error {
             TargetError::Unreachable { .. } => Some("check `[target] url` and that the database accepts connections"),
-            TargetError::Permission { .. } => Some("grant the account of `[target] url` what it needs, or use another one"),
-            TargetError::Full { .. } => Some("make room and run the same command again: it goes on at the last checkpoint"),
+            TargetError::Permission { .. } => {
+                Some("grant the account of `[target] url` what it needs, or use another one")
+            }
+            TargetError::Full { .. } => {
+                Some("make room and run the same command again: it goes on at the last checkpoint")
+            }
             TargetError::Locked { .. } => Some("wait for the other run, or stop it: its lock dies with it"),
             TargetError::Transient { .. } => Some("run the same command again: it goes on at the last checkpoint"),
             TargetError::Unknown { .. } => Some("a target is `sqlite:path` or `postgres://user@host/database`"),
@@ -39,7 +43,9 @@ impl From<SourceError> for Failure {
             SourceError::Malformed { .. } => {
                 Some("the file is cut short or damaged here; what came before is written, make a new dump".to_owned())
             }
-            SourceError::Position { .. } => Some("the source has changed since the checkpoint; `whimbrel reset` forgets it".to_owned()),
+            SourceError::Position { .. } => {
+                Some("the source has changed since the checkpoint; `whimbrel reset` forgets it".to_owned())
+            }
             _ => None,
         };
         let failure = match &error {
@@ -53,10 +59,16 @@ impl From<SourceError> for Failure {
 impl From<PluginError> for Failure {
     fn from(error: PluginError) -> Self {
         let hint = match &error {
-            PluginError::Deadline { plugin, .. } => Some(format!("raise `plugin.{plugin}.deadline`, or mend the plugin and run again")),
+            PluginError::Deadline { plugin, .. } => {
+                Some(format!("raise `plugin.{plugin}.deadline`, or mend the plugin and run again"))
+            }
             PluginError::Limit { plugin, name: "memory", .. } => Some(format!("raise `plugin.{plugin}.memory`")),
-            PluginError::Version { is_newer: true, .. } => Some("use a newer whimbrel, or build the plugin against an older contract".to_owned()),
-            PluginError::Version { .. } | PluginError::World { .. } => Some("build the plugin against the `wit/` of this version".to_owned()),
+            PluginError::Version { is_newer: true, .. } => {
+                Some("use a newer whimbrel, or build the plugin against an older contract".to_owned())
+            }
+            PluginError::Version { .. } | PluginError::World { .. } => {
+                Some("build the plugin against the `wit/` of this version".to_owned())
+            }
             PluginError::NotAComponent { .. } => Some("build it for the target `wasm32-wasip2`".to_owned()),
             _ => None,
         };

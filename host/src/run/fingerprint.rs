@@ -43,7 +43,10 @@ impl Fingerprint {
         let mut identities = BTreeMap::new();
         let mut outputs = BTreeMap::new();
         for entity in entities {
-            identities.insert(&entity.name, json!({ "source": entity.source, "key": entity.key.join(", "), "id": entity.id }));
+            identities.insert(
+                &entity.name,
+                json!({ "source": entity.source, "key": entity.key.join(", "), "id": entity.id }),
+            );
             let config: Json = serde_json::from_str(&entity.config).unwrap_or(Json::Null);
             let plugins: BTreeMap<&str, Json> = entity
                 .plugins
@@ -91,7 +94,11 @@ fn differences(path: &str, before: &Json, after: &Json, changes: &mut Vec<String
             names.sort();
             names.dedup();
             for name in names {
-                let below = if path.is_empty() || path.ends_with(' ') { format!("{path}{name}") } else { format!("{path}.{name}") };
+                let below = if path.is_empty() || path.ends_with(' ') {
+                    format!("{path}{name}")
+                } else {
+                    format!("{path}.{name}")
+                };
                 let null = Json::Null;
                 differences(&below, before.get(name).unwrap_or(&null), after.get(name).unwrap_or(&null), changes);
             }
@@ -138,6 +145,8 @@ mod tests {
         let changed = fingerprint("email", r#"{"columns": {"a": "c"}}"#);
         assert_eq!(changed.identity_changes(&stored.identity), ["entity `users`: key: was `_id`, is `email`"]);
         assert_eq!(changed.output_changes(&stored.output), ["users.config.columns.a: was `b`, is `c`"]);
-        assert!(stored.identity_changes(&stored.identity).is_empty() && stored.output_changes(&stored.output).is_empty());
+        assert!(
+            stored.identity_changes(&stored.identity).is_empty() && stored.output_changes(&stored.output).is_empty()
+        );
     }
 }

@@ -38,7 +38,8 @@ pub async fn finish(committer: &Committer, checkpoint: &Checkpoint) -> Result<Ch
         .into());
     }
     let empty = entity.tables.iter().map(|table| &table.schema.name).find(|name| {
-        checkpoint.rows.get(*name).is_none_or(|rows: &RowCounts| rows.standing() == 0) && !entity.allow_empty.contains(name)
+        checkpoint.rows.get(*name).is_none_or(|rows: &RowCounts| rows.standing() == 0)
+            && !entity.allow_empty.contains(name)
     });
     if let Some(empty) = empty.filter(|_| checkpoint.fates.read > 0) {
         return Err(Failure::failed(format!(
@@ -75,7 +76,10 @@ async fn fill(committer: &Committer) -> Result<bool, CommitError> {
     }
     for ((table, column), references) in by_column {
         let found = entity.tables.iter().filter(|plan| plan.schema.name == table).find_map(|plan| {
-            plan.references.iter().find(|reference| column_names(plan, reference) == column).map(|reference| (plan, reference))
+            plan.references
+                .iter()
+                .find(|reference| column_names(plan, reference) == column)
+                .map(|reference| (plan, reference))
         });
         let Some((plan, reference)) = found else {
             return Err(Failure::failed(format!("references through `{table}.{column}` wait, and the plan has none"))
@@ -101,7 +105,8 @@ async fn fill_column(
         let mut key = packed::decode(&waits.value).unwrap_or_default();
         // The id of an entity with stored ids may be known by now.
         let parent = reference.entity.map(|parent| committer.entity_at(parent));
-        if let (Some(parent), [Value::Text(source_key)]) = (parent.filter(|parent| parent.id == IdStrategy::Column), key.as_slice())
+        if let (Some(parent), [Value::Text(source_key)]) =
+            (parent.filter(|parent| parent.id == IdStrategy::Column), key.as_slice())
             && let Some(id) = committer.books().id(tx, &parent.name, source_key).await?
         {
             key = packed::decode(&id).unwrap_or_default();

@@ -75,7 +75,7 @@ impl Layout {
         let looked_up = look_up_ids(plan, entity_index, books, tx, resolved, parents).await?;
         let value_of = |row: usize| looked_up.get(&row).map_or(resolved.rows[row].values.as_slice(), Vec::as_slice);
         if parents.found.is_none() {
-            parents.found = Some(find_parents(entity, tx, resolved, &value_of).await?);
+            parents.found = Some(find_parents(entity, tx, resolved, &looked_up).await?);
         }
         let found = parents.found.as_ref().expect("set above");
         loop {
@@ -104,7 +104,9 @@ impl Layout {
                             .and_then(|keys| keys.get(&key))
                             .copied()
                             .unwrap_or(false);
-                        let outcome = match in_batch.get(&(reference.parent.name.as_str(), reference.parent_columns.as_slice())) {
+                        let outcome = match in_batch
+                            .get(&(reference.parent.name.as_str(), reference.parent_columns.as_slice()))
+                        {
                             _ if stands => Found::Parent,
                             Some(rows) => match rows.get(&key) {
                                 Some(&parent) if reference.to_itself && parent > row => Found::Later,
@@ -254,8 +256,10 @@ impl From<Failure> for LayoutError {
 pub fn display_key(table: &TablePlan, row: &ResolvedRow) -> String {
     let names = table.key.iter().map(|&column| table.schema.columns[column].name.as_str());
     let values = packed::decode(&row.key).unwrap_or_default();
-    let pairs: Vec<String> =
-        names.zip(values).map(|(name, value)| format!("{name} = {}", packed::display(std::slice::from_ref(&value)))).collect();
+    let pairs: Vec<String> = names
+        .zip(values)
+        .map(|(name, value)| format!("{name} = {}", packed::display(std::slice::from_ref(&value))))
+        .collect();
     format!("({})", pairs.join(", "))
 }
 
@@ -297,15 +301,16 @@ async fn find_parents(
     entity: &EntityPlan,
     tx: &mut dyn Transaction,
     resolved: &Resolved,
-    value_of: &(dyn Fn(usize) -> &'_ [Value] + Sync),
+    looked_up: &HashMap<usize, Vec<Value>>,
 ) -> Result<BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>, TargetError> {
     let mut found = BTreeMap::new();
     for (table_index, table) in entity.tables.iter().enumerate() {
         for (position, reference) in table.references.iter().enumerate() {
             let mut keys: HashMap<Vec<u8>, bool> = HashMap::new();
             let mut wanted: Vec<Vec<Value>> = Vec::new();
-            for (index, _) in resolved.rows.iter().enumerate().filter(|(_, row)| row.table == table_index) {
-                if let Some((key, fits)) = parent_key(reference, value_of(index))
+            for (index, row) in resolved.rows.iter().enumerate().filter(|(_, row)| row.table == table_index) {
+                let values = looked_up.get(&index).unwrap_or(&row.values);
+                if let Some((key, fits)) = parent_key(reference, values)
                     && let Entry::Vacant(entry) = keys.entry(value::encode(&key))
                 {
                     entry.insert(false);
@@ -334,7 +339,9 @@ fn in_batch<'a>(entity: &'a EntityPlan, resolved: &Resolved, dead: &Dead) -> InB
             continue;
         }
         let mut keys = HashMap::new();
-        for (table_index, table) in entity.tables.iter().enumerate().filter(|(_, table)| table.schema.name == reference.parent.name) {
+        for (table_index, table) in
+            entity.tables.iter().enumerate().filter(|(_, table)| table.schema.name == reference.parent.name)
+        {
             let positions: Option<Vec<usize>> = reference
                 .parent_columns
                 .iter()
@@ -401,7 +408,8 @@ async fn look_up_ids(
             // A parent without a stored id is missing: its own key stands for it in the message.
             let target = &plan.entities[entity].tables[row.table];
             let schema = &target.schema.columns[target.columns[*column]];
-            let value = id.and_then(|id| convert::fit(id, schema).ok()).unwrap_or_else(|| Value::Text(key.as_str().to_owned()));
+            let value =
+                id.and_then(|id| convert::fit(id, schema).ok()).unwrap_or_else(|| Value::Text(key.as_str().to_owned()));
             values.entry(index).or_insert_with(|| row.values.clone())[*column] = value;
         }
     }

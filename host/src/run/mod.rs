@@ -117,7 +117,8 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
         };
     }
     for (index, entity) in plan.entities.iter().enumerate().filter(|(index, _)| selected.contains(index)) {
-        let not_predicted = entity.tables.iter().filter(|table| !options.execute && !table.schema.not_predicted.is_empty());
+        let not_predicted =
+            entity.tables.iter().filter(|table| !options.execute && !table.schema.not_predicted.is_empty());
         let mut entity = entity_report(&entity.name, &starts[index], ends[index].as_ref());
         entity.not_predicted =
             not_predicted.map(|table| (table.schema.name.clone(), table.schema.not_predicted.clone())).collect();
@@ -133,7 +134,8 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
     report.error = failure.as_ref().map(ToString::to_string);
     report.duration_ms = milliseconds(begun);
     if options.execute && report.status != Status::NothingToDo {
-        let json = serde_json::to_string(&report).map_err(|error| Failure::bug("the report is no JSON").cause(error))?;
+        let json =
+            serde_json::to_string(&report).map_err(|error| Failure::bug("the report is no JSON").cause(error))?;
         let status = serde_json::to_value(report.status).ok().and_then(|status| status.as_str().map(str::to_owned));
         books.end_run(&mut *tx, &run, &status.unwrap_or_default(), &json).await?;
         tx.commit().await?;
@@ -172,7 +174,8 @@ fn selected(opened: &Opened, names: &[String]) -> Result<BTreeSet<usize>, Failur
         .iter()
         .map(|name| {
             known.iter().position(|known| known == name).ok_or_else(|| {
-                let hint = nearest(name, &known).map_or_else(|| format!("there is {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+                let hint = nearest(name, &known)
+                    .map_or_else(|| format!("there is {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
                 Failure::usage(format!("there is no entity `{name}`")).hint(hint)
             })
         })
@@ -182,7 +185,9 @@ fn selected(opened: &Opened, names: &[String]) -> Result<BTreeSet<usize>, Failur
 /// A resume under another identity is refused; one with another output needs consent.
 fn check_fingerprint(opened: &Opened, options: &Options) -> Result<(), Failure> {
     let Some(stored) = &opened.stored else { return Ok(()) };
-    let read = |json: &str| serde_json::from_str(json).map_err(|error| Failure::failed("the stored fingerprint is unreadable").cause(error));
+    let read = |json: &str| {
+        serde_json::from_str(json).map_err(|error| Failure::failed("the stored fingerprint is unreadable").cause(error))
+    };
     let identity = opened.fingerprint.identity_changes(&read(&stored.identity)?);
     if !identity.is_empty() {
         return Err(Failure::usage(format!(
@@ -205,7 +210,13 @@ fn check_fingerprint(opened: &Opened, options: &Options) -> Result<(), Failure> 
 }
 
 /// Makes what a first run needs: the schema, whimbrel's own tables, the migration's row.
-async fn prepare(opened: &Opened, target: &dyn Target, books: &Bookkeeping, run: &str, started_at: &str) -> Result<(), Failure> {
+async fn prepare(
+    opened: &Opened,
+    target: &dyn Target,
+    books: &Bookkeeping,
+    run: &str,
+    started_at: &str,
+) -> Result<(), Failure> {
     if let Some((sql, names)) = &opened.schema {
         tracing::info!(tables = names.join(", "), "creating the missing tables");
         target.apply_schema(sql).await?;
@@ -225,8 +236,11 @@ async fn prepare(opened: &Opened, target: &dyn Target, books: &Bookkeeping, run:
         (now, before) if now == *before => books.update_migration(&mut *tx, &row).await?,
         _ => {
             tx.rollback().await?;
-            return Err(Failure::failed(format!("another process has just worked on the migration `{}`", opened.plan.name))
-                .hint("run the same command again"));
+            return Err(Failure::failed(format!(
+                "another process has just worked on the migration `{}`",
+                opened.plan.name
+            ))
+            .hint("run the same command again"));
         }
     }
     books.insert_run(&mut *tx, run, "execute", started_at).await?;
@@ -274,7 +288,8 @@ fn entity_report(name: &str, start: &Checkpoint, end: Option<&EntityEnd>) -> Ent
     };
     let duration_ms = end.map_or(0, |end| end.duration_ms);
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    let records_per_second = if duration_ms == 0 { 0.0 } else { (this_run.read as f64 * 1000.0 / duration_ms as f64).round() };
+    let records_per_second =
+        if duration_ms == 0 { 0.0 } else { (this_run.read as f64 * 1000.0 / duration_ms as f64).round() };
     EntityReport {
         name: name.to_owned(),
         state: now.state,

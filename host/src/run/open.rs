@@ -77,7 +77,8 @@ type Found = Vec<(String, String, Option<String>)>;
 
 /// Opens a migration. Every problem of the manifest at once, as far as one does not hide another.
 pub async fn open(manifest: Manifest, mode: Mode) -> Result<Opened, Failure> {
-    let target: Arc<dyn Target> = connector::open_target(&manifest.tables.target.url, &manifest.folder, mode).await?.into();
+    let target: Arc<dyn Target> =
+        connector::open_target(&manifest.tables.target.url, &manifest.folder, mode).await?.into();
     let stored = stored_migration(&*target, &manifest.tables.name).await?;
     let pins = match &stored {
         Some(stored) => Pins { now_us: stored.pinned_at_us, seed: stored.seed.cast_unsigned() },
@@ -91,7 +92,8 @@ pub async fn open(manifest: Manifest, mode: Mode) -> Result<Opened, Failure> {
     refuse(&manifest, found)?;
     let described: Vec<Described> = transformers.iter().map(|(_, description)| described(description)).collect();
     let (tables, schema, missing) = target_tables(&manifest, &*target, &described).await?;
-    let plan = resolve::resolve(&manifest, &described, &tables).map_err(|problems| problems_failure(&manifest, problems))?;
+    let plan =
+        resolve::resolve(&manifest, &described, &tables).map_err(|problems| problems_failure(&manifest, problems))?;
     let plan = Arc::new(plan);
 
     let mut by_index: BTreeMap<usize, Transformer> =
@@ -106,9 +108,10 @@ pub async fn open(manifest: Manifest, mode: Mode) -> Result<Opened, Failure> {
         let source_url = &manifest.tables.source[&entity.source].url;
         let source = connector::source::open_source(source_url, &manifest.folder, &entity.collection, &entity.key);
         let source = source.map_err(|error| {
-            let failure = Failure::from(error);
+            let mut failure = Failure::from(error);
             let (line, column) = manifest.line_of(&format!("/entity/{}/from", entity.index));
-            Failure { message: format!("{}:{line}:{column}: {}", manifest.file, failure.message), ..failure }
+            failure.message = format!("{}:{line}:{column}: {}", manifest.file, failure.message);
+            failure
         })?;
         parts.push(entity_parts(&manifest, entity, &transformer, &validators, &*source));
         sources.push(source);
@@ -267,7 +270,11 @@ fn open_transformers(
         match Transformer::open(&loaded.component, setup, loaded.limits.clone(), pins) {
             Ok(transformer) => opened.push(transformer),
             Err(OpenError::Problems(problems)) => {
-                found.extend(problems.into_iter().map(|problem| (format!("{pointer}{}", problem.pointer), problem.message, None)));
+                found.extend(
+                    problems
+                        .into_iter()
+                        .map(|problem| (format!("{pointer}{}", problem.pointer), problem.message, None)),
+                );
             }
             Err(OpenError::Plugin(error)) => return Err(error.into()),
         }
@@ -282,7 +289,8 @@ fn config_fits(component: &Component, config: &str, pointer: &str, found: &mut F
         return Ok(true);
     }
     let unusable = |error: String| {
-        Failure::failed(format!("the plugin `{}` declares an unusable configuration schema", component.name())).cause(error)
+        Failure::failed(format!("the plugin `{}` declares an unusable configuration schema", component.name()))
+            .cause(error)
     };
     let schema = serde_json::from_str(schema).map_err(|error| unusable(error.to_string()))?;
     let config = serde_json::from_str(config).map_err(|error| unusable(error.to_string()))?;
@@ -324,7 +332,11 @@ fn open_validators(
         match Validator::open(&loaded.component, setup, loaded.limits.clone(), pins) {
             Ok(validator) => opened.push((validator, config)),
             Err(OpenError::Problems(problems)) => {
-                found.extend(problems.into_iter().map(|problem| (format!("{pointer}{}", problem.pointer), problem.message, None)));
+                found.extend(
+                    problems
+                        .into_iter()
+                        .map(|problem| (format!("{pointer}{}", problem.pointer), problem.message, None)),
+                );
             }
             Err(OpenError::Plugin(error)) => return Err(error.into()),
         }
@@ -346,14 +358,19 @@ fn described(description: &Description) -> Described {
 type TablesFound = (TargetTables, Option<(String, Vec<String>)>, Vec<crate::record::TableSchema>);
 
 /// Reads the schemas of all tables that are fed or pointed to; missing ones are taken from the schema file.
-async fn target_tables(manifest: &Manifest, target: &dyn Target, described: &[Described]) -> Result<TablesFound, Failure> {
+async fn target_tables(
+    manifest: &Manifest,
+    target: &dyn Target,
+    described: &[Described],
+) -> Result<TablesFound, Failure> {
     let mut wanted: BTreeSet<String> =
         described.iter().flat_map(|described| described.tables.iter().map(|table| table.name.clone())).collect();
     let script = match &manifest.tables.target.schema {
         Some(schema) => {
             let path = manifest.path(schema);
-            let sql = std::fs::read_to_string(&path)
-                .map_err(|error| Failure::usage(format!("cannot read the schema file `{}`", path.display())).cause(error))?;
+            let sql = std::fs::read_to_string(&path).map_err(|error| {
+                Failure::usage(format!("cannot read the schema file `{}`", path.display())).cause(error)
+            })?;
             Some(sql)
         }
         None => None,
@@ -399,13 +416,20 @@ fn entity_parts(
     let tables = entity.tables.iter().map(|table| {
         let columns = table.columns.iter().map(|&column| &table.schema.columns[column]);
         let columns: Vec<String> = columns
-            .map(|column| format!("{} {}{}", column.name, column.declared, if column.nullable { "" } else { " not null" }))
+            .map(|column| {
+                format!("{} {}{}", column.name, column.declared, if column.nullable { "" } else { " not null" })
+            })
             .collect();
         (table.schema.name.clone(), columns.join(", "))
     });
     let references = entity.tables.iter().flat_map(|table| {
         table.references.iter().map(|reference| {
-            format!("{}.{}: {:?}", table.schema.name, super::layout::column_names(table, reference), reference.on_missing)
+            format!(
+                "{}.{}: {:?}",
+                table.schema.name,
+                super::layout::column_names(table, reference),
+                reference.on_missing
+            )
         })
     });
     EntityParts {
@@ -416,7 +440,10 @@ fn entity_parts(
         config: manifest.tables.entity[entity.index].config_text(),
         plugins,
         tables: tables.collect(),
-        policies: std::iter::once(format!("on-conflict: {:?}", entity.on_conflict)).chain(references).collect::<Vec<_>>().join("; "),
+        policies: std::iter::once(format!("on-conflict: {:?}", entity.on_conflict))
+            .chain(references)
+            .collect::<Vec<_>>()
+            .join("; "),
     }
 }
 

@@ -153,12 +153,7 @@ impl Resolver {
     }
 
     /// Adds the rows of one record; nothing is counted where one of them does not fit.
-    fn record(
-        &self,
-        index: usize,
-        rows: &[PluginRow],
-        resolved: &mut Resolved,
-    ) -> Result<(), Box<Refused>> {
+    fn record(&self, index: usize, rows: &[PluginRow], resolved: &mut Resolved) -> Result<(), Box<Refused>> {
         let start = resolved.rows.len();
         let mut collapsed: Vec<usize> = Vec::new();
         // Rows go in the plan's order of tables, so that a record's parents come before its children.

@@ -98,7 +98,8 @@ pub async fn run_entities(
             // The others save what they have; nobody starts any more.
             shutdown.ask();
         }
-        ends[index] = Some(EntityEnd { checkpoint: ended.checkpoint, duration_ms: super::milliseconds(begun), failure });
+        ends[index] =
+            Some(EntityEnd { checkpoint: ended.checkpoint, duration_ms: super::milliseconds(begun), failure });
     }
     progress.end();
     ends
