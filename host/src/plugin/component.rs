@@ -277,15 +277,18 @@ fn prepare(engine: &Engine, compiled: &wasmtime::component::Component, world: Wo
 fn ask_about(engine: &Engine, name: &str, pre: &Pre) -> Result<About, PluginError> {
     let limits = Limits::default();
     let mut store = store::open(engine, name, &limits, Pins { now_us: 0, seed: 0 });
+    let fault = |call, store: &_, error| store::fault(name, &limits, call, store, error);
     let about = match pre {
-        Pre::Transformer(pre) => pre
-            .instantiate(&mut store)
-            .and_then(|instance| instance.whimbrel_plugin_transformer().call_about(&mut store)),
+        Pre::Transformer(pre) => {
+            let instance = pre.instantiate(&mut store).map_err(|error| fault(store::INSTANTIATE, &store, error))?;
+            instance.whimbrel_plugin_transformer().call_about(&mut store)
+        }
         Pre::Validator(pre) => {
-            pre.instantiate(&mut store).and_then(|instance| instance.whimbrel_plugin_validator().call_about(&mut store))
+            let instance = pre.instantiate(&mut store).map_err(|error| fault(store::INSTANTIATE, &store, error))?;
+            instance.whimbrel_plugin_validator().call_about(&mut store)
         }
     };
-    about.map(About::from).map_err(|error| store::fault(name, &limits, "about", &store, &error))
+    about.map(About::from).map_err(|error| fault("about", &store, error))
 }
 
 fn invalid(name: &str, error: wasmtime::Error) -> PluginError {

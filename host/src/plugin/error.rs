@@ -78,6 +78,14 @@ pub enum PluginError {
         /// The component's world.
         found: &'static str,
     },
+    /// No instance could be made. This says nothing about the records.
+    #[error("plugin `{plugin}`: expected an instance, found none")]
+    Instantiate {
+        /// The plugin's name.
+        plugin: String,
+        /// The engine's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The guest gave up.
     #[error("plugin `{plugin}`: trapped in `{call}`: {reason}")]
     Trap {
@@ -135,7 +143,8 @@ pub enum PluginError {
 impl PluginError {
     /// Returns whether single records may be to blame, so that smaller batches can tell which.
     pub fn is_record_fault(&self) -> bool {
-        matches!(self, Self::Trap { .. } | Self::Limit { .. })
+        // Before the records are handed over, no record can be to blame.
+        matches!(self, Self::Trap { call, .. } | Self::Limit { call, .. } if matches!(*call, "transform" | "validate"))
     }
 }
 

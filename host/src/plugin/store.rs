@@ -20,6 +20,9 @@ use super::limits::bytes;
 use super::log::LogBudget;
 use super::stderr::LastWords;
 
+/// What errors call the making of an instance, which is no function of the guest.
+pub(super) const INSTANTIATE: &str = "instantiate";
+
 /// What the host keeps beside one instance.
 pub(super) struct State {
     pub(super) resources: ResourceTable,
@@ -62,7 +65,7 @@ pub(super) fn fault(
     limits: &Limits,
     call: &'static str,
     store: &Store<State>,
-    error: &wasmtime::Error,
+    error: wasmtime::Error,
 ) -> PluginError {
     let plugin = plugin.to_owned();
     if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
@@ -70,6 +73,9 @@ pub(super) fn fault(
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         return PluginError::Deadline { plugin, call, deadline: limits.deadline };
+    }
+    if call == INSTANTIATE && !error.is::<Trap>() {
+        return PluginError::Instantiate { plugin, source: error.into_boxed_dyn_error() };
     }
     // The engine's type for this is private; its words are not.
     if format!("{error:#}").contains("fuel allocated for hostcalls") {

@@ -122,10 +122,12 @@ impl Transformer {
         };
         let (pre, setup) = (pre.clone(), wire::Setup::from(setup));
         let mut store = store::open(component.engine(), component.name(), &limits, pins);
-        let described = pre
-            .instantiate(&mut store)
-            .and_then(|instance| instance.whimbrel_plugin_transformer().call_describe(&mut store, &setup))
-            .map_err(|error| store::fault(component.name(), &limits, "describe", &store, &error))?;
+        let fault = |call, store: &_, error| store::fault(component.name(), &limits, call, store, error);
+        let instance = pre.instantiate(&mut store).map_err(|error| fault(store::INSTANTIATE, &store, error))?;
+        let described = instance
+            .whimbrel_plugin_transformer()
+            .call_describe(&mut store, &setup)
+            .map_err(|error| fault("describe", &store, error))?;
         let description = match described {
             Ok(description) => Description::from(description),
             Err(problems) if problems.is_empty() => {
@@ -150,8 +152,8 @@ impl Transformer {
         let payload = self.payload(documents)?;
         let expected = documents.ranges.len();
         let mut store = store::open(self.component.engine(), self.component.name(), &self.limits, self.pins);
-        let fault = |call, store: &_, error| store::fault(self.component.name(), &self.limits, call, store, &error);
-        let instance = self.pre.instantiate(&mut store).map_err(|error| fault("configure", &store, error))?;
+        let fault = |call, store: &_, error| store::fault(self.component.name(), &self.limits, call, store, error);
+        let instance = self.pre.instantiate(&mut store).map_err(|error| fault(store::INSTANTIATE, &store, error))?;
         let guest = instance.whimbrel_plugin_transformer();
         let configured =
             guest.call_configure(&mut store, &self.setup).map_err(|error| fault("configure", &store, error))?;

@@ -91,7 +91,7 @@ impl Validator {
         let violations = instance
             .whimbrel_plugin_validator()
             .call_validate(&mut store, &payload)
-            .map_err(|error| store::fault(self.component.name(), &self.limits, "validate", &store, &error))?;
+            .map_err(|error| store::fault(self.component.name(), &self.limits, "validate", &store, error))?;
         let violations: Vec<_> = violations.into_iter().map(Violation::from).collect();
         match violations.iter().find(|violation| usize::try_from(violation.row).is_ok_and(|row| row >= rows.len())) {
             Some(violation) => {
@@ -125,12 +125,12 @@ impl Validator {
     #[allow(clippy::type_complexity, reason = "named once, used twice")]
     fn configured(&self) -> Result<Result<(wasmtime::Store<State>, Instance), Vec<Problem>>, PluginError> {
         let mut store = store::open(self.component.engine(), self.component.name(), &self.limits, self.pins);
-        let fault = |store: &_, error| store::fault(self.component.name(), &self.limits, "configure", store, &error);
-        let instance = self.pre.instantiate(&mut store).map_err(|error| fault(&store, error))?;
+        let fault = |call, store: &_, error| store::fault(self.component.name(), &self.limits, call, store, error);
+        let instance = self.pre.instantiate(&mut store).map_err(|error| fault(store::INSTANTIATE, &store, error))?;
         let answer = instance
             .whimbrel_plugin_validator()
             .call_configure(&mut store, &self.setup)
-            .map_err(|error| fault(&store, error))?;
+            .map_err(|error| fault("configure", &store, error))?;
         Ok(match answer {
             Ok(()) => Ok((store, instance)),
             Err(problems) => Err(problems.into_iter().map(Problem::from).collect()),

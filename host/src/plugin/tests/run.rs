@@ -180,3 +180,15 @@ fn calls_run_side_by_side() {
         }
     });
 }
+
+#[test]
+fn an_instance_that_cannot_be_made_blames_no_record() {
+    let (engine, _cache) = engine();
+    let component = Component::from_bytes(&engine, &guest::echo(0, 0), "guest").unwrap();
+    let limits = Limits { memory_bytes: 64 << 10, ..Limits::default() };
+    let Err(OpenError::Plugin(error)) = Transformer::open(&component, setup("{}"), limits, PINS) else {
+        panic!("it opened")
+    };
+    assert_eq!(error.to_string(), "plugin `guest`: `instantiate` went over the limit `memory` of 64 KiB");
+    assert!(!error.is_record_fault());
+}
