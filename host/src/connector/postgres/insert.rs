@@ -61,6 +61,8 @@ pub(super) async fn insert(
         find_all(connection, &rows, &key, &repeated, &mut answers).await?;
         answers
     } else {
+        // Also where this call fails: the next ones will look for the row at fault.
+        states.insert(id.clone(), KeyState { look_first: true, ..state });
         insert_unknown(connection, &rows, &key, state.has_index, first, &repeated).await?
     };
     state.look_first = answers.iter().any(|answer| matches!(answer, Some(Inserted::Conflict(_))));
