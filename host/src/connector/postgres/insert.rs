@@ -3,18 +3,15 @@
 
 use std::collections::HashMap;
 
-use sqlx::AssertSqlSafe;
 use sqlx::PgConnection;
-use sqlx::Row;
 
+use super::arrays;
 use super::copy;
 use super::error;
 use super::error::row_error;
 use super::lookup;
 use super::name::TableName;
 use super::name::quote;
-use super::text;
-use super::types;
 use crate::connector::TargetError;
 use crate::connector::target::Inserted;
 use crate::connector::target::Refusal;
@@ -64,6 +61,8 @@ pub(super) async fn insert(
         find_all(connection, &rows, &key, &repeated, &mut answers).await?;
         answers
     } else {
+        // Also where this call fails: the next ones will look for the row at fault.
+        states.insert(id.clone(), KeyState { look_first: true, ..state });
         insert_unknown(connection, &rows, &key, state.has_index, first, &repeated).await?
     };
     state.look_first = answers.iter().any(|answer| matches!(answer, Some(Inserted::Conflict(_))));
@@ -162,7 +161,7 @@ fn split_repeated(rows: &Rows<'_>, key: &[usize]) -> (Vec<usize>, Vec<usize>) {
 }
 
 /// The compact form of a key as the column will give it back: padded text has no blanks at its end.
-fn encoded_key<'v>(rows: &Rows<'_>, key: &[usize], values: impl Iterator<Item = &'v Value>) -> Vec<u8> {
+pub(super) fn encoded_key<'v>(rows: &Rows<'_>, key: &[usize], values: impl Iterator<Item = &'v Value>) -> Vec<u8> {
     let mut encoded = Vec::with_capacity(key.len() * 17);
     for (value, place) in values.zip(key) {
         match (value, &rows.table.columns[rows.columns[*place]].kind) {
@@ -214,7 +213,7 @@ async fn write(
     }
     let mut late = Vec::new();
     for chunk in fresh.chunks(INSERT_ROWS_MAX) {
-        late.extend(insert_rows(connection, rows, key, chunk, has_index).await?);
+        late.extend(arrays::insert(connection, rows, key, chunk, has_index).await?);
     }
     Ok(late)
 }
@@ -314,90 +313,11 @@ async fn has_index(connection: &mut PgConnection, rows: &Rows<'_>) -> Result<boo
     .map_err(|error| row_error(error, "look for the key's index", &rows.table.name, &[]))
 }
 
-/// Inserts by one statement with a text array a column, and returns the rows that were there already.
-async fn insert_rows(
-    connection: &mut PgConnection,
-    rows: &Rows<'_>,
-    key: &[usize],
-    chunk: &[usize],
-    has_index: bool,
-) -> Result<Vec<usize>, TargetError> {
-    let sql = insert_statement(rows, has_index);
-    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-    for (place, column) in rows.columns.iter().enumerate() {
-        let mut texts = Vec::with_capacity(chunk.len());
-        for row in chunk {
-            // The form of COPY is the stricter one; its limits hold here too.
-            let mut discarded = Vec::new();
-            let checked = match rows.rows[*row].get(place) {
-                Some(value) => {
-                    copy::encode(&rows.table.columns[*column], value, &mut discarded).and_then(|()| text::write(value))
-                }
-                None => Err("expected a value, found none".to_owned()),
-            };
-            texts.push(checked.map_err(|message| lookup::misfit(rows.table, *column, message, Some(*row)))?);
-        }
-        query = query.bind(texts);
-    }
-    let failed = |error| row_error(error, &format!("write to `{}`", rows.table.name), &rows.table.name, &[]);
-    let written = query.fetch_all(connection).await.map_err(failed)?;
-    if !has_index {
-        return match chunk.len().saturating_sub(written.len()) {
-            0 => Ok(Vec::new()),
-            missing => Err(kept_out(rows, missing, None)),
-        };
-    }
-    // Keys that are NULL in part may be there several times.
-    let mut keys: HashMap<Vec<u8>, usize> = HashMap::with_capacity(written.len());
-    for row in &written {
-        let values: Vec<Value> = (0..key.len())
-            .map(|place| Ok(text::read(&rows.table.columns[rows.key[place]].kind, row.try_get_unchecked(place)?)))
-            .collect::<Result<_, sqlx::Error>>()
-            .map_err(failed)?;
-        *keys.entry(encoded_key(rows, key, values.iter())).or_default() += 1;
-    }
-    Ok(chunk
-        .iter()
-        .copied()
-        .filter(|row| {
-            let encoded = encoded_key(rows, key, key.iter().map(|place| &rows.rows[*row][*place]));
-            match keys.get_mut(&encoded) {
-                Some(left) if *left > 0 => {
-                    *left -= 1;
-                    false
-                }
-                _ => true,
-            }
-        })
-        .collect())
-}
-
-fn insert_statement(rows: &Rows<'_>, has_index: bool) -> String {
-    let key: Vec<_> = rows.key.iter().map(|column| &rows.table.columns[*column]).collect();
-    let columns: Vec<_> = rows.columns.iter().map(|column| &rows.table.columns[*column]).collect();
-    let list = |make: &dyn Fn(usize) -> String| (1..=columns.len()).map(make).collect::<Vec<_>>().join(", ");
-    let (conflict, returning) = if has_index {
-        let names: Vec<_> = key.iter().map(|column| quote(&column.name)).collect();
-        let values: Vec<_> = key.iter().map(|column| text::select("t", column)).collect();
-        (format!(" ON CONFLICT ({}) DO NOTHING", names.join(", ")), values.join(", "))
-    } else {
-        (String::new(), "1".to_owned())
-    };
-    format!(
-        "INSERT INTO {} AS t ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM unnest({}) WITH ORDINALITY AS k ({}, n) ORDER BY k.n{conflict} RETURNING {returning}",
-        TableName::parse(&rows.table.name).sql(),
-        names(rows).join(", "),
-        list(&|place| format!("k.k{place}::{}", types::cast_type(&columns[place - 1].declared))),
-        list(&|place| format!("${place}::text[]")),
-        list(&|place| format!("k{place}")),
-    )
-}
-
-fn names(rows: &Rows<'_>) -> Vec<String> {
+pub(super) fn names(rows: &Rows<'_>) -> Vec<String> {
     rows.columns.iter().map(|column| quote(&rows.table.columns[*column].name)).collect()
 }
 
-fn kept_out(rows: &Rows<'_>, missing: usize, row: Option<usize>) -> TargetError {
+pub(super) fn kept_out(rows: &Rows<'_>, missing: usize, row: Option<usize>) -> TargetError {
     TargetError::Refused(Refusal {
         code: "trigger",
         table: rows.table.name.clone(),

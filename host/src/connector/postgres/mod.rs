@@ -2,6 +2,7 @@
 //!
 //! It does not read sources.
 
+mod arrays;
 mod bookkeeping;
 mod copy;
 mod error;

@@ -85,7 +85,6 @@ impl Target for PostgresTarget {
     }
 
     async fn begin(&self) -> Result<Box<dyn Transaction>, TargetError> {
-        let tx = self.pool.begin().await.map_err(|error| target_error(error, "begin a transaction"))?;
-        Ok(Box::new(PostgresTransaction::new(tx)))
+        Ok(Box::new(PostgresTransaction::begin(self.acquire().await?).await?))
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use sqlx::AssertSqlSafe;
 use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
 
 use super::error::target_error;
 use super::insert;
@@ -22,20 +23,35 @@ use crate::record::TableSchema;
 use crate::record::Value;
 use crate::record::value;
 
-/// A transaction; dropped, it rolls back before its connection is used again.
+/// A transaction. Dropped, it closes its connection, and the server rolls back: a call that was given up may have left
+/// the connection in the middle of a COPY.
 pub(super) struct PostgresTransaction {
-    tx: sqlx::Transaction<'static, Postgres>,
+    connection: PoolConnection<Postgres>,
     keys: KeyStates,
+    is_open: bool,
+}
+
+impl Drop for PostgresTransaction {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.connection.close_on_drop();
+        }
+    }
 }
 
 impl PostgresTransaction {
-    /// Takes a transaction that has just begun.
-    pub fn new(tx: sqlx::Transaction<'static, Postgres>) -> Self {
-        Self { tx, keys: KeyStates::new() }
+    /// Begins a transaction on a connection that has none.
+    pub async fn begin(connection: PoolConnection<Postgres>) -> Result<Self, TargetError> {
+        let mut begun = Self { connection, keys: KeyStates::new(), is_open: true };
+        begun.command("BEGIN".to_owned(), "begin a transaction").await?;
+        Ok(begun)
     }
 
     async fn command(&mut self, sql: String, what: &str) -> Result<(), TargetError> {
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *self.tx).await.map_err(|error| target_error(error, what))?;
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(&mut *self.connection)
+            .await
+            .map_err(|error| target_error(error, what))?;
         Ok(())
     }
 }
@@ -43,11 +59,11 @@ impl PostgresTransaction {
 #[async_trait]
 impl Transaction for PostgresTransaction {
     async fn insert(&mut self, rows: Rows<'_>) -> Result<Vec<Inserted>, TargetError> {
-        insert::insert(&mut self.tx, &mut self.keys, rows).await
+        insert::insert(&mut self.connection, &mut self.keys, rows).await
     }
 
     async fn update(&mut self, rows: Rows<'_>) -> Result<(), TargetError> {
-        update::update(&mut self.tx, rows).await
+        update::update(&mut self.connection, rows).await
     }
 
     async fn find(
@@ -68,7 +84,7 @@ impl Transaction for PostgresTransaction {
                 source: message.into(),
             });
         }
-        let found = lookup::lookup(&mut self.tx, table, by, &sought, columns).await?;
+        let found = lookup::lookup(&mut self.connection, table, by, &sought, columns).await?;
         let found = keys.iter().zip(found).filter(|(key, _)| !key.iter().any(Value::is_null));
         Ok(found.filter_map(|(key, values)| Some((value::encode(key), values?))).collect())
     }
@@ -94,7 +110,7 @@ impl Transaction for PostgresTransaction {
         for value in parameters {
             query = query.bind(Parameter::new(value)?);
         }
-        let done = query.execute(&mut *self.tx).await;
+        let done = query.execute(&mut *self.connection).await;
         Ok(done.map_err(|error| target_error(error, "write to whimbrel's own tables"))?.rows_affected())
     }
 
@@ -104,15 +120,20 @@ impl Transaction for PostgresTransaction {
         for value in parameters {
             query = query.bind(Parameter::new(value)?);
         }
-        let rows = query.fetch_all(&mut *self.tx).await.map_err(failed)?;
+        let rows = query.fetch_all(&mut *self.connection).await.map_err(failed)?;
         rows.iter().map(|row| parameter::values(row).map_err(failed)).collect()
     }
 
-    async fn commit(self: Box<Self>) -> Result<(), TargetError> {
-        self.tx.commit().await.map_err(|error| target_error(error, "commit"))
+    async fn commit(mut self: Box<Self>) -> Result<(), TargetError> {
+        // A COMMIT alone would roll a failed transaction back without a word.
+        self.command("SELECT; COMMIT".to_owned(), "commit").await?;
+        self.is_open = false;
+        Ok(())
     }
 
-    async fn rollback(self: Box<Self>) -> Result<(), TargetError> {
-        self.tx.rollback().await.map_err(|error| target_error(error, "roll back"))
+    async fn rollback(mut self: Box<Self>) -> Result<(), TargetError> {
+        self.command("ROLLBACK".to_owned(), "roll back").await?;
+        self.is_open = false;
+        Ok(())
     }
 }

@@ -3,12 +3,10 @@
 use sqlx::AssertSqlSafe;
 use sqlx::PgConnection;
 
-use super::copy;
+use super::arrays;
 use super::error::row_error;
-use super::lookup;
 use super::name::TableName;
 use super::name::quote;
-use super::text;
 use super::types;
 use crate::connector::TargetError;
 use crate::connector::target::Rows;
@@ -26,20 +24,10 @@ pub(super) async fn update(connection: &mut PgConnection, rows: Rows<'_>) -> Res
     let failed = |message: String| TargetError::Database { what: what.clone(), source: message.into() };
     let sql = statement(&rows, &set)
         .ok_or_else(|| failed("expected a key, and every column of it among the columns to be written".to_owned()))?;
-    for (number, chunk) in rows.rows.chunks(UPDATE_ROWS_MAX).enumerate() {
+    let all: Vec<usize> = (0..rows.rows.len()).collect();
+    for chunk in all.chunks(UPDATE_ROWS_MAX) {
         let mut query = sqlx::query(AssertSqlSafe(sql.as_str())).persistent(false);
-        for (place, column) in rows.columns.iter().enumerate() {
-            let mut texts = Vec::with_capacity(chunk.len());
-            for (index, row) in chunk.iter().enumerate() {
-                let mut discarded = Vec::new();
-                let checked = match row.get(place) {
-                    Some(value) => copy::encode(&rows.table.columns[*column], value, &mut discarded)
-                        .and_then(|()| text::write(value)),
-                    None => Err("expected a value, found none".to_owned()),
-                };
-                let row = number * UPDATE_ROWS_MAX + index;
-                texts.push(checked.map_err(|message| lookup::misfit(rows.table, *column, message, Some(row)))?);
-            }
+        for texts in arrays::texts(&rows, chunk)? {
             query = query.bind(texts);
         }
         let done = query

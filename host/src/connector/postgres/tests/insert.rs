@@ -156,3 +156,26 @@ async fn a_lookup_reads_no_table_from_end_to_end() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_insert_that_is_given_up_leaves_nothing() {
+    in_database(move |url| async move {
+        let target = open(&url, "CREATE TABLE t (id int PRIMARY KEY, name text)").await;
+        let schema = table(&target, "t").await;
+        let mut other = PgConnection::connect(&url).await.unwrap();
+        other.execute("BEGIN; INSERT INTO t VALUES (2, 'theirs')").await.unwrap();
+        let mut tx = target.begin().await.unwrap();
+        let rows = [row(1, "mine"), row(2, "mine")];
+        let waiting = insert(&mut tx, &schema, &[0], &rows);
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(200), waiting).await.is_err());
+        drop(tx);
+        other.execute("ROLLBACK").await.unwrap();
+        // Whatever state the session was left in, none is handed out again that does not work.
+        for _ in 0..20 {
+            let mut tx = target.begin().await.unwrap();
+            assert_eq!(insert(&mut tx, &schema, &[0], &rows).await.unwrap(), [Inserted::New, Inserted::New]);
+            tx.rollback().await.unwrap();
+        }
+    })
+    .await;
+}

@@ -103,6 +103,10 @@ async fn deferred_constraints_are_checked_when_asked() {
         let mut tx = target.begin().await.unwrap();
         let exclusion = table(&target, "e").await;
         insert(&mut tx, &exclusion, &[], &[vec![Value::Integer(1)]]).await.unwrap();
+        // A failed transaction says so when it is to be committed.
+        let mut failed = target.begin().await.unwrap();
+        assert!(failed.execute("SELECT 1 / 0", &[]).await.is_err());
+        assert!(failed.commit().await.is_err());
         // A dropped transaction leaves nothing.
         drop(tx);
         assert_eq!(texts(&url, "SELECT count(*)::text FROM e").await, [Some("0".to_owned())]);
