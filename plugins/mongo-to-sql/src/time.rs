@@ -1,9 +1,12 @@
 //! Dates and times: from BSON dates, and from text by a declared format and zone.
 
+use jiff::SignedDuration;
 use jiff::Timestamp;
 use jiff::civil;
 use jiff::fmt::strtime;
 use jiff::fmt::strtime::BrokenDownTime;
+use jiff::fmt::temporal::Pieces;
+use jiff::tz::Offset;
 use jiff::tz::TimeZone;
 use whimbrel_sdk::Rejection;
 use whimbrel_sdk::Row;
@@ -108,22 +111,31 @@ impl Clock {
         Ok(())
     }
 
-    fn timestamp(&self, value: &str) -> Result<Timestamp, Rejection> {
-        let Some(format) = &self.format else {
-            // Leap seconds would be read as the second before.
-            let is_exact = value.get(17..19) != Some("60");
-            return match (value.parse::<Timestamp>(), &self.zone) {
-                (Ok(timestamp), _) if is_exact => Ok(timestamp),
-                (_, Some(zone)) => in_zone(zone, iso_local(value)?, value),
-                _ => Err(unfit("a date in RFC 3339 with its offset", value)),
-            };
-        };
-        let parsed = parse(format, value)?;
-        match &self.zone {
-            Some(zone) if parsed.offset().is_none() => {
-                in_zone(zone, parsed.to_datetime().map_err(|error| no_date(format, value, &error))?, value)
+    /// Reads an instant, as a clock in UTC shows it: jiff's own instants end a day before its calendar does.
+    fn timestamp(&self, value: &str) -> Result<civil::DateTime, Rejection> {
+        let (local, offset) = match &self.format {
+            Some(format) => {
+                let parsed = parse(format, value)?;
+                (parsed.to_datetime().map_err(|error| no_date(format, value, &error))?, parsed.offset())
             }
-            _ => parsed.to_timestamp().map_err(|error| no_date(format, value, &error)),
+            None => match rfc3339(value) {
+                Some((local, offset)) => (local, Some(offset)),
+                None if self.zone.is_some() => (iso_local(value)?, None),
+                None => return Err(unfit("a date in RFC 3339 with its offset", value)),
+            },
+        };
+        match (offset, &self.zone) {
+            (Some(offset), _) => {
+                let utc = local.checked_sub(SignedDuration::from_secs(offset.seconds().into()));
+                utc.map_err(|_| {
+                    Rejection::new(
+                        "date-range",
+                        format!("expected a date from year 1 to 9999, found {}", text::quoted(value)),
+                    )
+                })
+            }
+            (None, Some(zone)) => in_zone(zone, local, value).map(|timestamp| TimeZone::UTC.to_datetime(timestamp)),
+            (None, None) => Err(unfit("a date with its offset", value)),
         }
     }
 
@@ -156,13 +168,14 @@ impl Clock {
     }
 }
 
-fn write_instant(row: &mut Row, column: &str, timestamp: Timestamp, raw: Raw<'_>) -> Result<(), Rejection> {
-    within_years(TimeZone::UTC.to_datetime(timestamp).date(), raw)?;
-    microseconds(timestamp.subsec_nanosecond(), raw)?;
-    if timestamp.subsec_nanosecond() % 1_000_000 == 0 {
-        row.instant(column, timestamp.as_millisecond());
+fn write_instant(row: &mut Row, column: &str, utc: civil::DateTime, raw: Raw<'_>) -> Result<(), Rejection> {
+    within_years(utc.date(), raw)?;
+    microseconds(utc.subsec_nanosecond(), raw)?;
+    if utc.subsec_nanosecond() % 1_000_000 == 0 {
+        let milliseconds = utc.duration_since(text::EPOCH).as_millis();
+        row.instant(column, i64::try_from(milliseconds).map_err(|_| out_of_range(raw))?);
     } else {
-        row.instant_text(column, &timestamp.to_string());
+        row.instant_text(column, &format!("{utc}Z"));
     }
     Ok(())
 }
@@ -187,6 +200,15 @@ fn microseconds(nanoseconds: i32, raw: Raw<'_>) -> Result<(), Rejection> {
     Err(Rejection::new("date-format", format!("expected at most microseconds, found {}", text::shown(raw))))
 }
 
+/// A date and time with `Z` or a numeric offset. A leap second would be read as the second before, so it is none.
+fn rfc3339(value: &str) -> Option<(civil::DateTime, Offset)> {
+    let pieces = Pieces::parse(value).ok()?;
+    let offset = pieces.to_numeric_offset()?;
+    let is_leap_second = value.get(17..19) == Some("60");
+    (!is_leap_second && pieces.time_zone_annotation().is_none())
+        .then_some((pieces.date().to_datetime(pieces.time()?), offset))
+}
+
 /// `2024-01-31 12:00:00`, or with a `T`, and with or without a fraction.
 fn iso_local(value: &str) -> Result<civil::DateTime, Rejection> {
     let format = if value.as_bytes().get(10) == Some(&b'T') { LOCAL_ISO_T } else { LOCAL_ISO };
@@ -194,10 +216,16 @@ fn iso_local(value: &str) -> Result<civil::DateTime, Rejection> {
 }
 
 fn in_zone(zone: &TimeZone, local: civil::DateTime, value: &str) -> Result<Timestamp, Rejection> {
-    zone.to_ambiguous_timestamp(local).unambiguous().map_err(|_| {
-        let name = zone.iana_name().unwrap_or("its zone");
+    let candidates = zone.to_ambiguous_timestamp(local);
+    let name = zone.iana_name().unwrap_or("its zone");
+    if candidates.is_ambiguous() {
         let message = format!("expected a time that `{name}` has exactly once, found {}", text::quoted(value));
-        Rejection::new("ambiguous-time", message)
+        return Err(Rejection::new("ambiguous-time", message));
+    }
+    // Fails only at the two ends of the calendar.
+    candidates.unambiguous().map_err(|_| {
+        let message = format!("expected a date from year 1 to 9999 in `{name}`, found {}", text::quoted(value));
+        Rejection::new("date-range", message)
     })
 }
 

@@ -4,6 +4,8 @@
 //! happens to have; a date in year 0001 or 9999 is mostly a sentinel that somebody once wrote for "unknown".
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use whimbrel_sdk::Pointer;
 use whimbrel_sdk::Problem;
@@ -136,8 +138,10 @@ impl TimestampsUtc {
                     return Some(Violation::new("local-timestamp", message).at(&column.name));
                 }
                 // Its own clock is unknown, so the range is compared as if it were UTC.
-                Some(("$localTimestamp", text)) => match format!("{text}Z").parse() {
-                    Ok(instant) => return self.check_range(column, Some(instant)),
+                Some(("$localTimestamp", text)) => match text.parse::<DateTime>() {
+                    Ok(local) => {
+                        return self.check_range(column, local.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp()));
+                    }
                     Err(_) => format!("`{text}`"),
                 },
                 _ => "a document".to_owned(),
@@ -155,7 +159,7 @@ impl TimestampsUtc {
         let found = match instant {
             Some(instant) if (*min..*max).contains(&instant) => return None,
             Some(instant) => format!("`{instant}`"),
-            None => "a date beyond year 9999".to_owned(),
+            None => "a date at the end of the calendar or beyond".to_owned(),
         };
         let message = format!("expected an instant from `{min}` and before `{max}`, found {found}");
         Some(Violation::new("implausible-instant", message).at(&column.name))
