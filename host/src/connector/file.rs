@@ -166,11 +166,8 @@ impl SourceFile {
                 message: format!("`{}` is no place in a file", position.token),
             });
         };
-        let moved = |message: &str| SourceError::Position {
-            file: name.to_owned(),
-            offset,
-            message: message.to_owned(),
-        };
+        let moved =
+            |message: &str| SourceError::Position { file: name.to_owned(), offset, message: message.to_owned() };
         if name != self.name {
             return Err(moved(&format!("the collection's file is now `{}`", self.name)));
         }
@@ -179,7 +176,9 @@ impl SourceFile {
         let tail = usize::try_from(tail).expect("at most TAIL_BYTES");
         match self.fill_to(tail) {
             Ok(true) => {}
-            Ok(false) | Err(FillError::Broken(_)) => return Err(moved(&format!("the file ends at byte {}", self.end()))),
+            Ok(false) | Err(FillError::Broken(_)) => {
+                return Err(moved(&format!("the file ends at byte {}", self.end())));
+            }
             Err(FillError::Refused(error)) => return Err(error),
         }
         self.consume(tail);
@@ -257,7 +256,8 @@ impl SourceFile {
         use io::ErrorKind::InvalidInput;
         use io::ErrorKind::UnexpectedEof;
         if matches!(self.input, Input::Gzip(_)) && matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof) {
-            let found = if error.kind() == UnexpectedEof { "the end of the file".to_owned() } else { error.to_string() };
+            let found =
+                if error.kind() == UnexpectedEof { "the end of the file".to_owned() } else { error.to_string() };
             let message = format!("expected more of the gzip stream, found {found}");
             self.broken = Some(message.clone());
             return FillError::Broken(message);

@@ -55,7 +55,10 @@ impl<'a> Checker<'a> {
         }
         let length = self.length(start, limit)?;
         if length < 5 || length > limit - start {
-            return Err(defect(start, format!("expected a document of 5 to {} bytes, found length {length}", limit - start)));
+            return Err(defect(
+                start,
+                format!("expected a document of 5 to {} bytes, found length {length}", limit - start),
+            ));
         }
         let end = start + length - 1;
         if self.bson[end] != 0 {
@@ -141,7 +144,10 @@ impl<'a> Checker<'a> {
         let length = self.length(at, limit)?;
         let start = at + 4;
         if length < 1 || length > limit - start {
-            return Err(defect(at, format!("expected a string of 1 to {} bytes, found length {length}", limit - start)));
+            return Err(defect(
+                at,
+                format!("expected a string of 1 to {} bytes, found length {length}", limit - start),
+            ));
         }
         let end = start + length;
         if self.bson[end - 1] != 0 {
@@ -159,7 +165,10 @@ impl<'a> Checker<'a> {
         if self.bson[at + 4] == 2 {
             let inner = self.length(start, end)?;
             if inner + 4 != length {
-                return Err(defect(start, format!("expected an inner length of {}, found {inner}", length.saturating_sub(4))));
+                return Err(defect(
+                    start,
+                    format!("expected an inner length of {}, found {inner}", length.saturating_sub(4)),
+                ));
             }
         }
         Ok(end)
@@ -238,7 +247,14 @@ impl Names {
     }
 }
 
-/// A quick hash; equal ones are compared by text.
+/// A quick hash of length and ends; equal ones are compared by text.
 fn hash(name: &[u8]) -> u64 {
-    name.iter().fold(name.len() as u64, |hash, byte| (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x517c_c1b7_2722_0a95))
+    const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
+    let word = |bytes: &[u8]| match bytes.try_into() {
+        Ok(bytes) => u64::from_le_bytes(bytes),
+        Err(_) => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    let size = name.len().min(8);
+    let (first, last) = (word(&name[..size]), word(&name[name.len() - size..]));
+    ((first ^ name.len() as u64).wrapping_mul(FACTOR).rotate_left(32) ^ last).wrapping_mul(FACTOR)
 }

@@ -298,7 +298,11 @@ impl ExportSource {
         if bytes <= TEXT_BYTES_MAX {
             return Ok(());
         }
-        Err(self.malformed(0, document, format!("expected a document of at most {TEXT_BYTES_MAX} bytes of text, found more")))
+        Err(self.malformed(
+            0,
+            document,
+            format!("expected a document of at most {TEXT_BYTES_MAX} bytes of text, found more"),
+        ))
     }
 
     fn skip_blank(&mut self, document: u64) -> Result<(), SourceError> {

@@ -39,7 +39,8 @@ impl DumpSource {
         if !self.fill_to(4, document)? {
             return match self.file.available().len() {
                 0 => Ok(None),
-                found => Err(self.malformed(document, format!("expected a document, found {found} bytes and the end of the file"))),
+                found => Err(self
+                    .malformed(document, format!("expected a document, found {found} bytes and the end of the file"))),
             };
         }
         let header = self.file.available()[..4].try_into().expect("four bytes are there");
@@ -51,11 +52,14 @@ impl DumpSource {
         }
         if !self.fill_to(bytes, document)? {
             let found = self.file.available().len();
-            return Err(self.malformed(document, format!("expected {bytes} bytes, found {found} and the end of the file")));
+            return Err(
+                self.malformed(document, format!("expected {bytes} bytes, found {found} and the end of the file"))
+            );
         }
         match self.file.available()[bytes - 1] {
             0 => Ok(Some(bytes)),
-            other => Err(self.malformed(document, format!("expected the document's closing 0 after {bytes} bytes, found {other}"))),
+            other => Err(self
+                .malformed(document, format!("expected the document's closing 0 after {bytes} bytes, found {other}"))),
         }
     }
 

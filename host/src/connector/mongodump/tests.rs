@@ -155,7 +155,10 @@ fn a_break_is_named_with_its_place() -> Outcome {
     let one = whole.len() / 2;
     for (bytes, message) in [
         (whole[..one + 9].to_vec(), "c.bson: byte 14, document 2: expected 14 bytes, found 9 and the end of the file"),
-        (whole[..one + 3].to_vec(), "c.bson: byte 14, document 2: expected a document, found 3 bytes and the end of the file"),
+        (
+            whole[..one + 3].to_vec(),
+            "c.bson: byte 14, document 2: expected a document, found 3 bytes and the end of the file",
+        ),
         (
             [&whole[..one], &[4, 0, 0, 0, 0]].concat(),
             "c.bson: byte 14, document 2: expected a document of 5 to 16793600 bytes, found length 4",
