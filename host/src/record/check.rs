@@ -247,9 +247,17 @@ impl Names {
     }
 }
 
-/// A quick hash; equal ones are compared by text.
+/// A quick hash of length and ends; equal ones are compared by text.
 fn hash(name: &[u8]) -> u64 {
     name.iter().fold(name.len() as u64, |hash, byte| {
         (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x517c_c1b7_2722_0a95)
     })
+    const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
+    let word = |bytes: &[u8]| match bytes.try_into() {
+        Ok(bytes) => u64::from_le_bytes(bytes),
+        Err(_) => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    let size = name.len().min(8);
+    let (first, last) = (word(&name[..size]), word(&name[name.len() - size..]));
+    ((first ^ name.len() as u64).wrapping_mul(FACTOR).rotate_left(32) ^ last).wrapping_mul(FACTOR)
 }

@@ -16,8 +16,10 @@ const FIRST_MS: i64 = 1_420_070_400_000;
 const SPAN_MS: usize = 10 * 365 * 24 * 3600 * 1000;
 const YEAR_10000_MS: i64 = 253_402_300_800_000;
 
-const FIRST_NAMES: &[&str] = &["Anna", "Bořek", "Chiara", "Dmytro", "Eva", "Fionn", "Grace", "Hana", "Ivan", "Jürgen", "Łucja", "Noor"];
-const LAST_NAMES: &[&str] = &["Novák", "Smith", "Rossi", "Shevchenko", "O'Brien", "Müller", "Nguyen", "García", "Kowalska", "Svensson"];
+const FIRST_NAMES: &[&str] =
+    &["Anna", "Bořek", "Chiara", "Dmytro", "Eva", "Fionn", "Grace", "Hana", "Ivan", "Jürgen", "Łucja", "Noor"];
+const LAST_NAMES: &[&str] =
+    &["Novák", "Smith", "Rossi", "Shevchenko", "O'Brien", "Müller", "Nguyen", "García", "Kowalska", "Svensson"];
 const COMPANIES: &[&str] = &["Arbor", "Birch & Co", "Cinder", "Delta \"D\" Works", "Ember", "Fjord", "Gale", "Harbour"];
 const CITIES: &[&str] = &["Praha", "Kyiv", "Berlin", "Łódź", "Cork", "Torino", "Malmö"];
 const TAGS: &[&str] = &["vip", "newsletter", "trade fair", "cold", "partner", "žádost"];
@@ -236,7 +238,8 @@ fn user(plan: &[Option<Dirt>], index: usize, random: &mut Random) -> Document {
     if dirt != Some(Dirt::MissingName) {
         user.insert("name", full_name(random));
     }
-    let status = if dirt == Some(Dirt::BadEnum) { "GHOST" } else { random.pick(&["ACTIVE", "ACTIVE", "PENDING", "INACTIVE"]) };
+    let status =
+        if dirt == Some(Dirt::BadEnum) { "GHOST" } else { random.pick(&["ACTIVE", "ACTIVE", "PENDING", "INACTIVE"]) };
     user.insert("userStatus", status);
     user.insert("userLanguage", random.pick(&["cz", "en", "de", "uk"]));
     user.insert("is_admin", random.percent(3));
@@ -395,3 +398,38 @@ fn cents(value: usize) -> [u8; 16] {
 }
 
 const NAN: [u8; 16] = (0b1_1111_u128 << 122).to_le_bytes();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_planted_as_often_as_it_says() {
+        for scale in [1, 3] {
+            for entity in ENTITIES {
+                let plan = entity.plan(scale);
+                for (dirt, count) in entity.dirt {
+                    let planted = plan.iter().filter(|kind| **kind == Some(*dirt)).count();
+                    assert_eq!(planted, count * scale as usize, "{} {dirt:?}", entity.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_planted_orphans_lack_their_parent() {
+        let options = Options { seed: 7, scale: 2 };
+        let clean: Vec<ObjectId> = {
+            let plan = ACCOUNTS.plan(options.scale);
+            (0..plan.len()).filter(|index| plan[*index].is_none()).map(|index| ACCOUNTS.id(index)).collect()
+        };
+        let plan = CONTACTS.plan(options.scale);
+        for index in 0..plan.len() {
+            let contact = document(&CONTACTS, &plan, index, options);
+            assert_eq!(contact, document(&CONTACTS, &plan, index, options), "the same seed gives the same document");
+            let account = contact.get_object_id("account").ok();
+            let is_there = account.is_some_and(|account| clean.binary_search(&account).is_ok());
+            assert_eq!(is_there, plan[index] != Some(Dirt::Orphan), "{index}");
+        }
+    }
+}

@@ -6,7 +6,8 @@ pub(super) struct Random(u64);
 impl Random {
     /// Starts one stream of a seed for one document.
     pub(super) fn new(seed: u64, stream: u64, index: u64) -> Self {
-        let mut random = Self(seed ^ stream.wrapping_mul(0xd6e8_feb8_6659_fd93) ^ index.wrapping_mul(0xa076_1d64_78bd_642f));
+        let mut random =
+            Self(seed ^ stream.wrapping_mul(0xd6e8_feb8_6659_fd93) ^ index.wrapping_mul(0xa076_1d64_78bd_642f));
         random.next();
         random
     }
