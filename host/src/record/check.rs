@@ -249,9 +249,6 @@ impl Names {
 
 /// A quick hash of length and ends; equal ones are compared by text.
 fn hash(name: &[u8]) -> u64 {
-    name.iter().fold(name.len() as u64, |hash, byte| {
-        (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x517c_c1b7_2722_0a95)
-    })
     const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
     let word = |bytes: &[u8]| match bytes.try_into() {
         Ok(bytes) => u64::from_le_bytes(bytes),

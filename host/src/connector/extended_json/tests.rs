@@ -217,7 +217,6 @@ fn read_text(text: &[u8]) -> Result<(Vec<String>, Option<String>), Box<dyn Error
                 let fault = record.fault.as_ref().map(|fault| format!("{}: {}", fault.code, fault.message));
                 found
                     .push(record.key.as_ref().map_or_else(|| fault.unwrap_or_default(), |key| key.as_str().to_owned()));
-                if !record.fault.as_ref().is_some_and(|fault| !fault.is_bson) {
                 if record.fault.as_ref().is_none_or(|fault| fault.is_bson) {
                     continue;
                 }
