@@ -1,0 +1,111 @@
+-- whimbrel's own tables. The PostgreSQL connector has the same tables and columns in the schema `whimbrel`.
+
+CREATE TABLE IF NOT EXISTS whimbrel_migration (
+    name TEXT NOT NULL PRIMARY KEY,
+    namespace TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    host_version TEXT NOT NULL,
+    identity TEXT NOT NULL, -- JSON
+    output TEXT NOT NULL, -- JSON
+    pinned_at_us BIGINT NOT NULL,
+    seed BIGINT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS whimbrel_checkpoint (
+    migration TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    state TEXT NOT NULL,
+    document BIGINT NOT NULL,
+    token TEXT NOT NULL,
+    batches BIGINT NOT NULL,
+    fates TEXT NOT NULL, -- JSON
+    rows TEXT NOT NULL, -- JSON
+    updated_at TEXT NOT NULL,
+    PRIMARY KEY (migration, entity)
+);
+
+CREATE TABLE IF NOT EXISTS whimbrel_dead_letter (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    migration TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    run TEXT NOT NULL,
+    provisional INTEGER NOT NULL, -- 0 or 1
+    document BIGINT NOT NULL,
+    position TEXT NOT NULL,
+    key TEXT,
+    stage TEXT NOT NULL,
+    code TEXT NOT NULL,
+    field TEXT,
+    message TEXT NOT NULL,
+    plugin TEXT,
+    digest TEXT,
+    attempts BIGINT NOT NULL,
+    format TEXT NOT NULL,
+    original BLOB NOT NULL,
+    at TEXT NOT NULL
+);
+
+CREATE INDEX IF NOT EXISTS whimbrel_dead_letter_entity ON whimbrel_dead_letter (migration, entity);
+
+CREATE TABLE IF NOT EXISTS whimbrel_ledger (
+    migration TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    sequence BIGINT NOT NULL,
+    first_document BIGINT NOT NULL,
+    end_document BIGINT NOT NULL,
+    end_token TEXT NOT NULL,
+    digest TEXT,
+    counts TEXT NOT NULL, -- JSON
+    packed BLOB NOT NULL,
+    PRIMARY KEY (migration, entity, sequence)
+);
+
+CREATE TABLE IF NOT EXISTS whimbrel_deferred_reference (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    migration TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    target_table TEXT NOT NULL,
+    row_key TEXT NOT NULL,
+    row_key_blob BLOB NOT NULL,
+    column_name TEXT NOT NULL,
+    parent_entity TEXT NOT NULL,
+    parent_key TEXT NOT NULL,
+    value BLOB NOT NULL
+);
+
+CREATE INDEX IF NOT EXISTS whimbrel_deferred_reference_entity ON whimbrel_deferred_reference (migration, entity);
+
+CREATE TABLE IF NOT EXISTS whimbrel_nulled_reference (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    migration TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    target_table TEXT NOT NULL,
+    row_key TEXT NOT NULL,
+    row_key_blob BLOB NOT NULL,
+    column_name TEXT NOT NULL,
+    parent_entity TEXT NOT NULL,
+    parent_key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    at TEXT NOT NULL
+);
+
+CREATE INDEX IF NOT EXISTS whimbrel_nulled_reference_parent
+    ON whimbrel_nulled_reference (migration, parent_entity, parent_key);
+
+CREATE TABLE IF NOT EXISTS whimbrel_id_map (
+    migration TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    key TEXT NOT NULL,
+    id BLOB NOT NULL,
+    PRIMARY KEY (migration, entity, key)
+);
+
+CREATE TABLE IF NOT EXISTS whimbrel_run (
+    id TEXT NOT NULL PRIMARY KEY,
+    migration TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    ended_at TEXT,
+    status TEXT NOT NULL,
+    report TEXT
+);

@@ -1,0 +1,84 @@
+//! Finds and opens the database file.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::OpenFlags;
+use rusqlite::limits::Limit;
+
+use super::target::Mode;
+
+/// How long a statement waits for another process's lock on the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Memory of the page cache.
+const CACHE_KIB: u32 = 16 * 1024;
+/// Prepared statements kept.
+const STATEMENTS_MAX: usize = 128;
+
+/// Returns the path that a URL or plain path names.
+pub(super) fn path(path_or_url: &str, base_dir: &Path) -> PathBuf {
+    let path = path_or_url.strip_prefix("sqlite:").unwrap_or(path_or_url);
+    base_dir.join(path.strip_prefix("//").unwrap_or(path))
+}
+
+/// Opens the file as the mode says. A missing file is created, or for reading taken for an empty database in memory.
+pub(super) fn open(path: &Path, mode: Mode) -> rusqlite::Result<Connection> {
+    let connection = match mode {
+        Mode::ReadOnly => open_for_reading(path)?,
+        Mode::ReadWriteCreate | Mode::Scratch => {
+            Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE))?
+        }
+    };
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // A schema file must not reach other files.
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    connection.pragma_update(None, "foreign_keys", mode != Mode::Scratch)?;
+    connection.pragma_update(None, "cache_size", -i64::from(CACHE_KIB))?;
+    if mode != Mode::ReadOnly {
+        // Some file systems cannot hold a WAL: SQLite then answers with the journal it uses instead, as safe but slower.
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        connection.pragma_update(None, "synchronous", if mode == Mode::Scratch { "OFF" } else { "FULL" })?;
+    }
+    Ok(connection)
+}
+
+fn flags(access: OpenFlags) -> OpenFlags {
+    // Every connection is behind a lock of its own.
+    access | OpenFlags::SQLITE_OPEN_NO_MUTEX
+}
+
+fn open_for_reading(path: &Path) -> rusqlite::Result<Connection> {
+    if !path.exists() {
+        return Connection::open_in_memory();
+    }
+    if !is_resting_wal(path) {
+        return Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_ONLY));
+    }
+    let access = flags(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI);
+    Connection::open_with_flags(format!("file:{}?immutable=1", percent(path)), access)
+}
+
+/// Returns whether the database is in WAL mode and nobody has it open: reading it as immutable then spares the
+/// `-wal` and `-shm` files that SQLite would otherwise create beside it.
+fn is_resting_wal(path: &Path) -> bool {
+    let mut header = [0; 20];
+    let has_header = File::open(path).and_then(|mut file| file.read_exact(&mut header)).is_ok();
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        Path::new(&name).exists()
+    };
+    has_header && header[18..20] == [2, 2] && !beside("-wal") && !beside("-shm")
+}
+
+/// Returns a path as a URI writes it.
+fn percent(path: &Path) -> String {
+    let keep = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte);
+    let bytes = path.as_os_str().as_encoded_bytes();
+    bytes.iter().map(|byte| if keep(byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}

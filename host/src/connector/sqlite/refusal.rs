@@ -1,0 +1,71 @@
+//! What SQLite's errors mean.
+
+use rusqlite::ErrorCode;
+use rusqlite::ffi;
+
+use crate::connector::target::Refusal;
+use crate::connector::target::TargetError;
+use crate::record::TableSchema;
+
+/// Returns what an error outside any single row means.
+pub(super) fn error(error: rusqlite::Error, what: &str) -> TargetError {
+    let source = |error| -> Box<dyn std::error::Error + Send + Sync> { Box::new(error) };
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => TargetError::Transient { source: source(error) },
+        Some(ErrorCode::DiskFull) => TargetError::Full { source: source(error) },
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => {
+            TargetError::Permission { what: what.to_owned(), source: source(error) }
+        }
+        _ => TargetError::Database { what: what.to_owned(), source: source(error) },
+    }
+}
+
+/// Returns what an error in opening the file means.
+pub(super) fn open_error(failed: rusqlite::Error, url: &str) -> TargetError {
+    match failed.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase) => {
+            TargetError::Unreachable { url: url.to_owned(), source: Box::new(failed) }
+        }
+        _ => error(failed, "open the database"),
+    }
+}
+
+/// Returns the refusal of a row, or the error where the row is not to blame. A failed foreign key's name is not in it.
+pub(super) fn of_row(failed: rusqlite::Error, table: &TableSchema, row: Option<usize>) -> Result<Refusal, TargetError> {
+    let rusqlite::Error::SqliteFailure(cause, message) = &failed else { return Err(error(failed, "write a row")) };
+    let message = message.clone().unwrap_or_else(|| cause.to_string());
+    let detail = message.split_once(": ").map(|(_, detail)| detail.to_owned());
+    let column = || detail.as_deref().and_then(|detail| detail.rsplit('.').next()).map(str::to_owned);
+    let (code, constraint, column) = match cause.extended_code {
+        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
+            ("unique", detail.as_deref().and_then(|detail| unique_name(table, detail)), None)
+        }
+        ffi::SQLITE_CONSTRAINT_CHECK => ("check", detail.clone(), None),
+        ffi::SQLITE_CONSTRAINT_NOTNULL => ("not-null", None, column()),
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => ("foreign-key", None, None),
+        ffi::SQLITE_CONSTRAINT_TRIGGER => ("trigger", None, None),
+        ffi::SQLITE_CONSTRAINT_DATATYPE => ("value", None, column()),
+        _ if matches!(cause.code, ErrorCode::TypeMismatch | ErrorCode::TooBig) => ("value", None, None),
+        _ => return Err(error(failed, &format!("write a row of `{}`", table.name))),
+    };
+    Ok(Refusal { code, table: table.name.clone(), constraint, column, message, row })
+}
+
+/// Returns the name of the unique that SQLite's `t.a, t.b` or `index 'name'` means.
+pub(super) fn unique_name(table: &TableSchema, detail: &str) -> Option<String> {
+    if let Some(name) = detail.strip_prefix("index '").and_then(|rest| rest.strip_suffix('\'')) {
+        return Some(name.to_owned());
+    }
+    let bare = super::name::bare(&table.name);
+    let text = |columns: &[usize]| {
+        let names: Vec<String> = columns.iter().map(|c| format!("{bare}.{}", table.columns[*c].name)).collect();
+        names.join(", ")
+    };
+    if text(&table.primary_key) == detail {
+        return Some(PRIMARY_KEY.to_owned());
+    }
+    table.uniques.iter().find(|unique| text(&unique.columns) == detail).map(|unique| unique.name.clone())
+}
+
+/// How a refusal names a primary key: SQLite keeps no name of it.
+pub(super) const PRIMARY_KEY: &str = "primary key";

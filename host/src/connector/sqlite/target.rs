@@ -1,0 +1,145 @@
+//! The SQLite target.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use tokio::sync::Mutex;
+
+use super::BOOKKEEPING;
+use super::blocking;
+use super::file;
+use super::lock::FileLock;
+use super::refusal;
+use super::schema;
+use super::transaction::SqliteTransaction;
+use crate::connector::target::Lock;
+use crate::connector::target::Target;
+use crate::connector::target::TargetError;
+use crate::connector::target::Transaction;
+use crate::record::TableSchema;
+
+/// What may be done to the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Read and write; a missing file is created.
+    ReadWriteCreate,
+    /// Read only; a missing file is an empty database, and nothing is created beside an existing one where that is
+    /// avoidable.
+    ReadOnly,
+    /// A file that is thrown away: no foreign keys, no waiting for the disk.
+    #[doc(hidden)]
+    Scratch,
+}
+
+/// A SQLite file as a target. There is one connection for writing; transactions wait for one another.
+#[derive(Debug)]
+pub struct SqliteTarget {
+    url: String,
+    path: PathBuf,
+    mode: Mode,
+    writer: Arc<Mutex<Connection>>,
+    /// Looks at schemas while the writer is in a transaction.
+    reader: std::sync::Mutex<Connection>,
+}
+
+impl SqliteTarget {
+    /// Opens the file named by a path or a `sqlite:` URL, relative to `base_dir`.
+    pub fn open(path_or_url: &str, base_dir: &Path, mode: Mode) -> Result<Self, TargetError> {
+        let path = file::path(path_or_url, base_dir);
+        let failed = |error| refusal::open_error(error, path_or_url);
+        let connect = || blocking(|| file::open(&path, mode)).map_err(failed);
+        let (writer, reader) = (connect()?, connect()?);
+        // Two paths to one file must meet at one lock. A missing file that is only read has none.
+        let path = path.canonicalize().unwrap_or(path);
+        let (writer, reader) = (Arc::new(Mutex::new(writer)), std::sync::Mutex::new(reader));
+        Ok(Self { url: path_or_url.to_owned(), path, mode, writer, reader })
+    }
+
+    /// Begins a transaction, with the type that the predicted target builds on.
+    pub(in crate::connector) async fn begin_own(&self) -> Result<SqliteTransaction, TargetError> {
+        let connection = Arc::clone(&self.writer).lock_owned().await;
+        SqliteTransaction::begin(connection, self.mode)
+    }
+
+    fn look<T>(&self, what: &str, look: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, TargetError> {
+        blocking(|| {
+            let reader = self.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            look(&reader).map_err(|error| refusal::error(error, what))
+        })
+    }
+}
+
+#[async_trait]
+impl Target for SqliteTarget {
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn writers_max(&self) -> usize {
+        1
+    }
+
+    fn own_table(&self, name: &str) -> String {
+        format!("whimbrel_{name}")
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<TableSchema>, TargetError> {
+        self.look("read the schema", |reader| schema::read(reader, name))
+    }
+
+    async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<TableSchema>>, TargetError> {
+        blocking(|| -> rusqlite::Result<_> {
+            let scratch = Connection::open_in_memory()?;
+            scratch.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+            run_script(&scratch, sql)?;
+            names.iter().map(|name| schema::read(&scratch, name)).collect()
+        })
+        .map_err(|error| refusal::error(error, "apply the schema in a scratch database"))
+    }
+
+    async fn apply_schema(&self, sql: &str) -> Result<(), TargetError> {
+        let connection = self.writer.lock().await;
+        blocking(|| run_script(&connection, sql)).map_err(|error| refusal::error(error, "apply the schema"))
+    }
+
+    async fn create_own_tables(&self) -> Result<(), TargetError> {
+        let connection = self.writer.lock().await;
+        blocking(|| run_script(&connection, BOOKKEEPING))
+            .map_err(|error| refusal::error(error, "create whimbrel's own tables"))
+    }
+
+    async fn has_own_tables(&self) -> Result<bool, TargetError> {
+        self.look("look for whimbrel's own tables", |reader| {
+            // `Connection::table_exists` answers from the schema as this connection last saw it.
+            let sql = "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = 'whimbrel_checkpoint')";
+            reader.query_row(sql, [], |row| row.get(0))
+        })
+    }
+
+    async fn lock(&self, migration: &str, holder: &str) -> Result<Box<dyn Lock>, TargetError> {
+        Ok(Box::new(match self.mode {
+            Mode::ReadWriteCreate => blocking(|| FileLock::take(&self.path, migration, holder))?,
+            Mode::ReadOnly | Mode::Scratch => FileLock::none(),
+        }))
+    }
+
+    async fn begin(&self) -> Result<Box<dyn Transaction>, TargetError> {
+        Ok(Box::new(self.begin_own().await?))
+    }
+}
+
+/// Runs all statements of a script or none.
+fn run_script(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let result = connection.execute_batch(sql).and_then(|()| connection.execute_batch("COMMIT"));
+    if result.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests;
