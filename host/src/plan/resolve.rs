@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Budget;
 use super::EntityPlan;
 use super::IdStrategy;
 use super::Manifest;
@@ -84,6 +85,7 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
     Ok(Plan {
         name: tables.name.clone(),
         namespace: tables.namespace.clone().unwrap_or_else(|| tables.name.clone()),
+        budget: tables.dead_letters_max.as_deref().and_then(Budget::parse),
         entities: reordered(entities, &ordered, &edges),
     })
 }
