@@ -4,6 +4,7 @@
 //! letter while the rest of the batch is written.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::bookkeeping::DeadLetter;
 use super::budget::RunBudget;
 use super::claimed::Claimed;
 use super::claimed::RowKey;
+use super::claimed::claimed_by;
 use super::layout::Layout;
 use super::layout::LayoutError;
 use super::layout::Parents;
@@ -425,7 +427,21 @@ impl Committer {
         let row_key = |row: usize| -> RowKey { (resolved.rows[row].table, resolved.rows[row].key.clone()) };
         let keys: HashSet<RowKey> = conflicts.iter().map(|(row, _)| row_key(*row)).collect();
         let name = self.plan.entities[self.entity].name.clone();
-        let claimed = self.claimed.among(tx, &self.books, &name, &keys).await?;
+        let mut claimed = self.claimed.among(tx, &self.books, &name, &keys).await?;
+        // Another entity may feed the same table.
+        for other in self.plan.entities.iter().filter(|other| other.name != name) {
+            let same_table = |table: usize| {
+                let name = &self.entity().tables[table].schema.name;
+                other.tables.iter().position(|fed| fed.schema.name == *name)
+            };
+            let theirs: HashMap<RowKey, &RowKey> =
+                keys.iter().filter_map(|row| Some(((same_table(row.0)?, row.1.clone()), row))).collect();
+            if !theirs.is_empty() {
+                let wanted = theirs.keys().cloned().collect();
+                let found = claimed_by(tx, &self.books, &other.name, &wanted).await?;
+                claimed.extend(found.iter().filter_map(|row| theirs.get(row).map(|&row| row.clone())));
+            }
+        }
         let mut dead = Dead::new();
         for (row, _) in conflicts {
             let table = &self.entity().tables[resolved.rows[*row].table];
