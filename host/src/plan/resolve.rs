@@ -140,7 +140,7 @@ fn entity_plan(
     let (source, collection) = entity.source_and_collection();
     if !manifest.tables.source.contains_key(source) {
         let hint =
-            nearest(&source.to_owned(), manifest.tables.source.keys()).map(|near| format!("did you mean `{near}`?"));
+            nearest(source, manifest.tables.source.keys()).map(|near| format!("did you mean `{near}`?"));
         found.push((format!("{at}/from"), format!("there is no source `{source}`"), hint));
     }
     if manifest.tables.entity[..index].iter().any(|other| other.name == entity.name) {
