@@ -281,7 +281,7 @@ impl Manifest {
         let json: Json = toml::from_str(&text).map_err(|error| {
             Failure::usage(format!("the manifest `{file}` cannot be used")).cause(error.message().to_owned())
         })?;
-        let found = check_against(&schema(), &json).map_err(|message| Failure::bug(message))?;
+        let found = check_against(&schema(), &json).map_err(Failure::bug)?;
         if !found.is_empty() {
             return Err(failure(place(&text, "", found)));
         }

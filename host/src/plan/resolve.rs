@@ -141,8 +141,7 @@ fn entity_plan(
     let settings = entity.settings.or(&manifest.tables.defaults);
     let (source, collection) = entity.source_and_collection();
     if !manifest.tables.source.contains_key(source) {
-        let hint =
-            nearest(&source.to_owned(), manifest.tables.source.keys()).map(|near| format!("did you mean `{near}`?"));
+        let hint = nearest(source, manifest.tables.source.keys()).map(|near| format!("did you mean `{near}`?"));
         found.push((format!("{at}/from"), format!("there is no source `{source}`"), hint));
     }
     if manifest.tables.entity[..index].iter().any(|other| other.name == entity.name) {

@@ -27,11 +27,13 @@ use crate::record::value;
 
 /// Records that became dead letters while they were written.
 type Dead = BTreeMap<usize, Box<Refused>>;
+/// Whether a parent of this compact key stands in the target, by table and reference.
+type FoundParents = BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>;
 
 /// Which parents stand in the target: asked once a batch, by table and reference.
 #[derive(Default)]
 pub struct Parents {
-    found: Option<BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>>,
+    found: Option<FoundParents>,
     /// Ids of other entities that are stored, not computed: compact values by entity and source key.
     stored: HashMap<(usize, String), Option<Vec<u8>>>,
 }
@@ -304,7 +306,7 @@ async fn find_parents(
     tx: &mut dyn Transaction,
     resolved: &Resolved,
     looked_up: &HashMap<usize, Vec<Value>>,
-) -> Result<BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>, TargetError> {
+) -> Result<FoundParents, TargetError> {
     let mut found = BTreeMap::new();
     for (table_index, table) in entity.tables.iter().enumerate() {
         for (position, reference) in table.references.iter().enumerate() {
