@@ -1,0 +1,1 @@
+//! Every folder of `cases/`.
