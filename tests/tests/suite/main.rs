@@ -7,6 +7,7 @@ mod cli;
 mod conservation;
 mod corpus;
 mod crm;
+mod faults;
 mod plugin;
 mod recovery;
 mod tidy;
