@@ -5,6 +5,7 @@ pub mod order;
 pub mod position;
 pub mod problem;
 pub mod resolve;
+pub mod schema;
 
 use crate::record::TableSchema;
 

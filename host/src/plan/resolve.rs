@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::Budget;
 use super::EntityPlan;
 use super::IdStrategy;
 use super::Manifest;
@@ -12,9 +11,10 @@ use super::Plan;
 use super::Problem;
 use super::ReferencePlan;
 use super::TablePlan;
+use super::manifest::DeadLettersMax;
 use super::manifest::EntityTable;
-use super::manifest::nearest;
 use super::order;
+use super::schema::nearest;
 use crate::record::ColumnType;
 use crate::record::TableSchema;
 
@@ -85,7 +85,7 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
     Ok(Plan {
         name: tables.name.clone(),
         namespace: tables.namespace.clone().unwrap_or_else(|| tables.name.clone()),
-        budget: tables.dead_letters_max.as_deref().and_then(Budget::parse),
+        budget: tables.dead_letters_max.as_ref().and_then(DeadLettersMax::budget),
         entities: reordered(entities, &ordered, &edges),
     })
 }

@@ -42,7 +42,7 @@ use crate::connector;
 use crate::connector::Target;
 use crate::error::Failure;
 use crate::plan::Manifest;
-use crate::plan::manifest::nearest;
+use crate::plan::schema::nearest;
 
 /// Marks a place where a test can end the process as a power cut would.
 #[macro_export]

@@ -24,11 +24,12 @@ use crate::plan::Plan;
 use crate::plan::Problem;
 use crate::plan::Problems;
 use crate::plan::manifest;
-use crate::plan::manifest::nearest;
 use crate::plan::resolve;
 use crate::plan::resolve::Described;
 use crate::plan::resolve::DescribedTable;
 use crate::plan::resolve::TargetTables;
+use crate::plan::schema;
+use crate::plan::schema::nearest;
 use crate::plugin::Component;
 use crate::plugin::Description;
 use crate::plugin::Engine;
@@ -294,7 +295,7 @@ fn config_fits(component: &Component, config: &str, pointer: &str, found: &mut F
     };
     let schema = serde_json::from_str(schema).map_err(|error| unusable(error.to_string()))?;
     let config = serde_json::from_str(config).map_err(|error| unusable(error.to_string()))?;
-    let problems = manifest::check_against(&schema, &config).map_err(unusable)?;
+    let problems = schema::check_against(&schema, &config).map_err(unusable)?;
     let fits = problems.is_empty();
     found.extend(problems.into_iter().map(|(below, message, hint)| (format!("{pointer}{below}"), message, hint)));
     Ok(fits)
