@@ -88,8 +88,9 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let json = cli.json;
     // The panic itself has been printed; what is left is to end as a bug of ours does.
-    let result = std::panic::catch_unwind(|| start(cli))
-        .unwrap_or_else(|_| Err(Failure::bug("whimbrel panicked").hint("the last checkpoint stands; please report this")));
+    let result = std::panic::catch_unwind(|| start(cli)).unwrap_or_else(|_| {
+        Err(Failure::bug("whimbrel panicked").hint("the last checkpoint stands; please report this"))
+    });
     match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {

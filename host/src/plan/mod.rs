@@ -1,5 +1,6 @@
 //! From the manifest a user wrote to a plan that is checked and ordered. Pure: nothing is connected, run or written here.
 
+mod link;
 pub mod manifest;
 pub mod order;
 pub mod position;

@@ -4,6 +4,7 @@ pub mod bookkeeping;
 pub mod budget;
 pub mod claimed;
 pub mod commit;
+pub mod components;
 pub mod dead_letter;
 pub mod entity;
 pub mod failure;
