@@ -79,7 +79,7 @@ pub async fn run(args: &RunArgs, json: bool) -> Result<u8, Failure> {
     }
     let report = result?;
     report::run(&report, json);
-    if report.status == Status::Stopped {
+    if report.status == Status::Stopped && args.execute {
         report::resume_hint(&args.manifest.manifest);
     }
     Ok(exit_code(&report))

@@ -45,6 +45,10 @@ pub struct Tables {
     pub namespace: Option<String>,
     /// The folder with the components; `plugins` beside the manifest where it is left out.
     pub plugins: Option<String>,
+    /// Dead letters that the whole run bears: a number, or a percentage such as `0.1%`; unlimited where it is left
+    /// out, for every entity has its own limit.
+    #[schemars(regex(pattern = r"^\s*([0-9]+|[0-9]+(\.[0-9]+)?\s*%)\s*$"))]
+    pub dead_letters_max: Option<String>,
     /// Where records come from.
     pub source: BTreeMap<String, SourceTable>,
     /// Where rows go.
@@ -277,7 +281,7 @@ impl Manifest {
         let json: Json = toml::from_str(&text).map_err(|error| {
             Failure::usage(format!("the manifest `{file}` cannot be used")).cause(error.message().to_owned())
         })?;
-        let found = check_against(&schema(), &json).map_err(|message| Failure::bug(message))?;
+        let found = check_against(&schema(), &json).map_err(Failure::bug)?;
         if !found.is_empty() {
             return Err(failure(place(&text, "", found)));
         }

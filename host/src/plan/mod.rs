@@ -19,6 +19,8 @@ pub struct Plan {
     pub name: String,
     /// What every computed id hangs on, beside entity and key.
     pub namespace: String,
+    /// How many dead letters all entities together may have.
+    pub budget: Option<Budget>,
     /// Parents before children.
     pub entities: Vec<EntityPlan>,
 }
@@ -148,6 +150,15 @@ pub enum Budget {
     Count(u64),
     /// So many in a hundred records, judged from 1,000 records on and at the end.
     Percent(f64),
+}
+
+impl std::fmt::Display for Budget {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(max) => write!(formatter, "{max}"),
+            Self::Percent(max) => write!(formatter, "{max}%"),
+        }
+    }
 }
 
 impl Budget {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Budget;
 use super::EntityPlan;
 use super::IdStrategy;
 use super::Manifest;
@@ -84,6 +85,7 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
     Ok(Plan {
         name: tables.name.clone(),
         namespace: tables.namespace.clone().unwrap_or_else(|| tables.name.clone()),
+        budget: tables.dead_letters_max.as_deref().and_then(Budget::parse),
         entities: reordered(entities, &ordered, &edges),
     })
 }
@@ -139,8 +141,7 @@ fn entity_plan(
     let settings = entity.settings.or(&manifest.tables.defaults);
     let (source, collection) = entity.source_and_collection();
     if !manifest.tables.source.contains_key(source) {
-        let hint =
-            nearest(&source.to_owned(), manifest.tables.source.keys()).map(|near| format!("did you mean `{near}`?"));
+        let hint = nearest(source, manifest.tables.source.keys()).map(|near| format!("did you mean `{near}`?"));
         found.push((format!("{at}/from"), format!("there is no source `{source}`"), hint));
     }
     if manifest.tables.entity[..index].iter().any(|other| other.name == entity.name) {

@@ -75,8 +75,8 @@ impl EntityRun {
             if self.shutdown.is_asked() {
                 return Ended { checkpoint: self.checkpoint, error: None };
             }
-            let resolved = match batches.try_next().await {
-                Ok(Some(resolved)) => resolved,
+            let (resolved, through) = match batches.try_next().await {
+                Ok(Some(mapped)) => mapped,
                 Ok(None) => break,
                 Err(error) => return Ended { checkpoint: self.checkpoint, error: Some(CommitError::Failure(error)) },
             };
@@ -85,7 +85,7 @@ impl EntityRun {
                 Err(error) => return Ended { checkpoint: self.checkpoint, error: Some(error) },
             }
             left = left.map(|left| left.saturating_sub(resolved.batch.records.len() as u64));
-            self.progress.advance(&self.checkpoint);
+            self.progress.advance(&self.checkpoint, through);
         }
         if left == Some(0) {
             return Ended { checkpoint: self.checkpoint, error: None };
@@ -130,13 +130,14 @@ impl Mapper {
     }
 }
 
-/// The batches of a source behind a position, mapped, in order.
+/// The batches of a source behind a position, mapped, in order; each with how far through the source it leads, from
+/// 0 to 1, where that is known.
 fn batches(
     source: Box<dyn Source>,
     after: Position,
     mapper: Arc<Mapper>,
     limit: Option<u64>,
-) -> impl Stream<Item = Result<Resolved, Failure>> {
+) -> impl Stream<Item = Result<(Resolved, Option<f64>), Failure>> {
     let reader = mapper.clone();
     stream::try_unfold(
         (source, after, limit),
@@ -151,18 +152,19 @@ fn batches(
                 let reading = tokio::spawn(async move { (source.read(&after, limit).await, source) });
                 let (batch, source) = reading.await.map_err(|error| Failure::bug("reading panicked").cause(error))?;
                 let Some(batch) = batch? else { return Ok(None) };
+                let through = source.progress(&batch.end);
                 let next =
                     (source, batch.end.clone(), left.map(|left| left.saturating_sub(batch.records.len() as u64)));
-                Ok::<_, Failure>(Some((batch, next)))
+                Ok::<_, Failure>(Some(((batch, through), next)))
             }
         },
     )
     .map(move |batch| {
         let mapper = mapper.clone();
         async move {
-            let batch = batch?;
+            let (batch, through) = batch?;
             match tokio::task::spawn_blocking(move || mapper.map(batch)).await {
-                Ok(resolved) => resolved,
+                Ok(resolved) => Ok((resolved?, through)),
                 Err(error) => Err(Failure::bug("mapping a batch panicked").cause(error)),
             }
         }

@@ -1,6 +1,7 @@
 //! The run: the only module that knows plans, plugins and connectors alike.
 
 pub mod bookkeeping;
+pub mod budget;
 pub mod claimed;
 pub mod commit;
 pub mod dead_letter;
@@ -26,6 +27,7 @@ use std::time::Instant;
 use bookkeeping::Bookkeeping;
 use bookkeeping::Checkpoint;
 use bookkeeping::MigrationRow;
+use budget::RunBudget;
 use open::Opened;
 use report::EntityReport;
 use report::Fates;
@@ -91,6 +93,8 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
     let starts = checkpoints(&opened, &*target, &books).await?;
     let is_done = selected.iter().all(|&entity| starts[entity].state == State::Completed);
 
+    let spent = |count: fn(&Fates) -> u64| starts.iter().map(|start| count(&start.fates)).sum();
+    let budget = Arc::new(RunBudget::new(opened.plan.budget, spent(|fates| fates.dead), spent(|fates| fates.read)));
     let mut report = Report {
         run: run.clone(),
         migration: opened.plan.name.clone(),
@@ -108,8 +112,12 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
     let plan = opened.plan.clone();
     let mut failure = None;
     if !is_done {
-        ends = schedule::run_entities(opened, &target, &books, &run, &selected, &starts, options, shutdown).await;
+        ends =
+            schedule::run_entities(opened, &target, &books, &run, &budget, &selected, &starts, options, shutdown).await;
         failure = ends.iter_mut().flatten().find_map(|end| end.failure.take());
+        if failure.is_none() && !shutdown.is_asked() && budget.is_exceeded_by(0, 0, true) {
+            failure = Some(dead_letter::run_over_budget(&budget));
+        }
         report.status = match &failure {
             Some(_) => Status::Failed,
             None if shutdown.is_asked() => Status::Stopped,

@@ -26,7 +26,7 @@ impl Written {
     }
 
     /// Appends a number's last digits.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a remainder of ten is one digit")]
+    #[expect(clippy::cast_possible_truncation, reason = "a remainder of ten is one digit")]
     fn push_digits(&mut self, number: i64, digits: u32) {
         for power in (0..digits).rev() {
             self.push(b'0' + (number / 10_i64.pow(power)).rem_euclid(10) as u8);
