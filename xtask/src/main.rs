@@ -1,7 +1,7 @@
 //! The tasks of this workspace: `cargo xtask <task>`.
 
-mod generate;
 mod plugins;
+mod torture;
 
 use std::error::Error;
 use std::io::Write as _;
@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use xtask::generate;
 
 /// Tasks of the workspace.
 #[derive(Debug, Parser)]
@@ -27,6 +28,12 @@ enum Task {
         /// How many times 22,000 documents
         #[arg(long, default_value_t = 1)]
         scale: u32,
+    },
+    /// Kill a migration again and again, and see that nothing is lost or doubled
+    Torture {
+        /// How often, half of it on SQLite and half on PostgreSQL
+        #[arg(long, default_value_t = 1_000)]
+        kills: u32,
     },
 }
 
@@ -58,6 +65,7 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
             let summary = generate::crm(&root.join(into), generate::Options { seed, scale })?;
             say(&format!("{} documents, {} of them dirty", summary.total(), summary.planted.values().sum::<u64>()));
         }
+        Task::Torture { kills } => torture::run(root, kills)?,
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod chinook;
 mod cli;
 mod conservation;
 mod corpus;
+mod crm;
 mod plugin;
 mod recovery;
 mod tidy;
