@@ -151,9 +151,7 @@ async fn query_postgres(url: &str, sql: &str) -> Vec<Vec<Option<String>>> {
     let mut connection = PgConnection::connect(url).await.unwrap();
     sqlx::raw_sql("SET TIME ZONE 'UTC'").execute(&mut connection).await.unwrap();
     // A row as an array of texts: the server's own form of every type.
-    let sql = format!(
-        "SELECT ARRAY(SELECT value FROM json_each_text(to_json(found))) AS json, found::text AS text FROM ({sql}) AS found"
-    );
+    let sql = format!("SELECT ARRAY(SELECT value FROM json_each_text(to_json(found))) FROM ({sql}) AS found");
     let rows = sqlx::query(AssertSqlSafe(sql.clone())).fetch_all(&mut connection).await;
     let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
     rows.iter().map(|row| row.get::<Vec<Option<String>>, _>(0)).collect()

@@ -68,6 +68,7 @@ pub struct Ended {
 impl EntityRun {
     /// Runs until the source ends, the limit is reached, somebody asks to stop, or an error.
     pub async fn run(mut self) -> Ended {
+        self.progress.begin();
         let start = self.checkpoint.position.clone();
         let mut batches = Box::pin(batches(self.source, start, self.mapper, self.limit));
         let mut left = self.limit;

@@ -1,0 +1,2 @@
+CREATE TABLE cities (code TEXT PRIMARY KEY, name TEXT);
+CREATE TABLE people (id UUID PRIMARY KEY, city TEXT REFERENCES cities);
