@@ -26,13 +26,22 @@ pub struct Failure {
     pub hint: Option<String>,
     /// What a run had done until then, as JSON.
     pub report: Option<Box<serde_json::Value>>,
+    /// Whether the target gave up a transaction that may succeed when it is tried again.
+    pub is_transient: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Failure {
     /// Makes a failure of the migration.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Failed, message: message.into(), hint: None, report: None, source: None }
+        Self {
+            kind: Kind::Failed,
+            message: message.into(),
+            hint: None,
+            report: None,
+            is_transient: false,
+            source: None,
+        }
     }
 
     /// Makes a failure of usage or manifest.

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
@@ -28,6 +27,8 @@ use super::report::State;
 use super::report::add_rows;
 use super::resolve::Resolved;
 use super::resolve::Settled;
+use super::retry;
+use super::retry::RETRIES_MAX;
 use super::transform::Refused;
 use crate::connector::Target;
 use crate::connector::TargetError;
@@ -42,8 +43,6 @@ use crate::plan::Plan;
 use crate::record::Value;
 use crate::record::value;
 
-/// How often a commit that the target gave up is tried again.
-const RETRIES_MAX: u32 = 6;
 /// How many savepoints the search for refused rows may set in one batch.
 const SAVEPOINTS_MAX: usize = 20_000;
 
@@ -165,10 +164,12 @@ impl Committer {
                 Err(Attempt::Target(error)) => return Err(CommitError::Failure(error.into())),
             };
             tries += 1;
-            tracing::warn!(entity = self.entity().name, tries, error = %transient, "the target gave up a transaction, trying again");
-            tokio::time::sleep(Duration::from_millis(20 << tries)).await;
+            retry::pause(&self.entity().name, tries, &transient).await;
             // The answer to a commit may be all that was lost.
             if let Some(landed) = self.landed(from, resolved).await? {
+                // What the batch has claimed went with the answer; the ledger has it.
+                self.claimed = Claimed::default();
+                self.run_budget.spend(landed.fates.dead - from.fates.dead, landed.fates.read - from.fates.read);
                 return Ok(landed);
             }
         }
@@ -181,7 +182,10 @@ impl Committer {
             Err(TargetError::Transient { .. } | TargetError::Unreachable { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let stored = self.books.checkpoint(&mut *tx, &self.entity().name).await?;
+        let stored = match self.books.checkpoint(&mut *tx, &self.entity().name).await {
+            Err(failure) if failure.is_transient => return Ok(None),
+            stored => stored?,
+        };
         tx.rollback().await?;
         Ok((stored.position == resolved.batch.end && stored.batches == from.batches + 1).then_some(stored))
     }
@@ -243,9 +247,7 @@ impl Committer {
             .await?;
         if !self.books.move_checkpoint(&mut *tx, name, from, &to).await? {
             tx.rollback().await?;
-            return Err(Failure::failed(format!("another process has moved the checkpoint of `{name}`"))
-                .hint("this process had lost its lock and has written nothing; `whimbrel status` shows where the other one stands")
-                .into());
+            return Err(moved(name).into());
         }
         crate::stop_point!("commit-before");
         tx.commit().await?;
@@ -577,6 +579,12 @@ enum Refusing {
     Records(Dead),
     /// One of them, and the target does not say which.
     Somebody(Refusal),
+}
+
+/// Says that a checkpoint stands elsewhere than this process has left it.
+pub fn moved(entity: &str) -> Failure {
+    Failure::failed(format!("another process has moved the checkpoint of `{entity}`"))
+        .hint("this process had lost its lock and has written nothing since; `whimbrel status` shows where the other one stands")
 }
 
 /// The checkpoint behind a batch.

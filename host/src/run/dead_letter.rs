@@ -4,8 +4,9 @@ use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
 use super::bookkeeping::DeadLetter;
 use super::budget::RunBudget;
+use super::commit::moved;
+use super::retry::retry;
 use crate::connector::Target;
-use crate::connector::TargetError;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
 
@@ -23,8 +24,9 @@ pub async fn over_budget(
     checkpoint: &Checkpoint,
     letters: &[DeadLetter],
 ) -> Failure {
-    if let Err(error) = keep_provisional(target, books, entity, run, letters).await {
-        return Failure::from(error);
+    let kept = retry(&entity.name, async || keep_provisional(target, books, entity, run, checkpoint, letters).await);
+    if let Err(failure) = kept.await {
+        return failure;
     }
     let dead = checkpoint.fates.dead + letters.len() as u64;
     let first = letters
@@ -50,15 +52,26 @@ pub fn run_over_budget(budget: &RunBudget) -> Failure {
     .hint(HINT)
 }
 
+/// Only the process that moves the checkpoint may say what has gone wrong behind it.
 async fn keep_provisional(
     target: &dyn Target,
     books: &Bookkeeping,
     entity: &EntityPlan,
     run: &str,
+    checkpoint: &Checkpoint,
     letters: &[DeadLetter],
-) -> Result<(), TargetError> {
+) -> Result<(), Failure> {
     let mut tx = target.begin().await?;
+    let stands = match checkpoint.batches {
+        0 => books.checkpoint(&mut *tx, &entity.name).await?.batches == 0,
+        _ => books.move_checkpoint(&mut *tx, &entity.name, checkpoint, checkpoint).await?,
+    };
+    if !stands {
+        tx.rollback().await?;
+        return Err(moved(&entity.name));
+    }
     books.forget_provisional(&mut *tx, &entity.name).await?;
     books.insert_dead_letters(&mut *tx, &entity.name, run, true, letters).await?;
-    tx.commit().await
+    tx.commit().await?;
+    Ok(())
 }

@@ -22,10 +22,11 @@ impl From<TargetError> for Failure {
             _ => None,
         };
         let hint = hint.map(str::to_owned);
-        let failure = match &error {
+        let mut failure = match &error {
             TargetError::Unknown { .. } => Self::usage(error.to_string()),
             _ => Self::failed(error.to_string()),
         };
+        failure.is_transient = matches!(error, TargetError::Transient { .. });
         explained(failure, &error, hint)
     }
 }

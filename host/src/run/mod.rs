@@ -16,6 +16,7 @@ pub mod open;
 pub mod progress;
 pub mod report;
 pub mod resolve;
+pub mod retry;
 pub mod schedule;
 pub mod shutdown;
 pub mod survey;
@@ -136,25 +137,32 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
     if report.entities.iter().any(|entity| entity.total.read != entity.total.sum()) {
         report.conservation = "broken".to_owned();
     }
+    report.error = failure.as_ref().map(ToString::to_string);
+    report.duration_ms = milliseconds(begun);
+    let concluded = retry::retry(&run, async || conclude(&*target, &books, &mut report).await).await;
+    match (failure, concluded) {
+        // A target that is gone cannot take its report; why it is gone was said first.
+        (Some(failure), _) => Err(failure.with_report(report)),
+        (None, Err(failure)) => Err(failure.with_report(report)),
+        (None, Ok(())) => Ok(report),
+    }
+}
+
+/// Completes the report with what is stored, and stores it.
+async fn conclude(target: &dyn Target, books: &Bookkeeping, report: &mut Report) -> Result<(), Failure> {
     let mut tx = target.begin().await?;
     report.dead_letters = books.reasons(&mut *tx, false).await?;
     let names: BTreeSet<&String> = report.entities.iter().map(|entity| &entity.name).collect();
     report.dead_letters.retain(|reason| names.contains(&reason.entity));
-    report.error = failure.as_ref().map(ToString::to_string);
-    report.duration_ms = milliseconds(begun);
-    if options.execute && report.status != Status::NothingToDo {
-        let json =
-            serde_json::to_string(&report).map_err(|error| Failure::bug("the report is no JSON").cause(error))?;
-        let status = serde_json::to_value(report.status).ok().and_then(|status| status.as_str().map(str::to_owned));
-        books.end_run(&mut *tx, &run, &status.unwrap_or_default(), &json).await?;
-        tx.commit().await?;
-    } else {
+    if report.mode == Mode::DryRun || report.status == Status::NothingToDo {
         tx.rollback().await?;
+        return Ok(());
     }
-    match failure {
-        Some(failure) => Err(failure.with_report(report)),
-        None => Ok(report),
-    }
+    let json = serde_json::to_string(&report).map_err(|error| Failure::bug("the report is no JSON").cause(error))?;
+    let status = serde_json::to_value(report.status).ok().and_then(|status| status.as_str().map(str::to_owned));
+    books.end_run(&mut *tx, &report.run, &status.unwrap_or_default(), &json).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Returns a new run's id: its start and the process, so that runs sort by time.
