@@ -17,7 +17,7 @@ use whimbrel_tests::dump;
 use super::crm::Crm;
 
 /// Many small commits, so that there is much to be caught in the middle of.
-pub const SMALL_COMMITS: &str = "transaction-rows = 100\nbatch-records = 50";
+pub const SMALL_COMMITS: &str = "transaction-rows = 300\nbatch-records = 100";
 /// A process is killed so long after it has probably begun to commit, at most.
 const WINDOW_MS: u64 = 700;
 /// After so many kills the migration at hand is resumed to its end, whatever comes.
