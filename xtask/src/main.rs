@@ -1,7 +1,9 @@
 //! The tasks of this workspace: `cargo xtask <task>`.
 
+mod demo;
 mod generate;
 mod plugins;
+mod test;
 
 use std::error::Error;
 use std::io::Write as _;
@@ -14,6 +16,14 @@ use clap::Parser;
 /// Tasks of the workspace.
 #[derive(Debug, Parser)]
 enum Task {
+    /// Build everything, generate the CRM example's dump and move it into SQLite
+    Demo,
+    /// Build whatever is missing and pass every test
+    Test {
+        /// Names of tests, or options of the test runner
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        filter: Vec<String>,
+    },
     /// Build every plugin, and the components that the tests need
     Plugins,
     /// Write the CRM example's dump
@@ -48,6 +58,8 @@ fn main() -> ExitCode {
 
 fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
     match task {
+        Task::Demo => demo::run(root, &target_folder(root))?,
+        Task::Test { filter } => test::run(root, &target_folder(root), &filter)?,
         Task::Plugins => {
             for component in plugins::build(root)? {
                 let path = component.path.strip_prefix(root).unwrap_or(&component.path).display();
@@ -60,6 +72,12 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// Returns cargo's folder: this program is in one of its profiles.
+fn target_folder(root: &Path) -> PathBuf {
+    let program = std::env::current_exe().ok();
+    program.and_then(|program| program.ancestors().nth(2).map(Path::to_owned)).unwrap_or_else(|| root.join("target"))
 }
 
 /// Tells the person at the terminal; a closed stream leaves nobody to tell.
