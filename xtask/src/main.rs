@@ -1,6 +1,8 @@
 //! The tasks of this workspace: `cargo xtask <task>`.
 
+mod demo;
 mod plugins;
+mod test;
 mod torture;
 
 use std::error::Error;
@@ -15,6 +17,14 @@ use xtask::generate;
 /// Tasks of the workspace.
 #[derive(Debug, Parser)]
 enum Task {
+    /// Build everything, generate the CRM example's dump and move it into SQLite
+    Demo,
+    /// Build whatever is missing and pass every test
+    Test {
+        /// Names of tests, or options of the test runner
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        filter: Vec<String>,
+    },
     /// Build every plugin, and the components that the tests need
     Plugins,
     /// Write the CRM example's dump
@@ -55,6 +65,8 @@ fn main() -> ExitCode {
 
 fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
     match task {
+        Task::Demo => demo::run(root, &target_folder(root))?,
+        Task::Test { filter } => test::run(root, &target_folder(root), &filter)?,
         Task::Plugins => {
             for component in plugins::build(root)? {
                 let path = component.path.strip_prefix(root).unwrap_or(&component.path).display();
@@ -68,6 +80,12 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
         Task::Torture { kills } => torture::run(root, kills)?,
     }
     Ok(())
+}
+
+/// Returns cargo's folder: this program is in one of its profiles.
+fn target_folder(root: &Path) -> PathBuf {
+    let program = std::env::current_exe().ok();
+    program.and_then(|program| program.ancestors().nth(2).map(Path::to_owned)).unwrap_or_else(|| root.join("target"))
 }
 
 /// Tells the person at the terminal; a closed stream leaves nobody to tell.

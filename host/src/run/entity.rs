@@ -119,7 +119,7 @@ impl Mapper {
     pub fn map(&self, batch: Batch) -> Result<Resolved, Failure> {
         let records = batch.records.len().max(1);
         let transformed = transform::transform(batch, &self.transformer, self.call_records)?;
-        let validated = transform::validate(transformed, &self.validators)?;
+        let validated = transform::validate(transformed, &self.transformer, &self.validators)?;
         let resolved = self.resolver.resolve(validated);
         let rows_a_call = (resolved.rows.len() * self.call_records / records).max(1);
         self.calls.store((self.transaction_rows / rows_a_call).clamp(1, CALLS_MAX), Ordering::Relaxed);
