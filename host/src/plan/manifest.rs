@@ -329,23 +329,58 @@ pub fn check_against(schema: &Json, value: &Json) -> Result<Vec<(String, String,
     let validator = jsonschema::validator_for(schema).map_err(|error| format!("the schema is not valid: {error}"))?;
     let mut found = Vec::new();
     for error in validator.iter_errors(value) {
-        let pointer = error.instance_path().to_string();
-        match error.kind() {
-            jsonschema::error::ValidationErrorKind::AdditionalProperties { unexpected } => {
-                let known = known_properties(schema, &error.schema_path().to_string());
-                for key in unexpected {
-                    let escaped = key.replace('~', "~0").replace('/', "~1");
-                    let hint = nearest(key, &known).map(|near| format!("did you mean `{near}`?"));
-                    found.push((format!("{pointer}/{escaped}"), format!("unknown key `{key}`"), hint));
-                }
-            }
-            jsonschema::error::ValidationErrorKind::Required { property } => {
-                found.push((pointer, format!("missing key `{}`", property.as_str().unwrap_or_default()), None));
-            }
-            _ => found.push((pointer, error.to_string().replace('"', "`"), None)),
-        }
+        explain(schema, &error, &mut found);
     }
     Ok(found)
+}
+
+/// Adds what one error of the check says.
+fn explain(schema: &Json, error: &jsonschema::ValidationError<'_>, found: &mut Vec<(String, String, Option<String>)>) {
+    use jsonschema::error::ValidationErrorKind as Kind;
+    let pointer = error.instance_path().to_string();
+    match error.kind() {
+        Kind::AdditionalProperties { unexpected } => {
+            let known = known_properties(schema, &error.schema_path().to_string());
+            for key in unexpected {
+                let escaped = key.replace('~', "~0").replace('/', "~1");
+                let hint = nearest(key, &known).map(|near| format!("did you mean `{near}`?"));
+                found.push((format!("{pointer}/{escaped}"), format!("unknown key `{key}`"), hint));
+            }
+        }
+        Kind::Required { property } => {
+            found.push((pointer, format!("missing key `{}`", property.as_str().unwrap_or_default()), None));
+        }
+        // Of several forms, the one meant is the one whose type the value has.
+        Kind::Enum { options } => {
+            let options: Vec<&Json> = options.as_array().into_iter().flatten().collect();
+            found.push((pointer, expected_one_of(&options, error.instance()), None));
+        }
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
+            let constant = |branch: &Vec<jsonschema::ValidationError<'_>>| match branch.first().map(|e| e.kind()) {
+                Some(Kind::Constant { expected_value }) => Some(expected_value.clone()),
+                _ => None,
+            };
+            if let Some(constants) = context.iter().map(constant).collect::<Option<Vec<_>>>() {
+                let constants: Vec<&Json> = constants.iter().map(|constant| &**constant).collect();
+                return found.push((pointer, expected_one_of(&constants, error.instance()), None));
+            }
+            let is_other_type = |error: &jsonschema::ValidationError<'_>| {
+                matches!(error.kind(), Kind::Type { .. }) && error.instance_path().to_string() == pointer
+            };
+            let mut meant = context.iter().filter(|branch| !branch.iter().any(is_other_type));
+            match (meant.next(), meant.next()) {
+                (Some(branch), None) => branch.iter().for_each(|error| explain(schema, error, found)),
+                _ => found.push((pointer, error.to_string().replace('"', "`"), None)),
+            }
+        }
+        _ => found.push((pointer, error.to_string().replace('"', "`"), None)),
+    }
+}
+
+fn expected_one_of(options: &[&Json], instance: &Json) -> String {
+    let shown = |value: &Json| value.as_str().map_or_else(|| format!("`{value}`"), |text| format!("`{text}`"));
+    let options: Vec<String> = options.iter().map(|option| shown(option)).collect();
+    format!("expected one of {}, found {}", options.join(", "), shown(instance))
 }
 
 /// The names a failed `additionalProperties` would have taken, for the hint.
