@@ -21,6 +21,18 @@ pub fn guests() -> PathBuf {
     root().join("target/guests")
 }
 
+/// Makes a folder `plugins` with every component in it, plugins and guests, beside a manifest.
+pub fn link(folder: &Path) {
+    let beside = folder.join("plugins");
+    fs::create_dir_all(&beside).unwrap();
+    for entry in [plugins(), guests()].iter().flat_map(|from| fs::read_dir(from).unwrap()).map(Result::unwrap) {
+        if entry.path().extension().is_some_and(|extension| extension == "wasm") {
+            let to = beside.join(entry.file_name());
+            fs::hard_link(entry.path(), &to).or_else(|_| fs::copy(entry.path(), &to).map(drop)).unwrap();
+        }
+    }
+}
+
 /// Returns the names of all guests, by their sources.
 pub fn guest_names() -> Vec<String> {
     let sources = fs::read_dir(root().join("tests/guests/examples")).unwrap();

@@ -50,20 +50,12 @@ pub fn tables(database: &Database) -> String {
 
 /// Returns what whimbrel keeps: states and fates, dead letters with their originals, references that were nulled.
 pub fn bookkeeping(database: &Database) -> String {
-    let own = |name: &str| match database.kind() {
-        "sqlite" => format!("whimbrel_{name}"),
-        _ => format!("whimbrel.{name}"),
-    };
-    let has_own = match database.kind() {
-        "sqlite" => "SELECT 1 AS one FROM sqlite_schema WHERE name = 'whimbrel_checkpoint'",
-        _ => "SELECT 1 AS one FROM information_schema.tables WHERE table_schema = 'whimbrel'",
-    };
     let mut text = String::new();
-    if database.query(has_own).is_empty() {
+    if !has_bookkeeping(database) {
         return text;
     }
-    let checkpoints = format!("SELECT entity, state, document, fates, rows FROM {}", own("checkpoint"));
-    section(&mut text, "(checkpoints)", database.query(&checkpoints));
+    let own = |name: &str| own(database, name);
+    text.push_str(&checkpoints(database));
     let letters = format!(
         "SELECT entity, provisional, document, position, key, stage, code, field, message, plugin, format, original
          FROM {}",
@@ -84,6 +76,31 @@ pub fn bookkeeping(database: &Database) -> String {
     }
     section(&mut text, "(stored ids)", database.query(&format!("SELECT entity, key, id FROM {}", own("id_map"))));
     text
+}
+
+/// Returns where every entity stands.
+pub fn checkpoints(database: &Database) -> String {
+    let mut text = String::new();
+    if has_bookkeeping(database) {
+        let sql = format!("SELECT entity, state, document, fates, rows FROM {}", own(database, "checkpoint"));
+        section(&mut text, "(checkpoints)", database.query(&sql));
+    }
+    text
+}
+
+fn own(database: &Database, name: &str) -> String {
+    match database.kind() {
+        "sqlite" => format!("whimbrel_{name}"),
+        _ => format!("whimbrel.{name}"),
+    }
+}
+
+fn has_bookkeeping(database: &Database) -> bool {
+    let sql = match database.kind() {
+        "sqlite" => "SELECT 1 AS one FROM sqlite_schema WHERE name = 'whimbrel_checkpoint'",
+        _ => "SELECT 1 AS one FROM information_schema.tables WHERE table_schema = 'whimbrel'",
+    };
+    database.file().is_none_or(std::path::Path::exists) && !database.query(sql).is_empty()
 }
 
 /// An original that is whole BSON as Extended JSON, anything else as the hexadecimal digits it is kept in.

@@ -20,6 +20,7 @@ use crate::plugin::Setup;
 use crate::plugin::Transformer;
 use crate::plugin::Validator;
 use crate::plugin::ValidatorSetup;
+use crate::plugin::World;
 
 /// One component with where the manifest names it.
 pub struct Loaded {
@@ -135,7 +136,9 @@ pub fn open_transformers(
         let Some(loaded) = settings.transform.as_ref().and_then(|name| components.get(name)) else { continue };
         let pointer = format!("/entity/{index}/config");
         let config = entity.config_text();
-        if !config_fits(&loaded.component, &config, &pointer, found)? {
+        // The configuration of a component in the wrong role would be judged by a schema that is not meant for it.
+        let has_role = loaded.component.world() == World::Transformer;
+        if has_role && !config_fits(&loaded.component, &config, &pointer, found)? {
             continue;
         }
         let setup = Setup {
@@ -193,7 +196,8 @@ pub fn open_validators(
         let Some(loaded) = components.get(name) else { continue };
         let place = if own.validate.is_some() { format!("/entity/{}", entity.index) } else { "/defaults".to_owned() };
         let pointer = format!("{place}/validate/{position}/config");
-        if !config_fits(&loaded.component, &config, &pointer, found)? {
+        let has_role = loaded.component.world() == World::Validator;
+        if has_role && !config_fits(&loaded.component, &config, &pointer, found)? {
             continue;
         }
         let tables = entity

@@ -36,7 +36,8 @@ impl From<SourceError> for Failure {
         let hint = match &error {
             SourceError::Unknown { .. } => Some("a source is `mongodump:folder` or `mongoexport:folder`".to_owned()),
             SourceError::Missing { what, found } => {
-                let wanted = what.rsplit(['`', '/']).find(|part| !part.is_empty()).unwrap_or_default();
+                // The first name is what was looked for, as in "collection `x` in `folder`".
+                let wanted = what.split('`').nth(1).and_then(|path| path.rsplit('/').next()).unwrap_or(what);
                 nearest(wanted, found)
                     .map(|near| format!("did you mean `{near}`?"))
                     .or_else(|| (!found.is_empty()).then(|| format!("there is {}", found.join(", "))))

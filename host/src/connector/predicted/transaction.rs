@@ -177,6 +177,13 @@ impl Judge<'_> {
     }
 }
 
+/// Returns why the target cannot hold a value of a row, as it would say itself.
+fn unholdable(target: &dyn Target, rows: Rows<'_>, index: usize) -> Option<Refusal> {
+    let message = rows.rows[index].iter().find_map(|value| target.cannot_hold(value))?;
+    let table = rows.table.name.clone();
+    Some(Refusal { code: "value", table, constraint: None, column: None, message, row: Some(index) })
+}
+
 fn is_superseded(connection: &rusqlite::Connection, identity: Option<&Set>, real: &[Value]) -> rusqlite::Result<bool> {
     let Some(set) = identity else { return Ok(false) };
     let Some(key) = scratch::key(real, &set.columns) else { return Ok(false) };
@@ -215,6 +222,9 @@ impl Transaction for PredictedTransaction {
             let sets = scratch::sets(connection, rows.table).map_err(failed)?;
             let mut answers = Vec::with_capacity(wide.len());
             for (index, row) in wide.iter().enumerate() {
+                if let Some(refusal) = unholdable(&*self.inner, rows, index) {
+                    return Err(TargetError::Refused(refusal));
+                }
                 if let Some(refusal) = judge.missing_value(rows, row, index) {
                     return Err(TargetError::Refused(refusal));
                 }
@@ -252,6 +262,9 @@ impl Transaction for PredictedTransaction {
             let key_set = scratch::set(connection, rows.table, rows.key).map_err(failed)?;
             let sets = scratch::sets(connection, rows.table).map_err(failed)?;
             for (index, (row, key)) in wide.iter().zip(&keys).enumerate() {
+                if let Some(refusal) = unholdable(&*self.inner, rows, index) {
+                    return Err(TargetError::Refused(refusal));
+                }
                 let key = value::encode(key);
                 let id = scratch::find(connection, &key_set, &key).map_err(failed)?;
                 let there = match id {
