@@ -123,6 +123,11 @@ fn in_range(written: Option<clock::Written>) -> Result<clock::Written, BindError
     written.ok_or_else(|| BindError::Value("expected a year from 0001 to 9999".to_owned()))
 }
 
+/// Decimal digits that every double of a usual size gives back.
+const DOUBLE_DIGITS: usize = f64::DIGITS as usize;
+/// Well within the powers of ten of normal doubles.
+const DOUBLE_EXPONENT_MAX: u32 = 290;
+
 /// Returns the integer or the double that reads back as exactly this decimal.
 fn number(decimal: &Decimal) -> Result<ValueRef<'static>, BindError> {
     let digits = decimal.to_string();
@@ -130,6 +135,10 @@ fn number(decimal: &Decimal) -> Result<ValueRef<'static>, BindError> {
         return Ok(ValueRef::Integer(integer));
     }
     let double: f64 = digits.parse().unwrap_or(f64::NAN);
+    // A double keeps so many digits, wherever the point stands.
+    if decimal.digits().len() <= DOUBLE_DIGITS && decimal.exponent().unsigned_abs() <= DOUBLE_EXPONENT_MAX {
+        return Ok(ValueRef::Real(double));
+    }
     if double.is_finite() && Decimal::parse(&double.to_string()).as_ref() == Some(decimal) {
         return Ok(ValueRef::Real(double));
     }
