@@ -265,14 +265,14 @@ impl Bookkeeping {
         is_provisional: bool,
         letters: &[DeadLetter],
     ) -> Result<(), TargetError> {
-        let sql = format!(
+        let insert = format!(
             "INSERT INTO {} (migration, entity, run, provisional, document, position, key, stage, code, field, message, \
-             plugin, digest, attempts, format, original, at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+             plugin, digest, attempts, format, original, at)",
             self.tables.dead_letter
         );
-        for letter in letters {
-            let parameters = [
+        let at = text(&now());
+        let row = |letter: &DeadLetter| {
+            vec![
                 text(&self.migration),
                 text(entity),
                 text(run),
@@ -289,11 +289,10 @@ impl Bookkeeping {
                 Value::Integer(1),
                 text(if letter.is_bson { "bson" } else { "text" }),
                 Value::Bytes(letter.original.clone()),
-                text(&now()),
-            ];
-            tx.execute(&sql, &parameters).await?;
-        }
-        Ok(())
+                at.clone(),
+            ]
+        };
+        insert_rows(tx, &insert, "", letters, row).await
     }
 
     /// Forgets the provisional dead letters of an entity: its batch has been read again.
@@ -405,17 +404,15 @@ impl Bookkeeping {
         deferred: bool,
         references: &[NulledReference],
     ) -> Result<(), TargetError> {
-        let (table, at, at_place) = if deferred {
-            (&self.tables.deferred_reference, "", "")
-        } else {
-            (&self.tables.nulled_reference, ", at", ", $10")
-        };
-        let sql = format!(
+        let (table, at_column) =
+            if deferred { (&self.tables.deferred_reference, "") } else { (&self.tables.nulled_reference, ", at") };
+        let insert = format!(
             "INSERT INTO {table} (migration, entity, target_table, row_key, row_key_blob, column_name, parent_entity, \
-             parent_key, value{at}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9{at_place})"
+             parent_key, value{at_column})"
         );
-        for reference in references {
-            let mut parameters = vec![
+        let at = (!deferred).then(|| text(&now()));
+        let row = |reference: &NulledReference| {
+            let mut row = vec![
                 text(&self.migration),
                 text(entity),
                 text(&reference.table),
@@ -426,12 +423,10 @@ impl Bookkeeping {
                 text(&reference.parent_key),
                 Value::Bytes(reference.value.clone()),
             ];
-            if !deferred {
-                parameters.push(text(&now()));
-            }
-            tx.execute(&sql, &parameters).await?;
-        }
-        Ok(())
+            row.extend(at.clone());
+            row
+        };
+        insert_rows(tx, &insert, "", references, row).await
     }
 
     /// Returns the first deferred references of an entity, with their numbers.
@@ -480,16 +475,11 @@ impl Bookkeeping {
         entity: &str,
         ids: &[(String, Vec<u8>)],
     ) -> Result<(), TargetError> {
-        let sql = format!(
-            "INSERT INTO {} (migration, entity, key, id) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (migration, entity, key) DO NOTHING",
-            self.tables.id_map
-        );
-        for (key, id) in ids {
-            let parameters = [text(&self.migration), text(entity), text(key), Value::Bytes(id.clone())];
-            tx.execute(&sql, &parameters).await?;
-        }
-        Ok(())
+        let insert = format!("INSERT INTO {} (migration, entity, key, id)", self.tables.id_map);
+        let row = |(key, id): &(String, Vec<u8>)| {
+            vec![text(&self.migration), text(entity), text(key), Value::Bytes(id.clone())]
+        };
+        insert_rows(tx, &insert, "ON CONFLICT (migration, entity, key) DO NOTHING", ids, row).await
     }
 
     /// Returns the id that a transformer gave to a source key, compact.
@@ -610,6 +600,55 @@ impl Bookkeeping {
             ("run", &self.tables.run, "migration"),
             ("migration", &self.tables.migration, "name"),
         ]
+    }
+}
+
+/// Rows in one statement. Few sizes, as a target keeps each statement prepared.
+const ROWS_A_STATEMENT: [usize; 3] = [64, 8, 1];
+/// Bytes of values in one statement, about.
+const STATEMENT_BYTES_MAX: usize = 1 << 20;
+
+/// Inserts rows, many in one statement: each statement is a round trip.
+async fn insert_rows<T>(
+    tx: &mut dyn Transaction,
+    insert: &str,
+    conflict: &str,
+    items: &[T],
+    row: impl Fn(&T) -> Vec<Value>,
+) -> Result<(), TargetError> {
+    let mut items = items.iter().peekable();
+    while items.peek().is_some() {
+        let mut rows: Vec<Vec<Value>> = Vec::new();
+        let mut bytes = 0;
+        while let Some(item) = items.next_if(|_| rows.len() < ROWS_A_STATEMENT[0] && bytes < STATEMENT_BYTES_MAX) {
+            let row = row(item);
+            bytes += row.iter().map(bytes_of).sum::<usize>();
+            rows.push(row);
+        }
+        for size in ROWS_A_STATEMENT {
+            while rows.len() >= size {
+                let now: Vec<Vec<Value>> = rows.drain(..size).collect();
+                let columns = now[0].len();
+                let places: Vec<String> = (0..size)
+                    .map(|row| {
+                        let places: Vec<String> =
+                            (1..=columns).map(|place| format!("${}", row * columns + place)).collect();
+                        format!("({})", places.join(", "))
+                    })
+                    .collect();
+                let sql = format!("{insert} VALUES {} {conflict}", places.join(", "));
+                tx.execute(&sql, &now.concat()).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn bytes_of(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => 8,
     }
 }
 

@@ -22,6 +22,7 @@ use super::ledger::Fate;
 use super::ledger::Packer;
 use super::ledger::RowFate;
 use super::report::Fates;
+use super::report::RowCounts;
 use super::report::Rows as RowTotals;
 use super::report::State;
 use super::report::add_rows;
@@ -503,9 +504,8 @@ impl Committer {
     fn account(&self, resolved: &Resolved, dead: &Dead, row_fates: &[Option<RowFate>]) -> Outcome {
         let tables = &self.entity().tables;
         let mut fates = Fates { read: resolved.batch.records.len() as u64, ..Fates::default() };
-        let mut rows = RowTotals::new();
-        for (index, table) in tables.iter().enumerate() {
-            let counts = rows.entry(table.schema.name.clone()).or_default();
+        let mut counts = vec![RowCounts::default(); tables.len()];
+        for (index, counts) in counts.iter_mut().enumerate() {
             counts.collapsed += resolved.rows_collapsed[index];
             counts.refused += resolved.rows_refused[index];
         }
@@ -516,7 +516,7 @@ impl Committer {
                 Settled::Rows(range) if !dead.contains_key(&index) => range.clone(),
                 Settled::Rows(range) => {
                     for row in &resolved.rows[range.clone()] {
-                        rows.entry(tables[row.table].schema.name.clone()).or_default().refused += 1;
+                        counts[row.table].refused += 1;
                     }
                     fates.dead += 1;
                     packer.record(Fate::Dead, source);
@@ -547,15 +547,19 @@ impl Committer {
             packer.record(fate, source);
             for (row, fate) in of_record() {
                 let resolved_row = &resolved.rows[row];
-                let counts = rows.entry(tables[resolved_row.table].schema.name.clone()).or_default();
+                let counts = &mut counts[resolved_row.table];
                 match fate {
                     RowFate::Inserted => counts.inserted += 1,
                     RowFate::Updated(_) => counts.updated += 1,
                     RowFate::Unchanged => counts.unchanged += 1,
                     RowFate::Skipped => counts.skipped += 1,
                 }
-                packer.row(resolved_row.table, fate, &resolved_row.key, &resolved_row.values);
+                packer.row(resolved_row.table, fate, &resolved_row.key, resolved_row.digest);
             }
+        }
+        let mut rows = RowTotals::new();
+        for (table, counts) in tables.iter().zip(counts) {
+            rows.entry(table.schema.name.clone()).or_default().add(&counts);
         }
         Outcome { fates, rows, packed: packer.finish() }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! source ──read──▶ Batch ──transform──▶ Transformed ──validate──▶ Validated ──resolve──▶ Resolved ──commit──▶ Checkpoint
 //! ```
-//! Everything left of `commit` runs ahead, in order and bounded, while this batch is committed.
+//! Everything left of `commit` is a task of its own that runs ahead, in order and bounded, while a batch is committed.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -11,8 +11,9 @@ use std::sync::atomic::Ordering;
 
 use futures::Stream;
 use futures::StreamExt;
-use futures::TryStreamExt;
 use futures::stream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::bookkeeping::Checkpoint;
 use super::commit::CommitError;
@@ -70,13 +71,13 @@ impl EntityRun {
     pub async fn run(mut self) -> Ended {
         self.progress.begin();
         let start = self.checkpoint.position.clone();
-        let mut batches = Box::pin(batches(self.source, start, self.mapper, self.limit));
+        let mut batches = Ahead::new(batches(self.source, start, self.mapper, self.limit));
         let mut left = self.limit;
         loop {
             if self.shutdown.is_asked() {
                 return Ended { checkpoint: self.checkpoint, error: None };
             }
-            let (resolved, through) = match batches.try_next().await {
+            let (resolved, through) = match batches.next().await {
                 Ok(Some(mapped)) => mapped,
                 Ok(None) => break,
                 Err(error) => return Ended { checkpoint: self.checkpoint, error: Some(CommitError::Failure(error)) },
@@ -94,6 +95,43 @@ impl EntityRun {
         match finish::finish(&self.committer, &self.checkpoint).await {
             Ok(checkpoint) => Ended { checkpoint, error: None },
             Err(error) => Ended { checkpoint: self.checkpoint, error: Some(error) },
+        }
+    }
+}
+
+/// A batch ready to be committed, and how far through the source it leads, from 0 to 1, where that is known.
+type Mapped = (Resolved, Option<f64>);
+
+/// Batches that are made ready by a task of their own: the loop's own task may be held up by a commit.
+struct Ahead {
+    batches: mpsc::Receiver<Result<Mapped, Failure>>,
+    task: JoinHandle<()>,
+}
+
+impl Ahead {
+    fn new(batches: impl Stream<Item = Result<Mapped, Failure>> + Send + 'static) -> Self {
+        let (sender, receiver) = mpsc::channel(1);
+        let task = tokio::spawn(async move {
+            let mut batches = Box::pin(batches);
+            while let Some(batch) = batches.next().await {
+                let is_last = batch.is_err();
+                if sender.send(batch).await.is_err() || is_last {
+                    break;
+                }
+            }
+        });
+        Self { batches: receiver, task }
+    }
+
+    /// Returns the next batch, or `None` behind the last one.
+    async fn next(&mut self) -> Result<Option<Mapped>, Failure> {
+        match self.batches.recv().await {
+            Some(batch) => batch.map(Some),
+            // A task that panicked must not look like the source's end.
+            None => match (&mut self.task).await {
+                Ok(()) => Ok(None),
+                Err(error) => Err(Failure::bug("reading ahead panicked").cause(error)),
+            },
         }
     }
 }
@@ -131,14 +169,13 @@ impl Mapper {
     }
 }
 
-/// The batches of a source behind a position, mapped, in order; each with how far through the source it leads, from
-/// 0 to 1, where that is known.
+/// The batches of a source behind a position, mapped, in order.
 fn batches(
     source: Box<dyn Source>,
     after: Position,
     mapper: Arc<Mapper>,
     limit: Option<u64>,
-) -> impl Stream<Item = Result<(Resolved, Option<f64>), Failure>> {
+) -> impl Stream<Item = Result<Mapped, Failure>> {
     let reader = mapper.clone();
     stream::try_unfold(
         (source, after, limit),

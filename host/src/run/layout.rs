@@ -366,6 +366,9 @@ fn in_batch<'a>(entity: &'a EntityPlan, resolved: &Resolved, dead: &Dead) -> InB
 
 /// Of two living records with one row key, the later one is dead.
 fn tell_keys_apart(entity: &EntityPlan, resolved: &Resolved, dead: &mut Dead) {
+    if !resolved.repeats_keys {
+        return;
+    }
     let mut seen: HashMap<(&str, &[u8]), usize> = HashMap::with_capacity(resolved.rows.len());
     for row in &resolved.rows {
         if dead.contains_key(&row.record) {

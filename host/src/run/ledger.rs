@@ -68,14 +68,14 @@ impl Packer {
     }
 
     /// Adds a row to the record begun last.
-    pub fn row(&mut self, table: usize, fate: &RowFate, key: &[u8], values: &[Value]) {
+    pub fn row(&mut self, table: usize, fate: &RowFate, key: &[u8], digest: u64) {
         self.rows = self.rows.saturating_add(1);
         self.out[self.rows_at..self.rows_at + 2].copy_from_slice(&self.rows.to_le_bytes());
         self.out.push(u8::try_from(table).unwrap_or(u8::MAX));
         self.out.push(fate.tag());
         self.out.extend_from_slice(&u16::try_from(key.len()).unwrap_or(u16::MAX).to_le_bytes());
         self.out.extend_from_slice(key);
-        self.out.extend_from_slice(&digest(values).to_le_bytes());
+        self.out.extend_from_slice(&digest.to_le_bytes());
         if let RowFate::Updated(before) = fate {
             let before = value::encode(before);
             self.out.extend_from_slice(&u32::try_from(before.len()).unwrap_or(u32::MAX).to_le_bytes());
@@ -140,13 +140,13 @@ mod tests {
     fn keys_come_back_without_those_of_skipped_rows() {
         let mut packer = Packer::default();
         packer.record(Fate::Written, b"source");
-        packer.row(0, &RowFate::Inserted, b"a", &[Value::Integer(1)]);
-        packer.row(1, &RowFate::Updated(vec![Value::Text("old".into())]), b"bb", &[Value::Null]);
+        packer.row(0, &RowFate::Inserted, b"a", 1);
+        packer.row(1, &RowFate::Updated(vec![Value::Text("old".into())]), b"bb", 2);
         packer.record(Fate::Dead, b"");
         packer.record(Fate::Skipped, b"x");
-        packer.row(0, &RowFate::Skipped, b"c", &[]);
+        packer.row(0, &RowFate::Skipped, b"c", 3);
         packer.record(Fate::Unchanged, b"y");
-        packer.row(0, &RowFate::Unchanged, b"d", &[]);
+        packer.row(0, &RowFate::Unchanged, b"d", 4);
         let packed = packer.finish();
         let mut keys = Vec::new();
         assert!(claimed_keys(&packed, &mut |table, key| keys.push((table, key.to_vec()))));

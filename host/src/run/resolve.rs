@@ -1,12 +1,15 @@
 //! The third stage: row bodies become values of their columns' types, and references become ids. Pure: no target is asked.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bson::RawBsonRef;
 use bson::RawDocument;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::ledger;
 use super::transform::Mapped;
 use super::transform::Refused;
 use super::transform::Validated;
@@ -40,6 +43,8 @@ pub struct Resolved {
     pub rows_collapsed: Vec<u64>,
     /// Of these, rows of records that are dead already.
     pub rows_refused: Vec<u64>,
+    /// Whether two rows of a table have the same key.
+    pub repeats_keys: bool,
 }
 
 /// What a record is before it is written.
@@ -64,6 +69,8 @@ pub struct ResolvedRow {
     pub values: Vec<Value>,
     /// The key's compact form.
     pub key: Vec<u8>,
+    /// The ledger's digest of the values.
+    pub digest: u64,
     /// References to entities whose ids are stored, not computed: fed column, entity's index, source key.
     pub pending: Vec<(usize, usize, Key)>,
 }
@@ -116,6 +123,7 @@ impl Resolver {
             rows_out: vec![0; tables],
             rows_collapsed: vec![0; tables],
             rows_refused: vec![0; tables],
+            repeats_keys: false,
         };
         for (index, mapped) in transformed.mapped.into_iter().enumerate() {
             let settled = match mapped {
@@ -138,7 +146,21 @@ impl Resolver {
             };
             resolved.records.push(settled);
         }
+        resolved.repeats_keys = self.repeats_keys(&resolved.rows);
         resolved
+    }
+
+    /// Returns whether two rows of a table have the same key. Equal hashes are taken for equal keys: the commit, which
+    /// tells them apart, then looks closer for nothing.
+    fn repeats_keys(&self, rows: &[ResolvedRow]) -> bool {
+        let tables = &self.plan.entities[self.entity].tables;
+        // Two of the plan's tables may be one of the target's.
+        let first_of_name = |table: usize| {
+            tables.iter().position(|other| other.schema.name == tables[table].schema.name).unwrap_or(table)
+        };
+        let seeds: Vec<u64> = (0..tables.len()).map(|table| first_of_name(table) as u64).collect();
+        let mut seen = HashSet::with_capacity(rows.len());
+        rows.iter().any(|row| !seen.insert(xxh3_64_with_seed(&row.key, seeds[row.table])))
     }
 
     fn count_dead(&self, resolved: &mut Resolved, tables: impl Iterator<Item = u32>) {
@@ -238,7 +260,8 @@ impl Resolver {
             }
         }
         let key: Vec<Value> = self.key_positions[table].iter().map(|&position| values[position].clone()).collect();
-        Ok(ResolvedRow { record: index, table, key: value::encode(&key), values, pending })
+        let digest = ledger::digest(&values);
+        Ok(ResolvedRow { record: index, table, key: value::encode(&key), digest, values, pending })
     }
 
     /// The id that a reference resolves to.

@@ -5,6 +5,7 @@
 mod arrays;
 mod bookkeeping;
 mod copy;
+mod delay;
 mod error;
 mod insert;
 mod introspect;

@@ -8,6 +8,7 @@ use sqlx::Connection;
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 
+use super::delay;
 use super::error;
 use crate::connector::TargetError;
 
@@ -73,7 +74,11 @@ impl Session {
             Ok(Err(failed)) if error::is_forbidden(&failed) => {
                 Err(TargetError::Permission { what: format!("connect to `{}`", self.url), source: Box::new(failed) })
             }
-            Ok(connected) => connected.map_err(|failed| unreachable(Box::new(failed))),
+            Ok(Err(failed)) => Err(unreachable(Box::new(failed))),
+            Ok(Ok(connection)) => {
+                delay::avoid();
+                Ok(connection)
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
 
 use super::bookkeeping;
+use super::delay;
 use super::error::target_error;
 use super::introspect;
 use super::lock;
@@ -37,7 +38,11 @@ impl PostgresTarget {
     pub async fn open(url: &str, mode: Mode) -> Result<Self, TargetError> {
         let session = Session::new(url, mode)?;
         session.probe().await?;
-        let pool = PgPoolOptions::new().max_connections(SESSIONS_MAX).connect_lazy_with(session.options());
+        let pool = PgPoolOptions::new().max_connections(SESSIONS_MAX).after_connect(|_, _| {
+            delay::avoid();
+            Box::pin(std::future::ready(Ok(())))
+        });
+        let pool = pool.connect_lazy_with(session.options());
         Ok(Self { session, pool })
     }
 

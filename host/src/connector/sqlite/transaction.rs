@@ -208,14 +208,14 @@ fn is_foreign_key(error: &rusqlite::ffi::Error) -> bool {
     error.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY
 }
 
-/// Binds `$1`, `$2` … of a statement on whimbrel's own tables.
+/// Binds `$1`, `$2` … of a statement on whimbrel's own tables: SQLite numbers them by their first use, as they are.
 fn bind_own(statement: &mut Statement<'_>, parameters: &[Value]) -> Result<(), TargetError> {
+    let wrong = |message: String| TargetError::Database { what: OWN.to_owned(), source: message.into() };
+    if statement.parameter_count() != parameters.len() {
+        return Err(wrong(format!("expected {} values, found {}", statement.parameter_count(), parameters.len())));
+    }
     for (index, value) in parameters.iter().enumerate() {
-        let wrong = |message: String| TargetError::Database { what: OWN.to_owned(), source: message.into() };
-        let named =
-            statement.parameter_index(&format!("${}", index + 1)).map_err(|error| refusal::error(error, OWN))?;
-        let place = named.ok_or_else(|| wrong(format!("it has no ${}", index + 1)))?;
-        types::bind(statement, place, value).map_err(|error| match error {
+        types::bind(statement, index + 1, value).map_err(|error| match error {
             BindError::Value(message) => wrong(message),
             BindError::Sqlite(error) => refusal::error(error, OWN),
         })?;

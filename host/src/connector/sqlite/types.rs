@@ -141,6 +141,10 @@ pub(super) fn cannot_hold(value: &Value) -> Option<String> {
 fn unkept(json: &str) -> String {
     format!("SQLite would store the JSON number `{}` as another", json.trim())
 }
+/// Decimal digits that every double of a usual size gives back.
+const DOUBLE_DIGITS: usize = f64::DIGITS as usize;
+/// Well within the powers of ten of normal doubles.
+const DOUBLE_EXPONENT_MAX: u32 = 290;
 
 /// Returns the integer or the double that reads back as exactly this decimal.
 fn number(decimal: &Decimal) -> Result<ValueRef<'static>, BindError> {
@@ -149,6 +153,10 @@ fn number(decimal: &Decimal) -> Result<ValueRef<'static>, BindError> {
         return Ok(ValueRef::Integer(integer));
     }
     let double: f64 = digits.parse().unwrap_or(f64::NAN);
+    // A double keeps so many digits, wherever the point stands.
+    if decimal.digits().len() <= DOUBLE_DIGITS && decimal.exponent().unsigned_abs() <= DOUBLE_EXPONENT_MAX {
+        return Ok(ValueRef::Real(double));
+    }
     if double.is_finite() && Decimal::parse(&double.to_string()).as_ref() == Some(decimal) {
         return Ok(ValueRef::Real(double));
     }
