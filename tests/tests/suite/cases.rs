@@ -96,7 +96,9 @@ impl Case {
         copy(&source, folder.path());
         for entry in fs::read_dir(&source).unwrap().map(|entry| entry.unwrap().path()) {
             let file = entry.file_name().unwrap().to_str().unwrap();
-            if let Some((stem, extension)) = file.split_once(&format!(".{kind}.")).filter(|(stem, _)| *stem != "expected") {
+            if let Some((stem, extension)) =
+                file.split_once(&format!(".{kind}.")).filter(|(stem, _)| *stem != "expected")
+            {
                 fs::copy(&entry, folder.path().join(format!("{stem}.{extension}"))).unwrap();
             }
         }
