@@ -11,7 +11,7 @@ use crate::connector::Target;
 use crate::connector::target::Mode;
 use crate::error::Failure;
 use crate::plan::Manifest;
-use crate::plan::manifest::nearest;
+use crate::plan::schema::nearest;
 use crate::run::bookkeeping::Bookkeeping;
 
 /// What can be done with dead letters.
