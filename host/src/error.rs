@@ -15,6 +15,17 @@ pub enum Kind {
     Bug,
 }
 
+impl Kind {
+    /// Returns the process's exit code.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Bug => 255,
+        }
+    }
+}
+
 /// Why a command failed, to be printed once, at the edge.
 #[derive(Debug)]
 pub struct Failure {

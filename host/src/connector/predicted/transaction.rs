@@ -24,7 +24,8 @@ use crate::record::value;
 pub(super) struct PredictedTransaction {
     inner: Arc<dyn Target>,
     missing: Arc<HashMap<String, TableSchema>>,
-    real: Box<dyn Transaction>,
+    /// Begun at the first look: the target may be in use by whoever copies its bookkeeping.
+    real: Option<Box<dyn Transaction>>,
     scratch: SqliteTransaction,
 }
 
@@ -58,10 +59,9 @@ impl PredictedTransaction {
     pub(super) fn new(
         inner: Arc<dyn Target>,
         missing: Arc<HashMap<String, TableSchema>>,
-        real: Box<dyn Transaction>,
         scratch: SqliteTransaction,
     ) -> Self {
-        Self { inner, missing, real, scratch }
+        Self { inner, missing, real: None, scratch }
     }
 
     fn set(&self, table: &TableSchema, columns: &[usize]) -> Result<Set, TargetError> {
@@ -74,7 +74,11 @@ impl PredictedTransaction {
             return Ok(Found::new());
         }
         let columns: Vec<usize> = (0..table.columns.len()).collect();
-        self.real.find(table, by, keys, &columns).await
+        let real = match &mut self.real {
+            Some(real) => real,
+            none => none.insert(self.inner.begin().await?),
+        };
+        real.find(table, by, keys, &columns).await
     }
 
     async fn judge<'a>(&mut self, table: &'a TableSchema, rows: &[Vec<Value>]) -> Result<Judge<'a>, TargetError> {
@@ -352,12 +356,16 @@ impl Transaction for PredictedTransaction {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), TargetError> {
-        self.real.rollback().await?;
+        if let Some(real) = self.real {
+            real.rollback().await?;
+        }
         Box::new(self.scratch).commit().await
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), TargetError> {
-        self.real.rollback().await?;
+        if let Some(real) = self.real {
+            real.rollback().await?;
+        }
         Box::new(self.scratch).rollback().await
     }
 }
