@@ -45,6 +45,13 @@ impl Row {
         self.body
     }
 
+    /// Adds the finished body to others.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn append_to(mut self, bodies: &mut Vec<u8>) {
+        close(&mut self.body, 0);
+        bodies.extend_from_slice(&self.body);
+    }
+
     /// Writes a source value as it is: null, bool, number, text, ObjectId, date, Decimal128, or Binary of subtype 0 or 4.
     /// The host refuses a row with any other kind.
     pub fn raw(&mut self, column: &str, value: Raw<'_>) -> &mut Self {
@@ -94,7 +101,7 @@ impl Row {
     /// Writes an instant finer than a millisecond, as RFC 3339 in UTC with at most microseconds:
     /// `2024-01-31T12:00:00.123456Z`.
     pub fn instant_text(&mut self, column: &str, instant: &str) -> &mut Self {
-        self.form(column, "$timestamp", instant)
+        self.form(column, "$instant", instant)
     }
 
     /// Writes a timestamp without a zone: `2024-01-31T12:00:00.123456`.

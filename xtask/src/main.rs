@@ -1,7 +1,9 @@
 //! The tasks of this workspace: `cargo xtask <task>`.
 
-mod generate;
+mod demo;
 mod plugins;
+mod test;
+mod torture;
 
 use std::error::Error;
 use std::io::Write as _;
@@ -10,10 +12,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use xtask::generate;
 
 /// Tasks of the workspace.
 #[derive(Debug, Parser)]
 enum Task {
+    /// Build everything, generate the CRM example's dump and move it into SQLite
+    Demo,
+    /// Build whatever is missing and pass every test
+    Test {
+        /// Names of tests, or options of the test runner
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        filter: Vec<String>,
+    },
     /// Build every plugin, and the components that the tests need
     Plugins,
     /// Write the CRM example's dump
@@ -27,6 +38,12 @@ enum Task {
         /// How many times 22,000 documents
         #[arg(long, default_value_t = 1)]
         scale: u32,
+    },
+    /// Kill a migration again and again, and see that nothing is lost or doubled
+    Torture {
+        /// How often, half of it on SQLite and half on PostgreSQL
+        #[arg(long, default_value_t = 1_000)]
+        kills: u32,
     },
 }
 
@@ -48,6 +65,8 @@ fn main() -> ExitCode {
 
 fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
     match task {
+        Task::Demo => demo::run(root, &target_folder(root))?,
+        Task::Test { filter } => test::run(root, &target_folder(root), &filter)?,
         Task::Plugins => {
             for component in plugins::build(root)? {
                 let path = component.path.strip_prefix(root).unwrap_or(&component.path).display();
@@ -58,8 +77,15 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
             let summary = generate::crm(&root.join(into), generate::Options { seed, scale })?;
             say(&format!("{} documents, {} of them dirty", summary.total(), summary.planted.values().sum::<u64>()));
         }
+        Task::Torture { kills } => torture::run(root, kills)?,
     }
     Ok(())
+}
+
+/// Returns cargo's folder: this program is in one of its profiles.
+fn target_folder(root: &Path) -> PathBuf {
+    let program = std::env::current_exe().ok();
+    program.and_then(|program| program.ancestors().nth(2).map(Path::to_owned)).unwrap_or_else(|| root.join("target"))
 }
 
 /// Tells the person at the terminal; a closed stream leaves nobody to tell.

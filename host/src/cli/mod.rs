@@ -87,7 +87,11 @@ pub struct ManifestArg {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let json = cli.json;
-    match start(cli) {
+    // The panic itself has been printed; what is left is to end as a bug of ours does.
+    let result = std::panic::catch_unwind(|| start(cli)).unwrap_or_else(|_| {
+        Err(Failure::bug("whimbrel panicked").hint("the last checkpoint stands; please report this"))
+    });
+    match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             report::failure(&failure, json);

@@ -1,10 +1,12 @@
 //! From the manifest a user wrote to a plan that is checked and ordered. Pure: nothing is connected, run or written here.
 
+mod link;
 pub mod manifest;
 pub mod order;
 pub mod position;
 pub mod problem;
 pub mod resolve;
+pub mod schema;
 
 use crate::record::TableSchema;
 

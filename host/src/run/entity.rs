@@ -68,6 +68,7 @@ pub struct Ended {
 impl EntityRun {
     /// Runs until the source ends, the limit is reached, somebody asks to stop, or an error.
     pub async fn run(mut self) -> Ended {
+        self.progress.begin();
         let start = self.checkpoint.position.clone();
         let mut batches = Box::pin(batches(self.source, start, self.mapper, self.limit));
         let mut left = self.limit;
@@ -118,7 +119,7 @@ impl Mapper {
     pub fn map(&self, batch: Batch) -> Result<Resolved, Failure> {
         let records = batch.records.len().max(1);
         let transformed = transform::transform(batch, &self.transformer, self.call_records)?;
-        let validated = transform::validate(transformed, &self.validators)?;
+        let validated = transform::validate(transformed, &self.transformer, &self.validators)?;
         let resolved = self.resolver.resolve(validated);
         let rows_a_call = (resolved.rows.len() * self.call_records / records).max(1);
         self.calls.store((self.transaction_rows / rows_a_call).clamp(1, CALLS_MAX), Ordering::Relaxed);

@@ -3,7 +3,7 @@
 use crate::connector::SourceError;
 use crate::connector::TargetError;
 use crate::error::Failure;
-use crate::plan::manifest::nearest;
+use crate::plan::schema::nearest;
 use crate::plugin::PluginError;
 
 impl From<TargetError> for Failure {

@@ -4,6 +4,7 @@ pub mod bookkeeping;
 pub mod budget;
 pub mod claimed;
 pub mod commit;
+pub mod components;
 pub mod dead_letter;
 pub mod entity;
 pub mod failure;
@@ -42,7 +43,7 @@ use crate::connector;
 use crate::connector::Target;
 use crate::error::Failure;
 use crate::plan::Manifest;
-use crate::plan::manifest::nearest;
+use crate::plan::schema::nearest;
 
 /// Marks a place where a test can end the process as a power cut would.
 #[macro_export]

@@ -56,7 +56,7 @@ impl Progress {
             let bar = bars.insert_from_back(1, bar(through.is_some()));
             bar.set_prefix(name.to_owned());
             bar.set_position(units(begun_through));
-            bar.reset_eta();
+            bar.set_message("waiting");
             overall.inc(units(begun_through));
             (bar, overall.clone())
         });
@@ -94,6 +94,15 @@ fn units(through: f64) -> u64 {
 }
 
 impl EntityProgress {
+    /// Begins to count time: an entity may have waited for its parents.
+    pub fn begin(&mut self) {
+        self.begun = Instant::now();
+        if let Some((bar, _)) = &self.bars {
+            bar.reset_eta();
+            bar.set_message("");
+        }
+    }
+
     /// Shows a new checkpoint, and how far through the source it lies where that is known.
     pub fn advance(&self, checkpoint: &Checkpoint, through: Option<f64>) {
         let seconds = self.begun.elapsed().as_secs_f64().max(0.001);

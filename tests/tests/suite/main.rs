@@ -6,6 +6,8 @@ mod chinook;
 mod cli;
 mod conservation;
 mod corpus;
+mod crm;
+mod faults;
 mod plugin;
 mod recovery;
 mod tidy;
