@@ -66,6 +66,15 @@ impl Database {
         [Some(Self::sqlite()), Self::postgres()].into_iter().flatten().collect()
     }
 
+    /// Returns another database of the same kind.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        match self.kind {
+            Kind::Sqlite { .. } => Self::sqlite(),
+            Kind::Postgres { .. } => Self::postgres().expect("the server was there a moment ago"),
+        }
+    }
+
     /// Takes everything out, which is quicker than another database.
     pub fn empty(&self) {
         match &self.kind {
