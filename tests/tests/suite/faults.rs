@@ -231,7 +231,7 @@ impl Proxy {
             pass(&mut from, &mut to, |bytes| {
                 if bytes.windows(6).any(|window| window == b"COMMIT") {
                     let number = commits.fetch_add(1, Ordering::Relaxed);
-                    flag.store(number > Self::FIRST && number % Self::EVERY == 0, Ordering::Relaxed);
+                    flag.store(number > Self::FIRST && number.is_multiple_of(Self::EVERY), Ordering::Relaxed);
                 }
                 true
             });

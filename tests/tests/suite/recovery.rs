@@ -186,10 +186,14 @@ impl Standing {
         if !has_own_tables(target) {
             return Self { is_prepared: false, commits: 0, is_complete: false };
         }
-        let count = |sql: String| integer(&target.query(&sql)[0][0]);
-        let completed =
-            count(format!("SELECT COUNT(*) AS count FROM {} WHERE state = 'completed'", own(target, "checkpoint")));
-        let commits = count(format!("SELECT COUNT(*) AS count FROM {}", own(target, "ledger")));
+        let sql = format!(
+            "SELECT (SELECT COUNT(*) FROM {}) AS commits,
+                    (SELECT COUNT(*) FROM {} WHERE state = 'completed') AS completed",
+            own(target, "ledger"),
+            own(target, "checkpoint")
+        );
+        let counts = &target.query(&sql)[0];
+        let (commits, completed) = (integer(&counts[0]), integer(&counts[1]));
         Self { is_prepared: true, commits, is_complete: completed == 5 }
     }
 
@@ -227,9 +231,10 @@ pub fn conserved(target: &Database) {
         return;
     }
     let inserted = inserted_by_ledger(target);
-    for table in TABLES {
-        let count = integer(&target.query(&format!("SELECT COUNT(*) AS count FROM {table}"))[0][0]);
-        assert_eq!(count, inserted.get(table).copied().unwrap_or(0), "{table}: rows");
+    let counts = TABLES.map(|table| format!("(SELECT COUNT(*) FROM {table}) AS {table}"));
+    let counts = &target.query(&format!("SELECT {}", counts.join(", ")))[0];
+    for (table, count) in TABLES.iter().zip(counts) {
+        assert_eq!(integer(count), inserted.get(*table).copied().unwrap_or(0), "{table}: rows");
     }
     if target.kind() == "sqlite" {
         assert!(target.query("PRAGMA foreign_key_check").is_empty());
