@@ -1,5 +1,6 @@
 //! The tasks of this workspace: `cargo xtask <task>`.
 
+mod bench;
 mod generate;
 mod plugins;
 
@@ -16,6 +17,8 @@ use clap::Parser;
 enum Task {
     /// Build every plugin, and the components that the tests need
     Plugins,
+    /// Measure what the sandbox costs; in a release build only
+    Bench,
     /// Write the CRM example's dump
     Generate {
         /// The dump's folder
@@ -52,6 +55,16 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
             for component in plugins::build(root)? {
                 let path = component.path.strip_prefix(root).unwrap_or(&component.path).display();
                 say(&format!("{:>9} {path}", component.bytes));
+            }
+        }
+        Task::Bench => {
+            for measured in bench::transform::run(&root.join("plugins"))? {
+                let [native, component] = [measured.native, measured.component].map(|time| 1.0 / time.as_secs_f64());
+                say(&format!(
+                    "{}: native {native:.0}, component {component:.0} documents/s; {:.2} × the native time",
+                    measured.name,
+                    measured.ratio()
+                ));
             }
         }
         Task::Generate { into, seed, scale } => {

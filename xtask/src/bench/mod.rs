@@ -1,0 +1,3 @@
+//! Measures what the promises say, and prints medians and ratios.
+
+pub mod transform;
