@@ -1,5 +1,6 @@
 //! The tasks of this workspace: `cargo xtask <task>`.
 
+mod bench;
 mod generate;
 mod plugins;
 
@@ -14,6 +15,8 @@ use clap::Parser;
 /// Tasks of the workspace.
 #[derive(Debug, Parser)]
 enum Task {
+    /// Measure whole migrations against bare loops, and write docs/benchmarks.md
+    Bench(bench::Args),
     /// Build every plugin, and the components that the tests need
     Plugins,
     /// Write the CRM example's dump
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
 
 fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
     match task {
+        Task::Bench(args) => bench::run(root, &args)?,
         Task::Plugins => {
             for component in plugins::build(root)? {
                 let path = component.path.strip_prefix(root).unwrap_or(&component.path).display();
