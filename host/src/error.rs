@@ -15,6 +15,17 @@ pub enum Kind {
     Bug,
 }
 
+impl Kind {
+    /// Returns the process's exit code.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Bug => 255,
+        }
+    }
+}
+
 /// Why a command failed, to be printed once, at the edge.
 #[derive(Debug)]
 pub struct Failure {
@@ -26,13 +37,22 @@ pub struct Failure {
     pub hint: Option<String>,
     /// What a run had done until then, as JSON.
     pub report: Option<Box<serde_json::Value>>,
+    /// Whether the target gave up a transaction that may succeed when it is tried again.
+    pub is_transient: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Failure {
     /// Makes a failure of the migration.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Failed, message: message.into(), hint: None, report: None, source: None }
+        Self {
+            kind: Kind::Failed,
+            message: message.into(),
+            hint: None,
+            report: None,
+            is_transient: false,
+            source: None,
+        }
     }
 
     /// Makes a failure of usage or manifest.

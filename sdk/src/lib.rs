@@ -37,6 +37,7 @@
 pub mod bson;
 pub mod config;
 pub mod decimal;
+pub mod log;
 mod outcome;
 mod problem;
 mod record;

@@ -4,6 +4,9 @@ use crate::Decimal;
 use crate::bson::Kind;
 use crate::bson::Raw;
 
+/// Longer copies are worth a call.
+const INLINE_BYTES_MAX: usize = 64;
+
 /// One row. A column that is never written is NULL; write none twice.
 ///
 /// Column names are the description's; one that holds a NUL byte makes the row malformed.
@@ -43,6 +46,13 @@ impl Row {
     pub fn into_body(mut self) -> Vec<u8> {
         close(&mut self.body, 0);
         self.body
+    }
+
+    /// Adds the finished body to others.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn append_to(mut self, bodies: &mut Vec<u8>) {
+        close(&mut self.body, 0);
+        bodies.extend_from_slice(&self.body);
     }
 
     /// Writes a source value as it is: null, bool, number, text, ObjectId, date, Decimal128, or Binary of subtype 0 or 4.
@@ -94,7 +104,7 @@ impl Row {
     /// Writes an instant finer than a millisecond, as RFC 3339 in UTC with at most microseconds:
     /// `2024-01-31T12:00:00.123456Z`.
     pub fn instant_text(&mut self, column: &str, instant: &str) -> &mut Self {
-        self.form(column, "$timestamp", instant)
+        self.form(column, "$instant", instant)
     }
 
     /// Writes a timestamp without a zone: `2024-01-31T12:00:00.123456`.
@@ -146,7 +156,7 @@ impl Row {
         put_name(&mut self.body, Kind::Text, "$ref");
         put_text(&mut self.body, entity);
         put_name(&mut self.body, key.kind(), "$id");
-        self.body.extend_from_slice(key.bytes());
+        put_bytes(&mut self.body, key.bytes());
         close(&mut self.body, start);
         self
     }
@@ -190,7 +200,7 @@ impl Row {
 
     fn put(&mut self, kind: Kind, column: &str, bytes: &[u8]) -> &mut Self {
         self.name(kind, column);
-        self.body.extend_from_slice(bytes);
+        put_bytes(&mut self.body, bytes);
         self
     }
 
@@ -199,16 +209,40 @@ impl Row {
     }
 }
 
+#[inline]
 fn put_name(out: &mut Vec<u8>, kind: Kind, name: &str) {
     out.push(kind as u8);
-    out.extend_from_slice(name.as_bytes());
+    put_bytes(out, name.as_bytes());
     out.push(0);
 }
 
+#[inline]
 fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(&length(text.len() + 1));
-    out.extend_from_slice(text.as_bytes());
+    put_bytes(out, text.as_bytes());
     out.push(0);
+}
+
+/// Copies bytes. On WebAssembly a copy of unknown length leaves the sandbox, which costs more than the few bytes of a
+/// name or a number; pieces of known length stay inside.
+#[inline]
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    if !cfg!(target_family = "wasm") || bytes.len() > INLINE_BYTES_MAX {
+        out.extend_from_slice(bytes);
+        return;
+    }
+    out.reserve(bytes.len());
+    let (eights, rest) = bytes.as_chunks::<8>();
+    for eight in eights {
+        out.extend_from_slice(eight);
+    }
+    let (fours, rest) = rest.as_chunks::<4>();
+    for four in fours {
+        out.extend_from_slice(four);
+    }
+    for byte in rest {
+        out.push(*byte);
+    }
 }
 
 fn open(out: &mut Vec<u8>) -> usize {

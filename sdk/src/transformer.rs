@@ -52,6 +52,9 @@ macro_rules! export_transformer {
                 static CONFIGURED: ::std::cell::OnceCell<$transformer> = const { ::std::cell::OnceCell::new() };
             }
 
+            #[global_allocator]
+            static ALLOCATOR: $crate::wire::Allocator = $crate::wire::Allocator::new();
+
             struct Component;
 
             impl wire::Guest for Component {
@@ -64,7 +67,7 @@ macro_rules! export_transformer {
                 fn configure(setup: wire::Setup) -> Result<(), Vec<wire::Problem>> {
                     CONFIGURED.with(|cell| wire::configure::<$transformer>(setup, cell))
                 }
-                fn transform(documents: wire::Documents) -> Vec<wire::Outcome> {
+                fn transform(documents: wire::Documents) -> wire::Transformed {
                     CONFIGURED.with(|cell| wire::transform::<$transformer>(cell, documents))
                 }
             }

@@ -120,6 +120,9 @@ macro_rules! export_validator {
                 static CONFIGURED: ::std::cell::OnceCell<$validator> = const { ::std::cell::OnceCell::new() };
             }
 
+            #[global_allocator]
+            static ALLOCATOR: $crate::wire::Allocator = $crate::wire::Allocator::new();
+
             struct Component;
 
             impl wire::Guest for Component {
@@ -129,7 +132,7 @@ macro_rules! export_validator {
                 fn configure(setup: wire::Setup) -> Result<(), Vec<wire::Problem>> {
                     CONFIGURED.with(|cell| wire::configure::<$validator>(setup, cell))
                 }
-                fn validate(rows: Vec<wire::Row>) -> Vec<wire::Violation> {
+                fn validate(rows: wire::Rows) -> Vec<wire::Violation> {
                     CONFIGURED.with(|cell| wire::validate::<$validator>(cell, rows))
                 }
             }

@@ -1,8 +1,10 @@
 //! The tasks of this workspace: `cargo xtask <task>`.
 
 mod bench;
-mod generate;
+mod demo;
 mod plugins;
+mod test;
+mod torture;
 
 use std::error::Error;
 use std::io::Write as _;
@@ -11,12 +13,21 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use xtask::generate;
 
 /// Tasks of the workspace.
 #[derive(Debug, Parser)]
 enum Task {
     /// Measure whole migrations against bare loops, and write docs/benchmarks.md
     Bench(bench::Args),
+    /// Build everything, generate the CRM example's dump and move it into SQLite
+    Demo,
+    /// Build whatever is missing and pass every test
+    Test {
+        /// Names of tests, or options of the test runner
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        filter: Vec<String>,
+    },
     /// Build every plugin, and the components that the tests need
     Plugins,
     /// Write the CRM example's dump
@@ -30,6 +41,12 @@ enum Task {
         /// How many times 22,000 documents
         #[arg(long, default_value_t = 1)]
         scale: u32,
+    },
+    /// Kill a migration again and again, and see that nothing is lost or doubled
+    Torture {
+        /// How often, half of it on SQLite and half on PostgreSQL
+        #[arg(long, default_value_t = 1_000)]
+        kills: u32,
     },
 }
 
@@ -52,6 +69,8 @@ fn main() -> ExitCode {
 fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
     match task {
         Task::Bench(args) => bench::run(root, &args)?,
+        Task::Demo => demo::run(root, &target_folder(root))?,
+        Task::Test { filter } => test::run(root, &target_folder(root), &filter)?,
         Task::Plugins => {
             for component in plugins::build(root)? {
                 let path = component.path.strip_prefix(root).unwrap_or(&component.path).display();
@@ -62,8 +81,15 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
             let summary = generate::crm(&root.join(into), generate::Options { seed, scale })?;
             say(&format!("{} documents, {} of them dirty", summary.total(), summary.planted.values().sum::<u64>()));
         }
+        Task::Torture { kills } => torture::run(root, kills)?,
     }
     Ok(())
+}
+
+/// Returns cargo's folder: this program is in one of its profiles.
+fn target_folder(root: &Path) -> PathBuf {
+    let program = std::env::current_exe().ok();
+    program.and_then(|program| program.ancestors().nth(2).map(Path::to_owned)).unwrap_or_else(|| root.join("target"))
 }
 
 /// Tells the person at the terminal; a closed stream leaves nobody to tell.

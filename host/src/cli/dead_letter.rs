@@ -11,6 +11,7 @@ use crate::connector::Target;
 use crate::connector::target::Mode;
 use crate::error::Failure;
 use crate::plan::Manifest;
+use crate::plan::schema::nearest;
 use crate::run::bookkeeping::Bookkeeping;
 
 /// What can be done with dead letters.
@@ -58,6 +59,12 @@ pub async fn dead_letter(command: &DeadLetterCommand, json: bool) -> Result<u8, 
 }
 
 async fn list(args: &ListArgs, manifest: &Manifest, target: &dyn Target, json: bool) -> Result<u8, Failure> {
+    let known: Vec<String> = manifest.tables.entity.iter().map(|entity| entity.name.clone()).collect();
+    if let Some(name) = args.entity.as_ref().filter(|name| !known.contains(name)) {
+        let hint = nearest(name, &known)
+            .map_or_else(|| format!("there is {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+        return Err(Failure::usage(format!("there is no entity `{name}`")).hint(hint));
+    }
     let (mut reasons, mut letters) = (Vec::new(), Vec::new());
     if target.has_own_tables().await? {
         let books = Bookkeeping::new(target, &manifest.tables.name);

@@ -85,17 +85,26 @@ pub struct ManifestArg {
 
 /// Parses the command line, does what it says and returns the exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") => {
+            let text = error.render().to_string();
+            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            report::failure(&Failure::usage(message).hint("`--help` shows what can be said"), true);
+            return ExitCode::from(Kind::Usage.exit_code());
+        }
+        Err(error) => error.exit(),
+    };
     let json = cli.json;
-    match start(cli) {
+    // The panic itself has been printed; what is left is to end as a bug of ours does.
+    let result = std::panic::catch_unwind(|| start(cli)).unwrap_or_else(|_| {
+        Err(Failure::bug("whimbrel panicked").hint("the last checkpoint stands; please report this"))
+    });
+    match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             report::failure(&failure, json);
-            ExitCode::from(match failure.kind {
-                Kind::Failed => 1,
-                Kind::Usage => 2,
-                Kind::Bug => 255,
-            })
+            ExitCode::from(failure.kind.exit_code())
         }
     }
 }

@@ -48,6 +48,7 @@ pub fn failure(failure: &Failure, as_json: bool) {
         value["error"] = json!(failure.message);
         value["causes"] = json!(causes(failure));
         value["hint"] = json!(failure.hint);
+        value["exit_code"] = json!(failure.kind.exit_code());
         json(&value);
     }
     let mut text = format!("error: {}\n", failure.message);
@@ -60,7 +61,7 @@ pub fn failure(failure: &Failure, as_json: bool) {
     if failure.kind == Kind::Bug {
         let _ = writeln!(text, "this is a fault in whimbrel; nothing of the batch at hand was written");
     }
-    eprint!("{text}");
+    to_stderr(&text);
 }
 
 fn causes(failure: &Failure) -> Vec<String> {
@@ -73,14 +74,42 @@ fn causes(failure: &Failure) -> Vec<String> {
     causes
 }
 
-/// Says that writing is about to begin.
+/// Says that writing is about to begin: one line of a terminal, written over and over.
 pub fn countdown(migration: &str, left: u64) {
-    eprintln!("`{migration}` begins to write in {left} s; Ctrl-C stops it");
+    let line = match left {
+        0 => "\n".to_owned(),
+        left => format!("\r`{migration}` begins to write in {left} s; Ctrl-C stops it, --yes skips this "),
+    };
+    to_stderr(&line);
+}
+
+/// Says that a run ended before it began.
+pub fn stopped_before_writing() {
+    to_stderr("\nstopped; nothing was written\n");
+}
+
+/// A closed stream leaves nobody to tell, and is no reason to fail.
+fn to_stderr(text: &str) {
+    let mut out = std::io::stderr().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Says how to go on after a stop.
 pub fn resume_hint(manifest: &Path) {
-    eprintln!("stopped with a checkpoint; `whimbrel run {} --execute` goes on from there", manifest.display());
+    to_stderr(&format!(
+        "stopped with a checkpoint; `whimbrel run {} --execute` goes on from there\n",
+        manifest.display()
+    ));
+}
+
+/// Says what a user may want to do after a run.
+pub fn what_next(report: &Report, manifest: &Path) {
+    let manifest = manifest.display();
+    if report.mode == Mode::DryRun && report.status == Status::Completed {
+        to_stderr(&format!("`whimbrel run {manifest} --execute` writes\n"));
+    } else if report.mode == Mode::Execute && report.has_dead_letters() {
+        to_stderr(&format!("`whimbrel dead-letter list {manifest}` shows what was set aside, and why\n"));
+    }
 }
 
 /// Prints what a run did or would do.
@@ -92,6 +121,7 @@ pub fn run(report: &Report, as_json: bool) {
     let what = match (report.mode, report.status) {
         (_, Status::NothingToDo) => "nothing to do: every entity is complete",
         (Mode::DryRun, _) => "dry run, nothing was written; this is what would happen",
+        (Mode::Execute, Status::Completed) if report.has_dead_letters() => "completed, with dead letters",
         (Mode::Execute, Status::Completed) => "completed",
         (Mode::Execute, Status::Stopped) => "stopped",
         (Mode::Execute, Status::Held) => "held",
@@ -113,7 +143,9 @@ pub fn run(report: &Report, as_json: bool) {
     let rows = report.entities.iter().flat_map(|entity| row_lines(&entity.rows));
     let head = ["table", "inserted", "updated", "unchanged", "skipped", "collapsed", "refused"];
     table(&mut text, &head, rows.collect());
-    reasons(&mut text, "dead letters", &report.dead_letters);
+    if report.status != Status::NothingToDo {
+        reasons(&mut text, "dead letters", &report.dead_letters);
+    }
     for entity in &report.entities {
         for (table, why) in &entity.not_predicted {
             let _ = writeln!(text, "\nnot predicted: `{table}` has {}", why.join(", "));

@@ -57,9 +57,11 @@ pub async fn run(args: &RunArgs, json: bool) -> Result<u8, Failure> {
             report::countdown(&manifest.tables.name, left);
             tokio::time::sleep(Duration::from_secs(1)).await;
             if shutdown.is_asked() {
+                report::stopped_before_writing();
                 return Ok(STOPPED);
             }
         }
+        report::countdown(&manifest.tables.name, 0);
     }
     let options = run::Options {
         execute: args.execute,
@@ -79,7 +81,8 @@ pub async fn run(args: &RunArgs, json: bool) -> Result<u8, Failure> {
     }
     let report = result?;
     report::run(&report, json);
-    if report.status == Status::Stopped {
+    report::what_next(&report, &args.manifest.manifest);
+    if report.status == Status::Stopped && args.execute {
         report::resume_hint(&args.manifest.manifest);
     }
     Ok(exit_code(&report))

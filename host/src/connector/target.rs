@@ -49,6 +49,11 @@ pub trait Target: Send + Sync {
     /// Fails with [`TargetError::Locked`] where another process has it. `holder` is what that process is then told.
     async fn lock(&self, migration: &str, holder: &str) -> Result<Box<dyn Lock>, TargetError>;
 
+    /// Returns why no column of this target gives the value back as it is, where that is so: what a dry run must know.
+    fn cannot_hold(&self, _value: &Value) -> Option<String> {
+        None
+    }
+
     /// Begins a transaction.
     async fn begin(&self) -> Result<Box<dyn Transaction>, TargetError>;
 }

@@ -15,6 +15,7 @@ use super::OnMissing;
 use super::position::Places;
 use super::problem::Problem;
 use super::problem::Problems;
+use super::schema::check_against;
 use crate::error::Failure;
 
 /// A manifest, with its text for messages.
@@ -45,6 +46,9 @@ pub struct Tables {
     pub namespace: Option<String>,
     /// The folder with the components; `plugins` beside the manifest where it is left out.
     pub plugins: Option<String>,
+    /// Dead letters that the whole run bears: a number, or a percentage such as `0.1%`; unlimited where it is left
+    /// out, for every entity has its own limit.
+    pub dead_letters_max: Option<DeadLettersMax>,
     /// Where records come from.
     pub source: BTreeMap<String, SourceTable>,
     /// Where rows go.
@@ -109,8 +113,7 @@ pub struct Settings {
     /// What happens to a row whose key stands in the target already; `fail` where it is left out.
     pub on_conflict: Option<OnConflict>,
     /// Dead letters that are borne: a number, or a percentage such as `0.1%`; 0 where it is left out.
-    #[schemars(regex(pattern = r"^\s*([0-9]+|[0-9]+(\.[0-9]+)?\s*%)\s*$"))]
-    pub dead_letters_max: Option<String>,
+    pub dead_letters_max: Option<DeadLettersMax>,
 }
 
 /// One entity.
@@ -122,7 +125,7 @@ pub struct EntityTable {
     #[schemars(length(min = 1, max = 200))]
     pub name: String,
     /// What is read: `source.Collection`.
-    #[schemars(regex(pattern = r"^[^.]+\..+$"))]
+    #[schemars(regex(pattern = r"^[^.]+\..+$"), extend("x-form" = "`source.Collection`"))]
     pub from: String,
     /// The field, or fields, that make the record's key; `_id` where it is left out.
     pub key: Option<KeyFields>,
@@ -151,6 +154,32 @@ pub enum KeyFields {
     One(String),
     /// Several: a composite key.
     Several(#[schemars(length(min = 1))] Vec<String>),
+}
+
+/// How many dead letters are borne, as written.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum DeadLettersMax {
+    /// So many.
+    Count(u64),
+    /// A number or a percentage.
+    Text(
+        #[schemars(
+            regex(pattern = r"^\s*([0-9]+|[0-9]+(\.[0-9]+)?\s*%)\s*$"),
+            extend("x-form" = "a number, or a percentage such as `0.1%`")
+        )]
+        String,
+    ),
+}
+
+impl DeadLettersMax {
+    /// Returns the budget, or `None` for text that the schema would have refused.
+    pub fn budget(&self) -> Option<Budget> {
+        match self {
+            Self::Count(count) => Some(Budget::Count(*count)),
+            Self::Text(text) => Budget::parse(text),
+        }
+    }
 }
 
 /// The policy of one reference column.
@@ -239,7 +268,7 @@ impl Settings {
 
     /// Returns the budget; the schema has checked its form.
     pub fn budget(&self) -> Budget {
-        self.dead_letters_max.as_deref().and_then(Budget::parse).unwrap_or(Budget::Count(0))
+        self.dead_letters_max.as_ref().and_then(DeadLettersMax::budget).unwrap_or(Budget::Count(0))
     }
 }
 
@@ -277,7 +306,7 @@ impl Manifest {
         let json: Json = toml::from_str(&text).map_err(|error| {
             Failure::usage(format!("the manifest `{file}` cannot be used")).cause(error.message().to_owned())
         })?;
-        let found = check_against(&schema(), &json).map_err(|message| Failure::bug(message))?;
+        let found = check_against(&schema(), &json).map_err(Failure::bug)?;
         if !found.is_empty() {
             return Err(failure(place(&text, "", found)));
         }
@@ -318,72 +347,6 @@ fn place(text: &str, prefix: &str, found: Vec<(String, String, Option<String>)>)
         .collect();
     problems.sort_by_key(|problem| (problem.line, problem.column));
     problems
-}
-
-/// Checks a value against a JSON Schema and returns pointer, message and hint of everything that is wrong.
-pub fn check_against(schema: &Json, value: &Json) -> Result<Vec<(String, String, Option<String>)>, String> {
-    let validator = jsonschema::validator_for(schema).map_err(|error| format!("the schema is not valid: {error}"))?;
-    let mut found = Vec::new();
-    for error in validator.iter_errors(value) {
-        let pointer = error.instance_path().to_string();
-        match error.kind() {
-            jsonschema::error::ValidationErrorKind::AdditionalProperties { unexpected } => {
-                let known = known_properties(schema, &error.schema_path().to_string());
-                for key in unexpected {
-                    let escaped = key.replace('~', "~0").replace('/', "~1");
-                    let hint = nearest(key, &known).map(|near| format!("did you mean `{near}`?"));
-                    found.push((format!("{pointer}/{escaped}"), format!("unknown key `{key}`"), hint));
-                }
-            }
-            jsonschema::error::ValidationErrorKind::Required { property } => {
-                found.push((pointer, format!("missing key `{}`", property.as_str().unwrap_or_default()), None));
-            }
-            _ => found.push((pointer, error.to_string().replace('"', "`"), None)),
-        }
-    }
-    Ok(found)
-}
-
-/// The names a failed `additionalProperties` would have taken, for the hint.
-fn known_properties(schema: &Json, path: &str) -> Vec<String> {
-    let parent = path.trim_end_matches("/additionalProperties");
-    let mut at = schema;
-    for part in parent.split('/').skip(1) {
-        at = match at.get("$ref").and_then(Json::as_str) {
-            Some(reference) if part == "$ref" => schema.pointer(reference.trim_start_matches('#')).unwrap_or(at),
-            _ => match at {
-                Json::Array(items) => part.parse::<usize>().ok().and_then(|index| items.get(index)).unwrap_or(at),
-                _ => at.get(part).unwrap_or(at),
-            },
-        };
-    }
-    at.get("properties").and_then(Json::as_object).map(|object| object.keys().cloned().collect()).unwrap_or_default()
-}
-
-/// Returns the known name that differs least from what was typed, where the difference is small.
-pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a String>) -> Option<&'a String> {
-    known
-        .into_iter()
-        .map(|name| (edits(&typed.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|(edits, _)| *edits <= 1 + typed.len() / 4)
-        .min_by_key(|(edits, _)| *edits)
-        .map(|(_, name)| name)
-}
-
-/// Levenshtein distance, in characters.
-fn edits(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = if a == *b { diagonal } else { 1 + diagonal.min(above).min(row[j]) };
-            diagonal = above;
-        }
-    }
-    row[right.len()]
 }
 
 impl Tables {

@@ -1,10 +1,12 @@
 //! From the manifest a user wrote to a plan that is checked and ordered. Pure: nothing is connected, run or written here.
 
+mod link;
 pub mod manifest;
 pub mod order;
 pub mod position;
 pub mod problem;
 pub mod resolve;
+pub mod schema;
 
 use crate::record::TableSchema;
 
@@ -19,6 +21,8 @@ pub struct Plan {
     pub name: String,
     /// What every computed id hangs on, beside entity and key.
     pub namespace: String,
+    /// How many dead letters all entities together may have.
+    pub budget: Option<Budget>,
     /// Parents before children.
     pub entities: Vec<EntityPlan>,
 }
@@ -148,6 +152,15 @@ pub enum Budget {
     Count(u64),
     /// So many in a hundred records, judged from 1,000 records on and at the end.
     Percent(f64),
+}
+
+impl std::fmt::Display for Budget {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(max) => write!(formatter, "{max}"),
+            Self::Percent(max) => write!(formatter, "{max}%"),
+        }
+    }
 }
 
 impl Budget {

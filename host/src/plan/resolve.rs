@@ -6,14 +6,14 @@ use super::EntityPlan;
 use super::IdStrategy;
 use super::Manifest;
 use super::OnConflict;
-use super::OnMissing;
 use super::Plan;
 use super::Problem;
-use super::ReferencePlan;
 use super::TablePlan;
+use super::link;
+use super::manifest::DeadLettersMax;
 use super::manifest::EntityTable;
-use super::manifest::nearest;
 use super::order;
+use super::schema::nearest;
 use crate::record::ColumnType;
 use crate::record::TableSchema;
 
@@ -45,7 +45,7 @@ pub struct DescribedTable {
 pub type TargetTables = BTreeMap<String, TableSchema>;
 
 /// Problems by pointer, before they are placed.
-type Found = Vec<(String, String, Option<String>)>;
+pub(super) type Found = Vec<(String, String, Option<String>)>;
 
 /// Makes the plan. `described` has one entry for each entity of the manifest, in order.
 pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTables) -> Result<Plan, Vec<Problem>> {
@@ -56,8 +56,8 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
         entities.push(entity_plan(manifest, index, entity, description, target, &mut found));
     }
     for index in 0..entities.len() {
-        link(index, &described[index], &mut entities, target, &mut found);
-        set_policies(&tables.entity[index], &mut entities[index], &mut found);
+        link::link(index, &described[index], &mut entities, target, &mut found);
+        link::set_policies(&tables.entity[index], &mut entities[index], &mut found);
     }
     let edges: Vec<(usize, usize)> = (0..entities.len())
         .flat_map(|child| parents(child, &entities).into_iter().map(move |parent| (parent, child)))
@@ -84,6 +84,7 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
     Ok(Plan {
         name: tables.name.clone(),
         namespace: tables.namespace.clone().unwrap_or_else(|| tables.name.clone()),
+        budget: tables.dead_letters_max.as_ref().and_then(DeadLettersMax::budget),
         entities: reordered(entities, &ordered, &edges),
     })
 }
@@ -139,8 +140,7 @@ fn entity_plan(
     let settings = entity.settings.or(&manifest.tables.defaults);
     let (source, collection) = entity.source_and_collection();
     if !manifest.tables.source.contains_key(source) {
-        let hint =
-            nearest(&source.to_owned(), manifest.tables.source.keys()).map(|near| format!("did you mean `{near}`?"));
+        let hint = nearest(source, manifest.tables.source.keys()).map(|near| format!("did you mean `{near}`?"));
         found.push((format!("{at}/from"), format!("there is no source `{source}`"), hint));
     }
     if manifest.tables.entity[..index].iter().any(|other| other.name == entity.name) {
@@ -306,146 +306,5 @@ fn check_key(at: &str, schema: &TableSchema, columns: &[usize], key: &[usize], f
             ),
             Some("without it a repeated run could not find its own rows".to_owned()),
         ));
-    }
-}
-
-/// Finds where every reference of an entity points.
-fn link(index: usize, described: &Described, entities: &mut [EntityPlan], target: &TargetTables, found: &mut Found) {
-    let at = format!("/entity/{index}/config");
-    let names: Vec<String> = entities.iter().map(|entity| entity.name.clone()).collect();
-    let mut linked: Vec<Vec<ReferencePlan>> = Vec::new();
-    for table in &entities[index].tables {
-        let mut references = Vec::new();
-        let columns =
-            described.tables.iter().filter(|other| other.name == table.schema.name).flat_map(|table| &table.columns);
-        for (name, referred) in columns {
-            let position = table.columns.iter().position(|&column| table.schema.columns[column].name == *name);
-            let (Some(column), Some(referred)) = (position, referred) else { continue };
-            let Some(parent) = names.iter().position(|name| name == referred) else {
-                let hint = nearest(referred, &names).map(|near| format!("did you mean `{near}`?"));
-                found.push((
-                    at.clone(),
-                    format!("the column `{name}` refers to `{referred}`, which is no entity"),
-                    hint,
-                ));
-                continue;
-            };
-            // A record's own id proves itself.
-            if parent == index && table.id == Some(column) {
-                continue;
-            }
-            let Some((parent_table, id)) = main_table(&entities[parent]) else {
-                let message =
-                    format!("the column `{name}` refers to `{referred}`, whose transformer names no id column");
-                found.push((at.clone(), message, None));
-                continue;
-            };
-            references.push(ReferencePlan {
-                columns: vec![column],
-                entity: Some(parent),
-                to_itself: parent_table.name == table.schema.name,
-                parent_columns: vec![id],
-                parent: parent_table.clone(),
-                on_missing: default_policy(parent_table.name == table.schema.name),
-            });
-        }
-        add_foreign_keys(table, entities, target, &mut references);
-        linked.push(references);
-    }
-    for (table, references) in entities[index].tables.iter_mut().zip(linked) {
-        table.references = references;
-    }
-}
-
-/// Foreign keys of the target hold too, whether the component calls the column a reference or not.
-fn add_foreign_keys(
-    table: &TablePlan,
-    entities: &[EntityPlan],
-    target: &TargetTables,
-    references: &mut Vec<ReferencePlan>,
-) {
-    for key in &table.schema.foreign_keys {
-        let columns: Option<Vec<usize>> =
-            key.columns.iter().map(|column| table.columns.iter().position(|fed| fed == column)).collect();
-        let (Some(columns), Some(parent)) = (columns, target.get(&key.parent)) else { continue };
-        let parent_columns: Vec<usize> = key.parent_columns.iter().filter_map(|name| parent.column(name)).collect();
-        let same = |reference: &ReferencePlan| {
-            reference.columns == columns
-                && reference.parent.name == parent.name
-                && reference.parent_columns == parent_columns
-        };
-        if parent_columns.len() != columns.len() || references.iter().any(same) {
-            continue;
-        }
-        references.push(ReferencePlan {
-            entity: entities.iter().position(|entity| entity.tables.iter().any(|fed| fed.schema.name == parent.name)),
-            to_itself: parent.name == table.schema.name,
-            columns,
-            parent: parent.clone(),
-            parent_columns,
-            on_missing: default_policy(parent.name == table.schema.name),
-        });
-    }
-}
-
-/// A self-reference is written NULL until the entity's end, when its row cannot be set aside any more.
-fn default_policy(to_itself: bool) -> OnMissing {
-    if to_itself { OnMissing::Null } else { OnMissing::DeadLetter }
-}
-
-/// The table whose id column references to the entity resolve to, and that column.
-fn main_table(entity: &EntityPlan) -> Option<(&TableSchema, usize)> {
-    entity.tables.iter().find_map(|table| table.id.map(|id| (&table.schema, table.columns[id])))
-}
-
-/// Puts the manifest's policies onto the references and checks that they can be kept.
-fn set_policies(entity: &EntityTable, plan: &mut EntityPlan, found: &mut Found) {
-    let at = format!("/entity/{}", plan.index);
-    let mut used = Vec::new();
-    for table in &mut plan.tables {
-        let TablePlan { schema, columns, references, .. } = table;
-        let column_of = |position: usize| &schema.columns[columns[position]];
-        for reference in references {
-            let names: Vec<&str> =
-                reference.columns.iter().map(|&position| column_of(position).name.as_str()).collect();
-            let nullable = reference.columns.iter().any(|&position| column_of(position).nullable);
-            let policy = entity.references.iter().find(|(name, _)| {
-                names.iter().any(|column| *name == column || **name == format!("{}.{column}", schema.name))
-            });
-            if let Some((name, policy)) = policy {
-                used.push(name.clone());
-                reference.on_missing = policy.on_missing;
-                if policy.on_missing == OnMissing::Null && !nullable {
-                    found.push((
-                        format!("{at}/references/{name}/on-missing"),
-                        format!("the column `{}.{}` cannot be NULL", schema.name, names.join(", ")),
-                        Some("use `dead-letter` or `fail`".to_owned()),
-                    ));
-                }
-            }
-            if reference.to_itself && reference.on_missing == OnMissing::DeadLetter {
-                found.push((
-                    format!("{at}/references/{}/on-missing", names.join(", ")),
-                    format!("the self-reference `{}.{}` can be `null` or `fail`", schema.name, names.join(", ")),
-                    Some("its parent may come last, when the row stands already".to_owned()),
-                ));
-            }
-            if reference.to_itself && !nullable {
-                found.push((
-                    format!("{at}/config"),
-                    format!(
-                        "the table `{}` refers to itself through `{}`, which cannot be NULL: {} → {}",
-                        schema.name,
-                        names.join(", "),
-                        entity.name,
-                        entity.name
-                    ),
-                    Some("make the column nullable: it is then filled in at the entity's end".to_owned()),
-                ));
-            }
-        }
-    }
-    for name in entity.references.keys().filter(|name| !used.contains(name)) {
-        found.push((format!("{at}/references/{name}"), format!("no reference has a column `{name}`"), None));
     }
 }

@@ -15,8 +15,11 @@ pub(super) fn bisect<T>(
     match call(range.clone()) {
         Err(error) if error.is_record_fault() => {
             if range.len() <= 1 {
-                let code = if matches!(error, PluginError::Limit { .. }) { "plugin-limit" } else { "plugin-trap" };
-                return Ok(vec![Err(RecordFault { code, message: error.to_string() })]);
+                return Ok(vec![Err(match error {
+                    PluginError::Rows { message, .. } => RecordFault::malformed_row(message),
+                    PluginError::Limit { .. } => RecordFault { code: "plugin-limit", message: error.to_string() },
+                    _ => RecordFault { code: "plugin-trap", message: error.to_string() },
+                })]);
             }
             let middle = range.start + range.len() / 2;
             let mut results = bisect(range.start..middle, call)?;

@@ -118,6 +118,16 @@ pub enum PluginError {
         /// The limit's value, with its unit.
         value: String,
     },
+    /// Rows that cannot be told apart: lengths or counts that do not fit together.
+    #[error("plugin `{plugin}`: `{call}`: {message}")]
+    Rows {
+        /// The plugin's name.
+        plugin: String,
+        /// The function that was called.
+        call: &'static str,
+        /// Expected, then found.
+        message: String,
+    },
     /// There must be one outcome a record.
     #[error("plugin `{plugin}`: expected {expected} outcomes, found {found}")]
     OutcomeCount {
@@ -144,7 +154,11 @@ impl PluginError {
     /// Returns whether single records may be to blame, so that smaller batches can tell which.
     pub fn is_record_fault(&self) -> bool {
         // Before the records are handed over, no record can be to blame.
-        matches!(self, Self::Trap { call, .. } | Self::Limit { call, .. } if matches!(*call, "transform" | "validate"))
+        match self {
+            Self::Trap { call, .. } | Self::Limit { call, .. } => matches!(*call, "transform" | "validate"),
+            Self::Rows { .. } => true,
+            _ => false,
+        }
     }
 }
 

@@ -102,14 +102,6 @@ pub(super) fn read_row(text: &str) -> Result<Vec<u8>, RecordFault> {
 
 fn read_value(value: Value) -> Result<Bson, String> {
     check_numbers(&value)?;
-    // Extended JSON has a `$timestamp` of its own, which is no text; this one is the contract's.
-    if let Value::Object(fields) = &value
-        && fields.len() == 1
-        && let Some(text @ Value::String(_)) = fields.get("$timestamp")
-    {
-        let text = text.as_str().unwrap_or_default();
-        return Ok(bson::bson!({ "$timestamp": text }));
-    }
     Bson::try_from(value).map_err(|error| format!("found {error}"))
 }
 

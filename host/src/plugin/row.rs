@@ -1,14 +1,17 @@
 //! Row bodies as they come from a guest: untrusted bytes until they are checked here.
 
 use bson::RawDocument;
+use bytes::Bytes;
 
 /// One row for a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginRow {
     /// Index into the described tables.
     pub table: u32,
-    /// A well-formed BSON document whose fields are described columns, each at most once.
-    pub body: Vec<u8>,
+    /// A BSON document whose length is right; the rest is up to [`check`](super::Transformer::check), or to whoever reads it.
+    ///
+    /// The bodies of a batch share their memory.
+    pub body: Bytes,
 }
 
 /// What makes a single record a dead letter on the plugin's account.
@@ -28,7 +31,7 @@ impl RecordFault {
 
 /// Checks that a row body is a well-formed document of these columns.
 ///
-/// Every row of a run passes here, so the usual types are stepped over in place; any other document takes the long way.
+/// Every row that a validator sees passes here, so the usual types are stepped over in place; any other document takes the long way.
 pub(super) fn check(body: &[u8], columns: &[String]) -> Result<(), RecordFault> {
     match check_usual(body, columns) {
         Some(()) => Ok(()),

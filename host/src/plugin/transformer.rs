@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use bson::RawDocument;
+use bytes::Bytes;
+use wasmtime::component::ComponentExportIndex;
 
 use super::bisect::bisect;
 use super::component::Component;
@@ -21,6 +23,8 @@ use super::row::PluginRow;
 use super::row::RecordFault;
 use super::store;
 use super::store::State;
+use super::wit::since_v0_1_0::LentDocuments;
+use super::wit::since_v0_1_0::transformer::TransformerPluginIndices;
 use super::wit::since_v0_1_0::transformer::TransformerPluginPre;
 use super::wit::since_v0_1_0::transforming as wire;
 use super::wit::since_v0_1_0::types;
@@ -102,6 +106,8 @@ pub enum Outcome {
 pub struct Transformer {
     component: Component,
     pre: TransformerPluginPre<State>,
+    indices: TransformerPluginIndices,
+    function: ComponentExportIndex,
     setup: wire::Setup,
     limits: Limits,
     pins: Pins,
@@ -139,7 +145,10 @@ impl Transformer {
         check_description(&description).map_err(|message| component.contract("describe", message))?;
         let names = |table: &Described| table.columns.iter().map(|column| column.name.clone()).collect();
         let columns = description.tables.iter().map(names).collect();
-        Ok((Self { component: component.clone(), pre, setup, limits, pins, columns }, description))
+        let function = instance_export(&pre, "transform").map_err(|error| fault(store::INSTANTIATE, &store, error))?;
+        let indices = TransformerPluginIndices::new(pre.instance_pre());
+        let indices = indices.map_err(|error| fault(store::INSTANTIATE, &store, error))?;
+        Ok((Self { component: component.clone(), pre, indices, function, setup, limits, pins, columns }, description))
     }
 
     /// Returns the component.
@@ -147,32 +156,77 @@ impl Transformer {
         &self.component
     }
 
-    /// Transforms a batch: exactly one result a document, in order. A record whose rows are malformed is a fault of its own.
+    /// Transforms a batch: exactly one result a document, in order. A record whose rows are malformed is a fault of its
+    /// own, where its rows can be told from the others.
     pub fn transform(&self, documents: Documents<'_>) -> Result<Vec<Result<Outcome, RecordFault>>, PluginError> {
-        let payload = self.payload(documents)?;
         let expected = documents.ranges.len();
+        let transformed = self.call(documents)?;
+        if transformed.outcomes.len() != expected {
+            let plugin = self.component.name().to_owned();
+            return Err(PluginError::OutcomeCount { plugin, expected, found: transformed.outcomes.len() });
+        }
+        if transformed.rows.tables.len() > self.limits.output_rows {
+            let (plugin, value) = (self.component.name().to_owned(), self.limits.output_rows.to_string());
+            return Err(PluginError::Limit { plugin, call: "transform", name: "output-rows", value });
+        }
+        let untold =
+            |message| PluginError::Rows { plugin: self.component.name().to_owned(), call: "transform", message };
+        let mut rows = Rows::new(transformed.rows).map_err(untold)?;
+        let outcomes = transformed.outcomes.into_iter().map(|outcome| match outcome {
+            wire::Outcome::Rows(count) => self.rows(&mut rows, count).map_err(untold),
+            wire::Outcome::Skip(reason) => Ok(Ok(Outcome::Skip(reason))),
+            wire::Outcome::Reject(rejection) => {
+                Ok(Ok(Outcome::Reject { code: rejection.code, field: rejection.field, message: rejection.message }))
+            }
+        });
+        let outcomes = outcomes.collect::<Result<Vec<_>, _>>()?;
+        rows.end().map_err(untold)?;
+        Ok(outcomes)
+    }
+
+    /// Hands a batch to a fresh instance.
+    fn call(&self, documents: Documents<'_>) -> Result<wire::Transformed, PluginError> {
         let mut store = store::open(self.component.engine(), self.component.name(), &self.limits, self.pins);
         let fault = |call, store: &_, error| store::fault(self.component.name(), &self.limits, call, store, error);
-        let instance = self.pre.instantiate(&mut store).map_err(|error| fault(store::INSTANTIATE, &store, error))?;
-        let guest = instance.whimbrel_plugin_transformer();
-        let configured =
-            guest.call_configure(&mut store, &self.setup).map_err(|error| fault("configure", &store, error))?;
+        let instance = self.pre.instance_pre().instantiate(&mut store);
+        let instance = instance.map_err(|error| fault(store::INSTANTIATE, &store, error))?;
+        let guest = self.indices.load(&mut store, &instance);
+        let guest = guest.map_err(|error| fault(store::INSTANTIATE, &store, error))?;
+        let configured = guest
+            .whimbrel_plugin_transformer()
+            .call_configure(&mut store, &self.setup)
+            .map_err(|error| fault("configure", &store, error))?;
         if let Err(problems) = configured {
             let first = problems.first().map_or("none", |problem| problem.message.as_str());
             let message = format!("expected what `describe` accepted to be accepted, found the problem: {first}");
             return Err(self.component.contract("configure", message));
         }
-        let outcomes = guest.call_transform(&mut store, &payload).map_err(|error| fault("transform", &store, error))?;
-        if outcomes.len() != expected {
-            let plugin = self.component.name().to_owned();
-            return Err(PluginError::OutcomeCount { plugin, expected, found: outcomes.len() });
-        }
-        let rows = outcomes.iter().map(|outcome| if let wire::Outcome::Rows(rows) = outcome { rows.len() } else { 0 });
-        if rows.sum::<usize>() > self.limits.output_rows {
-            let (plugin, value) = (self.component.name().to_owned(), self.limits.output_rows.to_string());
-            return Err(PluginError::Limit { plugin, call: "transform", name: "output-rows", value });
-        }
-        Ok(outcomes.into_iter().map(|outcome| self.take(outcome)).collect())
+        // The generated function takes owned documents, which would be one more copy of the batch.
+        let function =
+            instance.get_typed_func::<(LentDocuments<'_>,), (wire::Transformed,)>(&mut store, &self.function);
+        let function = function.map_err(|error| fault(store::INSTANTIATE, &store, error))?;
+        let transformed = match self.component.about().payload {
+            Payload::Bson => match contiguous(documents.ranges) {
+                Some(whole) => function.call(&mut store, (LentDocuments::Bson(&documents.bytes[whole]),)),
+                None => {
+                    let bodies: Vec<_> = documents.ranges.iter().map(|range| &documents.bytes[range.clone()]).collect();
+                    function.call(&mut store, (LentDocuments::Bson(&bodies.concat()),))
+                }
+            },
+            Payload::ExtendedJson => {
+                let texts = self.texts(documents)?;
+                function.call(&mut store, (LentDocuments::ExtendedJson(&texts),))
+            }
+        };
+        transformed.map(|(transformed,)| transformed).map_err(|error| fault("transform", &store, error))
+    }
+
+    fn texts(&self, documents: Documents<'_>) -> Result<Vec<String>, PluginError> {
+        let bodies = documents.ranges.iter().map(|range| &documents.bytes[range.clone()]);
+        bodies
+            .map(|body| RawDocument::from_bytes(body).and_then(extended_json::write))
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.component.contract("transform", format!("expected BSON, found {error}")))
     }
 
     /// As [`Self::transform`]; a batch that traps or goes over a limit is split on fresh instances until the records
@@ -186,48 +240,107 @@ impl Transformer {
         })
     }
 
-    fn payload(&self, documents: Documents<'_>) -> Result<types::Documents, PluginError> {
-        let bodies = documents.ranges.iter().map(|range| &documents.bytes[range.clone()]);
-        match self.component.about().payload {
-            Payload::Bson => Ok(types::Documents::Bson(match contiguous(documents.ranges) {
-                Some(whole) => documents.bytes[whole].to_vec(),
-                None => bodies.collect::<Vec<_>>().concat(),
-            })),
-            Payload::ExtendedJson => bodies
-                .map(|body| RawDocument::from_bytes(body).and_then(extended_json::write))
-                .collect::<Result<_, _>>()
-                .map(types::Documents::ExtendedJson)
-                .map_err(|error| self.component.contract("transform", format!("expected BSON, found {error}"))),
-        }
+    /// Checks that a row's body is well-formed and names described columns, each at most once.
+    ///
+    /// [`Self::transform`] leaves that to whoever reads the rows anyway.
+    pub fn check(&self, row: &PluginRow) -> Result<(), RecordFault> {
+        let columns = usize::try_from(row.table).ok().and_then(|table| self.columns.get(table));
+        row::check(&row.body, columns.map_or(&[], Vec::as_slice))
     }
 
-    fn take(&self, outcome: wire::Outcome) -> Result<Outcome, RecordFault> {
-        match outcome {
-            wire::Outcome::Rows(rows) if rows.is_empty() => {
-                Err(RecordFault::malformed_row("expected at least one row, found none".into()))
-            }
-            wire::Outcome::Rows(rows) => {
-                rows.into_iter().map(|row| self.take_row(row)).collect::<Result<_, _>>().map(Outcome::Rows)
-            }
-            wire::Outcome::Skip(reason) => Ok(Outcome::Skip(reason)),
-            wire::Outcome::Reject(rejection) => {
-                Ok(Outcome::Reject { code: rejection.code, field: rejection.field, message: rejection.message })
+    /// Takes the rows of one record. The outer error is for rows that belong to nobody.
+    fn rows(&self, rows: &mut Rows, count: u32) -> Result<Result<Outcome, RecordFault>, String> {
+        if count == 0 {
+            return Ok(Err(RecordFault::malformed_row("expected at least one row, found none".into())));
+        }
+        let mut taken = Vec::with_capacity(rows.left().min(count as usize));
+        let mut fault = None;
+        for _ in 0..count {
+            match rows.next()? {
+                Ok(row) if row.table as usize >= self.columns.len() => {
+                    let message = format!("expected a table below {}, found table {}", self.columns.len(), row.table);
+                    fault.get_or_insert(RecordFault::malformed_row(message));
+                }
+                Ok(row) => taken.push(row),
+                Err(found) => {
+                    fault.get_or_insert(found);
+                }
             }
         }
+        Ok(match fault {
+            None => Ok(Outcome::Rows(taken)),
+            Some(fault) => Err(fault),
+        })
     }
+}
 
-    fn take_row(&self, row: types::Row) -> Result<PluginRow, RecordFault> {
-        let columns = usize::try_from(row.table).ok().and_then(|table| self.columns.get(table)).ok_or_else(|| {
-            let message = format!("expected a table below {}, found table {}", self.columns.len(), row.table);
-            RecordFault::malformed_row(message)
-        })?;
-        let body = match row.body {
-            types::Body::Bson(bytes) => bytes,
-            types::Body::ExtendedJson(text) => extended_json::read_row(&text)?,
+/// The rows of a batch on their way to their records.
+struct Rows {
+    tables: std::vec::IntoIter<u32>,
+    bodies: Bodies,
+}
+
+enum Bodies {
+    /// Documents one after another.
+    Bson(Bytes),
+    ExtendedJson(std::vec::IntoIter<String>),
+}
+
+impl Rows {
+    fn new(rows: types::Rows) -> Result<Self, String> {
+        let bodies = match rows.bodies {
+            types::Documents::Bson(bytes) => Bodies::Bson(bytes.into()),
+            types::Documents::ExtendedJson(texts) if texts.len() == rows.tables.len() => {
+                Bodies::ExtendedJson(texts.into_iter())
+            }
+            types::Documents::ExtendedJson(texts) => {
+                return Err(format!("expected {} row bodies, one a table, found {}", rows.tables.len(), texts.len()));
+            }
         };
-        row::check(&body, columns)?;
-        Ok(PluginRow { table: row.table, body })
+        Ok(Self { tables: rows.tables.into_iter(), bodies })
     }
+
+    fn left(&self) -> usize {
+        self.tables.len()
+    }
+
+    fn next(&mut self) -> Result<Result<PluginRow, RecordFault>, String> {
+        let table = self.tables.next().ok_or("expected as many rows as the outcomes name, found fewer")?;
+        let body = match &mut self.bodies {
+            Bodies::Bson(rest) => split(rest)?,
+            Bodies::ExtendedJson(texts) => match extended_json::read_row(&texts.next().unwrap_or_default()) {
+                Ok(body) => body.into(),
+                Err(fault) => return Ok(Err(fault)),
+            },
+        };
+        Ok(Ok(PluginRow { table, body }))
+    }
+
+    fn end(mut self) -> Result<(), String> {
+        match (self.tables.next(), self.bodies) {
+            (Some(_), _) => Err("expected as many rows as the outcomes name, found more".to_owned()),
+            (None, Bodies::Bson(rest)) if !rest.is_empty() => {
+                Err(format!("expected as many row bodies as tables, found {} bytes more", rest.len()))
+            }
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+/// Splits the first document off.
+fn split(rest: &mut Bytes) -> Result<Bytes, String> {
+    let length = rest.first_chunk::<4>().and_then(|length| usize::try_from(i32::from_le_bytes(*length)).ok());
+    match length {
+        Some(length) if length >= 5 && length <= rest.len() && rest[length - 1] == 0 => Ok(rest.split_to(length)),
+        _ => Err("expected a row body that is as long as it says and ends there, found another".to_owned()),
+    }
+}
+
+fn instance_export(pre: &TransformerPluginPre<State>, name: &str) -> wasmtime::Result<ComponentExportIndex> {
+    let component = pre.instance_pre().component();
+    let interface = component.get_export_index(None, "whimbrel:plugin/transformer@0.1.0");
+    let function = interface.and_then(|interface| component.get_export_index(Some(&interface), name));
+    function.ok_or_else(|| wasmtime::Error::msg(format!("expected the function `{name}`, found none")))
 }
 
 /// Returns the range that all of these make together, where they follow one another without a gap.

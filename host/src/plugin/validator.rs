@@ -82,7 +82,8 @@ impl Validator {
 
     /// Returns the violations of these rows, each with the index of an existing row.
     pub fn validate(&self, rows: &[PluginRow]) -> Result<Vec<Violation>, PluginError> {
-        let payload = rows.iter().map(|row| self.payload(row)).collect::<Result<Vec<_>, _>>()?;
+        let tables: Vec<_> = rows.iter().map(|row| row.table).collect();
+        let bodies = self.bodies(rows)?;
         let (mut store, instance) = self.configured()?.map_err(|problems| {
             let first = problems.first().map_or("none", |problem| problem.message.as_str());
             let message = format!("expected what was accepted before to be accepted, found the problem: {first}");
@@ -90,7 +91,7 @@ impl Validator {
         })?;
         let violations = instance
             .whimbrel_plugin_validator()
-            .call_validate(&mut store, &payload)
+            .call_validate(&mut store, &types::Rows { tables, bodies })
             .map_err(|error| store::fault(self.component.name(), &self.limits, "validate", &store, error))?;
         let violations: Vec<_> = violations.into_iter().map(Violation::from).collect();
         match violations.iter().find(|violation| usize::try_from(violation.row).is_ok_and(|row| row >= rows.len())) {
@@ -137,15 +138,15 @@ impl Validator {
         })
     }
 
-    fn payload(&self, row: &PluginRow) -> Result<types::Row, PluginError> {
-        let body = match self.component.about().payload {
-            Payload::Bson => types::Body::Bson(row.body.clone()),
-            Payload::ExtendedJson => types::Body::ExtendedJson(
-                RawDocument::from_bytes(&row.body)
-                    .and_then(extended_json::write)
-                    .map_err(|error| self.component.contract("validate", format!("expected BSON, found {error}")))?,
-            ),
-        };
-        Ok(types::Row { table: row.table, body })
+    fn bodies(&self, rows: &[PluginRow]) -> Result<types::Documents, PluginError> {
+        let bodies = rows.iter().map(|row| row.body.as_ref());
+        match self.component.about().payload {
+            Payload::Bson => Ok(types::Documents::Bson(bodies.collect::<Vec<_>>().concat())),
+            Payload::ExtendedJson => bodies
+                .map(|body| RawDocument::from_bytes(body).and_then(extended_json::write))
+                .collect::<Result<_, _>>()
+                .map(types::Documents::ExtendedJson)
+                .map_err(|error| self.component.contract("validate", format!("expected BSON, found {error}"))),
+        }
     }
 }

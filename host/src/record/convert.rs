@@ -170,7 +170,7 @@ pub fn fit(value: Value, column: &Column) -> Result<Value, Mismatch> {
 
 /// Reads a document of one of the extended forms.
 fn extended<'a>(document: &'a RawDocument, whole: RawBsonRef<'a>) -> Result<Converted<'a>, Mismatch> {
-    const FORMS: &str = "`$decimal`, `$timestamp`, `$localTimestamp`, `$day`, `$time`, `$json` or `$ref` with `$id`";
+    const FORMS: &str = "`$decimal`, `$instant`, `$localTimestamp`, `$day`, `$time`, `$json` or `$ref` with `$id`";
     let mut fields = document.iter();
     let (first, second) = (fields.next(), fields.next());
     let (Some(Ok((name, value))), None) = (first, fields.next()) else {
@@ -189,7 +189,7 @@ fn extended<'a>(document: &'a RawDocument, whole: RawBsonRef<'a>) -> Result<Conv
     };
     let (value, form) = match name.as_str() {
         "$decimal" => (Decimal::parse(text).map(Value::Decimal), "decimal digits"),
-        "$timestamp" => (instant::parse_instant(text).map(Value::Timestamp), "`YYYY-MM-DDThh:mm:ss.ffffffZ`"),
+        "$instant" => (instant::parse_instant(text).map(Value::Timestamp), "`YYYY-MM-DDThh:mm:ss.ffffffZ`"),
         "$localTimestamp" => (instant::parse_local(text).map(Value::LocalTimestamp), "`YYYY-MM-DDThh:mm:ss.ffffff`"),
         "$day" => (instant::parse_day(text).map(Value::Date), "`YYYY-MM-DD`"),
         "$time" => (instant::parse_time(text).map(Value::Time), "`hh:mm:ss.ffffff`"),

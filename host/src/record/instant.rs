@@ -1,4 +1,14 @@
-//! Instants, dates and times of day in the one text form that row bodies use.
+//! Instants, dates and times of day in the one text form that row bodies use, and instants in the forms of others.
+//!
+//! jiff's own instants end at 9999-12-30T22:00:00Z, before its calendar does, and 9999-12-31 is what people write for
+//! "never": instants are therefore read and written as a clock in UTC shows them.
+
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
+use jiff::fmt::temporal::Pieces;
+
+/// 1970 on a clock in UTC.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// Microseconds of one day.
 pub const DAY_US: i64 = 86_400_000_000;
@@ -64,6 +74,19 @@ pub fn parse_instant(text: &str) -> Option<i64> {
     parse_local(text.strip_suffix('Z')?)
 }
 
+/// Reads any ISO 8601 date and time with `Z` or an offset as nanoseconds since 1970.
+pub fn parse_iso_ns(text: &str) -> Option<i128> {
+    let pieces = Pieces::parse(text).ok()?;
+    let offset = SignedDuration::from_secs(pieces.to_numeric_offset()?.seconds().into());
+    let utc = pieces.date().to_datetime(pieces.time()?).checked_sub(offset).ok()?;
+    Some(utc.duration_since(EPOCH).as_nanos())
+}
+
+/// Writes microseconds since 1970 as `2024-01-31T12:00:00.123456`; `None` outside the calendar.
+pub fn display_local(us: i64) -> Option<String> {
+    EPOCH.checked_add(SignedDuration::from_micros(us)).ok().map(|local| local.to_string())
+}
+
 fn number(digits: &[u8]) -> Option<i32> {
     digits.iter().try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i32::from(digit - b'0')))
 }
@@ -87,6 +110,21 @@ mod tests {
         }
         assert_eq!(i64::from(expected) * DAY_US + DAY_US - 1, INSTANT_MAX_US);
         assert_eq!(parse_local("0001-01-01T00:00:00"), Some(INSTANT_MIN_US));
+    }
+
+    #[test]
+    fn the_last_day_of_the_calendar_is_read_and_written() {
+        let last = i128::from(INSTANT_MAX_US) / 1_000_000 * 1_000_000_000;
+        for text in ["9999-12-31T23:59:59Z", "9999-12-31 23:59:59+00:00", "9999-12-31T22:59:59-01:00"] {
+            assert_eq!(parse_iso_ns(text), Some(last), "{text}");
+        }
+        assert_eq!(parse_iso_ns("1969-12-31T23:59:59.999999999Z"), Some(-1));
+        for text in ["9999-12-31T23:59:59", "9999-12-31T23:59:59-01:00", "9999-12-31", "soon"] {
+            assert_eq!(parse_iso_ns(text), None, "{text}");
+        }
+        assert_eq!(display_local(INSTANT_MAX_US).as_deref(), Some("9999-12-31T23:59:59.999999"));
+        assert_eq!(display_local(0).as_deref(), Some("1970-01-01T00:00:00"));
+        assert_eq!(display_local(i64::MAX), None);
     }
 
     #[test]

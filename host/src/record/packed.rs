@@ -1,6 +1,7 @@
 //! Back from the compact form of values (`value::encode`) to the values.
 
 use super::decimal::Decimal;
+use super::instant;
 use super::value::Value;
 
 /// Reads values until the bytes end; `None` where they are not the compact form.
@@ -66,7 +67,6 @@ pub fn display(values: &[Value]) -> String {
 }
 
 fn display_one(value: &Value) -> String {
-    let instant = |us: i64| jiff::Timestamp::from_microsecond(us).map_or_else(|_| us.to_string(), |at| at.to_string());
     match value {
         Value::Null => "NULL".to_owned(),
         Value::Bool(value) => value.to_string(),
@@ -76,8 +76,11 @@ fn display_one(value: &Value) -> String {
         Value::Text(value) | Value::Json(value) => value.clone(),
         Value::Bytes(value) => format!("{} bytes", value.len()),
         Value::Uuid(value) => value.to_string(),
-        Value::Timestamp(us) => instant(*us),
-        Value::LocalTimestamp(us) => instant(*us).trim_end_matches('Z').to_owned(),
+        Value::Timestamp(us) => match instant::display_local(*us) {
+            Some(at) => format!("{at}Z"),
+            None => us.to_string(),
+        },
+        Value::LocalTimestamp(us) => instant::display_local(*us).unwrap_or_else(|| us.to_string()),
         Value::Date(days) => format!("day {days} since 1970"),
         Value::Time(us) => format!("{us} µs since midnight"),
         Value::TextArray(items) => format!("{items:?}"),

@@ -347,6 +347,7 @@ impl Bookkeeping {
     }
 
     /// Adds a ledger entry.
+    #[expect(clippy::too_many_arguments, reason = "one for each column")]
     pub async fn insert_ledger(
         &self,
         tx: &mut dyn Transaction,

@@ -42,17 +42,7 @@ impl Claimed {
         }
         let filter = self.filter.as_deref().unwrap_or_default();
         let is_possible = |(table, key): &RowKey| bits(*table, key).all(|bit| is_set(filter, bit));
-        let mut claimed = HashSet::new();
-        if rows.iter().any(is_possible) {
-            each_claimed(tx, books, entity, &mut |table, key| {
-                let row = (table, key.to_vec());
-                if rows.contains(&row) {
-                    claimed.insert(row);
-                }
-            })
-            .await?;
-        }
-        Ok(claimed)
+        if rows.iter().any(is_possible) { claimed_by(tx, books, entity, rows).await } else { Ok(HashSet::new()) }
     }
 
     /// Adds what a committed batch has claimed, as the ledger has it.
@@ -61,6 +51,24 @@ impl Claimed {
             ledger::claimed_keys(packed, &mut |table, key| bits(table, key).for_each(|bit| set(filter, bit)));
         }
     }
+}
+
+/// Returns which of these rows an entity has claimed, by its ledger alone: for entities that share a table with others.
+pub async fn claimed_by(
+    tx: &mut dyn Transaction,
+    books: &Bookkeeping,
+    entity: &str,
+    rows: &HashSet<RowKey>,
+) -> Result<HashSet<RowKey>, TargetError> {
+    let mut claimed = HashSet::new();
+    each_claimed(tx, books, entity, &mut |table, key| {
+        let row = (table, key.to_vec());
+        if rows.contains(&row) {
+            claimed.insert(row);
+        }
+    })
+    .await?;
+    Ok(claimed)
 }
 
 /// Reads the ledger entry by entry, so that memory does not grow with it.

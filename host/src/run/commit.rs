@@ -4,15 +4,17 @@
 //! letter while the rest of the batch is written.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
 use super::bookkeeping::DeadLetter;
+use super::budget::RunBudget;
 use super::claimed::Claimed;
 use super::claimed::RowKey;
+use super::claimed::claimed_by;
 use super::layout::Layout;
 use super::layout::LayoutError;
 use super::layout::Parents;
@@ -26,6 +28,8 @@ use super::report::State;
 use super::report::add_rows;
 use super::resolve::Resolved;
 use super::resolve::Settled;
+use super::retry;
+use super::retry::RETRIES_MAX;
 use super::transform::Refused;
 use crate::connector::Target;
 use crate::connector::TargetError;
@@ -40,8 +44,6 @@ use crate::plan::Plan;
 use crate::record::Value;
 use crate::record::value;
 
-/// How often a commit that the target gave up is tried again.
-const RETRIES_MAX: u32 = 6;
 /// How many savepoints the search for refused rows may set in one batch.
 const SAVEPOINTS_MAX: usize = 20_000;
 
@@ -52,6 +54,7 @@ pub struct Committer {
     target: Arc<dyn Target>,
     books: Bookkeeping,
     run: String,
+    run_budget: Arc<RunBudget>,
     /// The transformer's name and digest.
     plugin: (String, String),
     claimed: Claimed,
@@ -110,9 +113,10 @@ impl Committer {
         target: Arc<dyn Target>,
         books: Bookkeeping,
         run: String,
+        run_budget: Arc<RunBudget>,
         plugin: (String, String),
     ) -> Self {
-        Self { plan, entity, target, books, run, plugin, claimed: Claimed::default() }
+        Self { plan, entity, target, books, run, run_budget, plugin, claimed: Claimed::default() }
     }
 
     /// Returns the entity's plan.
@@ -151,6 +155,8 @@ impl Committer {
             let transient = match self.attempt(from, resolved).await {
                 Ok((checkpoint, packed)) => {
                     self.claimed.add(&packed);
+                    let fates = &checkpoint.fates;
+                    self.run_budget.spend(fates.dead - from.fates.dead, fates.read - from.fates.read);
                     crate::stop_point!("commit-after");
                     return Ok(checkpoint);
                 }
@@ -159,10 +165,12 @@ impl Committer {
                 Err(Attempt::Target(error)) => return Err(CommitError::Failure(error.into())),
             };
             tries += 1;
-            tracing::warn!(entity = self.entity().name, tries, error = %transient, "the target gave up a transaction, trying again");
-            tokio::time::sleep(Duration::from_millis(20 << tries)).await;
+            retry::pause(&self.entity().name, tries, &transient).await;
             // The answer to a commit may be all that was lost.
             if let Some(landed) = self.landed(from, resolved).await? {
+                // What the batch has claimed went with the answer; the ledger has it.
+                self.claimed = Claimed::default();
+                self.run_budget.spend(landed.fates.dead - from.fates.dead, landed.fates.read - from.fates.read);
                 return Ok(landed);
             }
         }
@@ -175,7 +183,10 @@ impl Committer {
             Err(TargetError::Transient { .. } | TargetError::Unreachable { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let stored = self.books.checkpoint(&mut *tx, &self.entity().name).await?;
+        let stored = match self.books.checkpoint(&mut *tx, &self.entity().name).await {
+            Err(failure) if failure.is_transient => return Ok(None),
+            stored => stored?,
+        };
         tx.rollback().await?;
         Ok((stored.position == resolved.batch.end && stored.batches == from.batches + 1).then_some(stored))
     }
@@ -205,15 +216,21 @@ impl Committer {
         let letters = self.letters(resolved, &dead);
         let to = advance(from, resolved, &outcome);
         conserve(self.entity(), resolved, &outcome)?;
-        if self.entity().budget.is_exceeded(to.fates.dead, to.fates.read, false) {
+        if self.is_over_budget(from, outcome.fates.dead, outcome.fates.read) {
             tx.rollback().await?;
             return Err(Attempt::Commit(CommitError::OverBudget(letters)));
         }
         let name = &self.entity().name;
+        // A row that somebody else's row stands for is left alone at the entity's end too.
+        let is_written = |row: usize| match &row_fates[row] {
+            Some(RowFate::Inserted | RowFate::Updated(_)) => !dead.contains_key(&resolved.rows[row].record),
+            Some(RowFate::Unchanged) => self.entity().on_conflict == OnConflict::Update,
+            Some(RowFate::Skipped) | None => false,
+        };
         self.books.forget_provisional(&mut *tx, name).await?;
         self.books.insert_dead_letters(&mut *tx, name, &self.run, false, &letters).await?;
-        self.books.insert_references(&mut *tx, name, false, &layout.nulled_of_living(&dead)).await?;
-        self.books.insert_references(&mut *tx, name, true, &layout.deferred_of_living(&dead)).await?;
+        self.books.insert_references(&mut *tx, name, false, &layout.nulled(is_written)).await?;
+        self.books.insert_references(&mut *tx, name, true, &layout.deferred(is_written)).await?;
         self.books.insert_ids(&mut *tx, name, &layout.ids_of_living(self.entity(), resolved, &dead)).await?;
         let counts = serde_json::json!({ "fates": outcome.fates, "rows": outcome.rows }).to_string();
         let first = resolved.batch.records.first().map_or(to.position.document, |record| record.document);
@@ -231,13 +248,17 @@ impl Committer {
             .await?;
         if !self.books.move_checkpoint(&mut *tx, name, from, &to).await? {
             tx.rollback().await?;
-            return Err(Failure::failed(format!("another process has moved the checkpoint of `{name}`"))
-                .hint("this process had lost its lock and has written nothing; `whimbrel status` shows where the other one stands")
-                .into());
+            return Err(moved(name).into());
         }
         crate::stop_point!("commit-before");
         tx.commit().await?;
         Ok((to, outcome.packed))
+    }
+
+    /// Returns whether a batch with so many dead letters among so many records is more than is borne.
+    fn is_over_budget(&self, from: &Checkpoint, dead: u64, read: u64) -> bool {
+        self.entity().budget.is_exceeded(from.fates.dead + dead, from.fates.read + read, false)
+            || self.run_budget.is_exceeded_by(dead, read, false)
     }
 
     /// Writes the rows of the living records and returns what became of each row. A refused record joins the dead.
@@ -295,10 +316,8 @@ impl Committer {
                     }
                 },
             }
-            let all_dead =
-                u64::try_from(dead.len() + resolved.records.iter().filter(|r| matches!(r, Settled::Dead(_))).count());
-            let read = from.fates.read + u64::try_from(resolved.records.len()).unwrap_or(u64::MAX);
-            if self.entity().budget.is_exceeded(from.fates.dead + all_dead.unwrap_or(u64::MAX), read, false) {
+            let dead_before = resolved.records.iter().filter(|settled| matches!(settled, Settled::Dead(_))).count();
+            if self.is_over_budget(from, (dead_before + dead.len()) as u64, resolved.records.len() as u64) {
                 return Err(Attempt::Commit(CommitError::OverBudget(self.letters(resolved, dead))));
             }
         }
@@ -411,7 +430,21 @@ impl Committer {
         let row_key = |row: usize| -> RowKey { (resolved.rows[row].table, resolved.rows[row].key.clone()) };
         let keys: HashSet<RowKey> = conflicts.iter().map(|(row, _)| row_key(*row)).collect();
         let name = self.plan.entities[self.entity].name.clone();
-        let claimed = self.claimed.among(tx, &self.books, &name, &keys).await?;
+        let mut claimed = self.claimed.among(tx, &self.books, &name, &keys).await?;
+        // Another entity may feed the same table.
+        for other in self.plan.entities.iter().filter(|other| other.name != name) {
+            let same_table = |table: usize| {
+                let name = &self.entity().tables[table].schema.name;
+                other.tables.iter().position(|fed| fed.schema.name == *name)
+            };
+            let theirs: HashMap<RowKey, &RowKey> =
+                keys.iter().filter_map(|row| Some(((same_table(row.0)?, row.1.clone()), row))).collect();
+            if !theirs.is_empty() {
+                let wanted = theirs.keys().cloned().collect();
+                let found = claimed_by(tx, &self.books, &other.name, &wanted).await?;
+                claimed.extend(found.iter().filter_map(|row| theirs.get(row).map(|&row| row.clone())));
+            }
+        }
         let mut dead = Dead::new();
         for (row, _) in conflicts {
             let table = &self.entity().tables[resolved.rows[*row].table];
@@ -550,6 +583,12 @@ enum Refusing {
     Records(Dead),
     /// One of them, and the target does not say which.
     Somebody(Refusal),
+}
+
+/// Says that a checkpoint stands elsewhere than this process has left it.
+pub fn moved(entity: &str) -> Failure {
+    Failure::failed(format!("another process has moved the checkpoint of `{entity}`"))
+        .hint("this process had lost its lock and has written nothing since; `whimbrel status` shows where the other one stands")
 }
 
 /// The checkpoint behind a batch.

@@ -69,6 +69,7 @@ pub struct Ended {
 impl EntityRun {
     /// Runs until the source ends, the limit is reached, somebody asks to stop, or an error.
     pub async fn run(mut self) -> Ended {
+        self.progress.begin();
         let start = self.checkpoint.position.clone();
         let mut batches = Ahead::new(batches(self.source, start, self.mapper, self.limit));
         let mut left = self.limit;
@@ -76,8 +77,8 @@ impl EntityRun {
             if self.shutdown.is_asked() {
                 return Ended { checkpoint: self.checkpoint, error: None };
             }
-            let resolved = match batches.next().await {
-                Ok(Some(resolved)) => resolved,
+            let (resolved, through) = match batches.next().await {
+                Ok(Some(mapped)) => mapped,
                 Ok(None) => break,
                 Err(error) => return Ended { checkpoint: self.checkpoint, error: Some(CommitError::Failure(error)) },
             };
@@ -86,7 +87,7 @@ impl EntityRun {
                 Err(error) => return Ended { checkpoint: self.checkpoint, error: Some(error) },
             }
             left = left.map(|left| left.saturating_sub(resolved.batch.records.len() as u64));
-            self.progress.advance(&self.checkpoint);
+            self.progress.advance(&self.checkpoint, through);
         }
         if left == Some(0) {
             return Ended { checkpoint: self.checkpoint, error: None };
@@ -98,14 +99,17 @@ impl EntityRun {
     }
 }
 
+/// A batch ready to be committed, and how far through the source it leads, from 0 to 1, where that is known.
+type Mapped = (Resolved, Option<f64>);
+
 /// Batches that are made ready by a task of their own: the loop's own task may be held up by a commit.
 struct Ahead {
-    batches: mpsc::Receiver<Result<Resolved, Failure>>,
+    batches: mpsc::Receiver<Result<Mapped, Failure>>,
     task: JoinHandle<()>,
 }
 
 impl Ahead {
-    fn new(batches: impl Stream<Item = Result<Resolved, Failure>> + Send + 'static) -> Self {
+    fn new(batches: impl Stream<Item = Result<Mapped, Failure>> + Send + 'static) -> Self {
         let (sender, receiver) = mpsc::channel(1);
         let task = tokio::spawn(async move {
             let mut batches = Box::pin(batches);
@@ -120,7 +124,7 @@ impl Ahead {
     }
 
     /// Returns the next batch, or `None` behind the last one.
-    async fn next(&mut self) -> Result<Option<Resolved>, Failure> {
+    async fn next(&mut self) -> Result<Option<Mapped>, Failure> {
         match self.batches.recv().await {
             Some(batch) => batch.map(Some),
             // A task that panicked must not look like the source's end.
@@ -153,7 +157,7 @@ impl Mapper {
     pub fn map(&self, batch: Batch) -> Result<Resolved, Failure> {
         let records = batch.records.len().max(1);
         let transformed = transform::transform(batch, &self.transformer, self.call_records)?;
-        let validated = transform::validate(transformed, &self.validators)?;
+        let validated = transform::validate(transformed, &self.transformer, &self.validators)?;
         let resolved = self.resolver.resolve(validated);
         let rows_a_call = (resolved.rows.len() * self.call_records / records).max(1);
         self.calls.store((self.transaction_rows / rows_a_call).clamp(1, CALLS_MAX), Ordering::Relaxed);
@@ -171,7 +175,7 @@ fn batches(
     after: Position,
     mapper: Arc<Mapper>,
     limit: Option<u64>,
-) -> impl Stream<Item = Result<Resolved, Failure>> {
+) -> impl Stream<Item = Result<Mapped, Failure>> {
     let reader = mapper.clone();
     stream::try_unfold(
         (source, after, limit),
@@ -186,18 +190,19 @@ fn batches(
                 let reading = tokio::spawn(async move { (source.read(&after, limit).await, source) });
                 let (batch, source) = reading.await.map_err(|error| Failure::bug("reading panicked").cause(error))?;
                 let Some(batch) = batch? else { return Ok(None) };
+                let through = source.progress(&batch.end);
                 let next =
                     (source, batch.end.clone(), left.map(|left| left.saturating_sub(batch.records.len() as u64)));
-                Ok::<_, Failure>(Some((batch, next)))
+                Ok::<_, Failure>(Some(((batch, through), next)))
             }
         },
     )
     .map(move |batch| {
         let mapper = mapper.clone();
         async move {
-            let batch = batch?;
+            let (batch, through) = batch?;
             match tokio::task::spawn_blocking(move || mapper.map(batch)).await {
-                Ok(resolved) => resolved,
+                Ok(resolved) => Ok((resolved?, through)),
                 Err(error) => Err(Failure::bug("mapping a batch panicked").cause(error)),
             }
         }

@@ -3,7 +3,7 @@
 use crate::connector::SourceError;
 use crate::connector::TargetError;
 use crate::error::Failure;
-use crate::plan::manifest::nearest;
+use crate::plan::schema::nearest;
 use crate::plugin::PluginError;
 
 impl From<TargetError> for Failure {
@@ -22,10 +22,11 @@ impl From<TargetError> for Failure {
             _ => None,
         };
         let hint = hint.map(str::to_owned);
-        let failure = match &error {
+        let mut failure = match &error {
             TargetError::Unknown { .. } => Self::usage(error.to_string()),
             _ => Self::failed(error.to_string()),
         };
+        failure.is_transient = matches!(error, TargetError::Transient { .. });
         explained(failure, &error, hint)
     }
 }
@@ -35,7 +36,8 @@ impl From<SourceError> for Failure {
         let hint = match &error {
             SourceError::Unknown { .. } => Some("a source is `mongodump:folder` or `mongoexport:folder`".to_owned()),
             SourceError::Missing { what, found } => {
-                let wanted = what.rsplit(['`', '/']).find(|part| !part.is_empty()).unwrap_or_default();
+                // The first name is what was looked for, as in "collection `x` in `folder`".
+                let wanted = what.split('`').nth(1).and_then(|path| path.rsplit('/').next()).unwrap_or(what);
                 nearest(wanted, found)
                     .map(|near| format!("did you mean `{near}`?"))
                     .or_else(|| (!found.is_empty()).then(|| format!("there is {}", found.join(", "))))

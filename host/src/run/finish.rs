@@ -6,9 +6,11 @@ use super::bookkeeping::Checkpoint;
 use super::bookkeeping::NulledReference;
 use super::commit::CommitError;
 use super::commit::Committer;
+use super::commit::moved;
 use super::layout::column_names;
 use super::report::RowCounts;
 use super::report::State;
+use super::retry::retry;
 use crate::connector::Transaction;
 use crate::connector::target::Rows;
 use crate::error::Failure;
@@ -25,10 +27,10 @@ const FILL_MAX: i64 = 1_000;
 
 /// Takes the final steps of an entity whose source is read to its end; returns the checkpoint that says so.
 pub async fn finish(committer: &Committer, checkpoint: &Checkpoint) -> Result<Checkpoint, CommitError> {
-    while fill(committer).await? {
+    let entity = committer.entity();
+    while retry(&entity.name, async || fill(committer).await).await? {
         crate::stop_point!("finish-fill");
     }
-    let entity = committer.entity();
     if entity.budget.is_exceeded(checkpoint.fates.dead, checkpoint.fates.read, true) {
         return Err(Failure::failed(format!(
             "`{}` ended with {} dead letters among {} records, more than its `dead-letters-max`",
@@ -49,19 +51,24 @@ pub async fn finish(committer: &Committer, checkpoint: &Checkpoint) -> Result<Ch
         .hint(format!("mend the mapping, or say `allow-empty = [\"{empty}\"]` for the entity and run again"))
         .into());
     }
+    Ok(retry(&entity.name, async || complete(committer, checkpoint).await).await?)
+}
+
+async fn complete(committer: &Committer, checkpoint: &Checkpoint) -> Result<Checkpoint, Failure> {
+    let entity = committer.entity();
     let to = Checkpoint { state: State::Completed, ..checkpoint.clone() };
     let mut tx = committer.target().begin().await?;
     committer.books().forget_provisional(&mut *tx, &entity.name).await?;
     if !committer.books().move_checkpoint(&mut *tx, &entity.name, checkpoint, &to).await? {
         tx.rollback().await?;
-        return Err(Failure::failed(format!("another process has moved the checkpoint of `{}`", entity.name)).into());
+        return Err(moved(&entity.name));
     }
     tx.commit().await?;
     Ok(to)
 }
 
 /// Fills in some of the references that wait; `false` where none is left.
-async fn fill(committer: &Committer) -> Result<bool, CommitError> {
+async fn fill(committer: &Committer) -> Result<bool, Failure> {
     let entity = committer.entity();
     let mut tx = committer.target().begin().await?;
     let waiting = committer.books().deferred_references(&mut *tx, &entity.name, FILL_MAX).await?;
@@ -83,8 +90,7 @@ async fn fill(committer: &Committer) -> Result<bool, CommitError> {
         });
         let Some((plan, reference)) = found else {
             return Err(Failure::failed(format!("references through `{table}.{column}` wait, and the plan has none"))
-                .hint("the manifest has changed since they were written; put the reference back")
-                .into());
+                .hint("the manifest has changed since they were written; put the reference back"));
         };
         fill_column(committer, &mut *tx, plan, reference, references).await?;
     }
@@ -99,7 +105,7 @@ async fn fill_column(
     plan: &TablePlan,
     reference: &ReferencePlan,
     waiting: Vec<NulledReference>,
-) -> Result<(), CommitError> {
+) -> Result<(), Failure> {
     let mut keys: Vec<Vec<Value>> = Vec::with_capacity(waiting.len());
     for waits in &waiting {
         let mut key = packed::decode(&waits.value).unwrap_or_default();
@@ -130,8 +136,7 @@ async fn fill_column(
             "`{}.{}`: there is no row in `{}` with {}, wanted by the row {}",
             first.table, first.column, first.parent, first.parent_key, first.row_key
         ))
-        .hint(format!("`references.{}.on-missing` says `fail`; `null` would leave the column empty", first.column))
-        .into());
+        .hint(format!("`references.{}.on-missing` says `fail`; `null` would leave the column empty", first.column)));
     }
     if !rows.is_empty() {
         let columns: Vec<usize> =

@@ -27,11 +27,13 @@ use crate::record::value;
 
 /// Records that became dead letters while they were written.
 type Dead = BTreeMap<usize, Box<Refused>>;
+/// Whether a parent of this compact key stands in the target, by table and reference.
+type FoundParents = BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>;
 
 /// Which parents stand in the target: asked once a batch, by table and reference.
 #[derive(Default)]
 pub struct Parents {
-    found: Option<BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>>,
+    found: Option<FoundParents>,
     /// Ids of other entities that are stored, not computed: compact values by entity and source key.
     stored: HashMap<(usize, String), Option<Vec<u8>>>,
 }
@@ -42,7 +44,9 @@ pub struct Layout {
     pub records: Vec<usize>,
     /// Rows whose values differ from the resolved ones: references written NULL or looked up.
     patched: HashMap<usize, Vec<Value>>,
+    /// By row.
     nulled: Vec<(usize, NulledReference)>,
+    /// By row.
     deferred: Vec<(usize, NulledReference)>,
     /// A record and another one of the batch that it needs as a parent.
     leans: Vec<(usize, usize)>,
@@ -164,14 +168,14 @@ impl Layout {
         self.leans.iter().any(|(child, parent)| !dead.contains_key(child) && dead.contains_key(parent))
     }
 
-    /// Returns the references written NULL for good.
-    pub fn nulled_of_living(&self, dead: &Dead) -> Vec<NulledReference> {
-        living(&self.nulled, dead)
+    /// Returns the references written NULL for good, of the rows that were written.
+    pub fn nulled(&self, is_written: impl Fn(usize) -> bool) -> Vec<NulledReference> {
+        of_rows(&self.nulled, is_written)
     }
 
-    /// Returns the references written NULL until the entity's end.
-    pub fn deferred_of_living(&self, dead: &Dead) -> Vec<NulledReference> {
-        living(&self.deferred, dead)
+    /// Returns the references written NULL until the entity's end, of the rows that were written.
+    pub fn deferred(&self, is_written: impl Fn(usize) -> bool) -> Vec<NulledReference> {
+        of_rows(&self.deferred, is_written)
     }
 
     /// Returns the ids that the transformer gave, by source key, where the entity's strategy is `column`.
@@ -221,7 +225,7 @@ impl Layout {
             value: value::encode(&key),
         };
         let list = if deferred { &mut self.deferred } else { &mut self.nulled };
-        list.push((resolved.rows[row].record, nulled));
+        list.push((row, nulled));
     }
 
     /// A record that needs a later one as a parent is written behind it.
@@ -270,8 +274,8 @@ pub fn column_names(table: &TablePlan, reference: &ReferencePlan) -> String {
     names.join(", ")
 }
 
-fn living(list: &[(usize, NulledReference)], dead: &Dead) -> Vec<NulledReference> {
-    list.iter().filter(|(record, _)| !dead.contains_key(record)).map(|(_, reference)| reference.clone()).collect()
+fn of_rows(list: &[(usize, NulledReference)], is_written: impl Fn(usize) -> bool) -> Vec<NulledReference> {
+    list.iter().filter(|(row, _)| is_written(*row)).map(|(_, reference)| reference.clone()).collect()
 }
 
 /// The compact key that a reference looks for, or `None` where a part of it is NULL. Values take the parent's types.
@@ -302,7 +306,7 @@ async fn find_parents(
     tx: &mut dyn Transaction,
     resolved: &Resolved,
     looked_up: &HashMap<usize, Vec<Value>>,
-) -> Result<BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>, TargetError> {
+) -> Result<FoundParents, TargetError> {
     let mut found = BTreeMap::new();
     for (table_index, table) in entity.tables.iter().enumerate() {
         for (position, reference) in table.references.iter().enumerate() {

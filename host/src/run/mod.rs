@@ -1,8 +1,10 @@
 //! The run: the only module that knows plans, plugins and connectors alike.
 
 pub mod bookkeeping;
+pub mod budget;
 pub mod claimed;
 pub mod commit;
+pub mod components;
 pub mod dead_letter;
 pub mod entity;
 pub mod failure;
@@ -14,6 +16,7 @@ pub mod open;
 pub mod progress;
 pub mod report;
 pub mod resolve;
+pub mod retry;
 pub mod schedule;
 pub mod shutdown;
 pub mod survey;
@@ -26,6 +29,7 @@ use std::time::Instant;
 use bookkeeping::Bookkeeping;
 use bookkeeping::Checkpoint;
 use bookkeeping::MigrationRow;
+use budget::RunBudget;
 use open::Opened;
 use report::EntityReport;
 use report::Fates;
@@ -40,7 +44,7 @@ use crate::connector;
 use crate::connector::Target;
 use crate::error::Failure;
 use crate::plan::Manifest;
-use crate::plan::manifest::nearest;
+use crate::plan::schema::nearest;
 
 /// Marks a place where a test can end the process as a power cut would.
 #[macro_export]
@@ -91,6 +95,8 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
     let starts = checkpoints(&opened, &*target, &books).await?;
     let is_done = selected.iter().all(|&entity| starts[entity].state == State::Completed);
 
+    let spent = |count: fn(&Fates) -> u64| starts.iter().map(|start| count(&start.fates)).sum();
+    let budget = Arc::new(RunBudget::new(opened.plan.budget, spent(|fates| fates.dead), spent(|fates| fates.read)));
     let mut report = Report {
         run: run.clone(),
         migration: opened.plan.name.clone(),
@@ -108,8 +114,12 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
     let plan = opened.plan.clone();
     let mut failure = None;
     if !is_done {
-        ends = schedule::run_entities(opened, &target, &books, &run, &selected, &starts, options, shutdown).await;
+        ends =
+            schedule::run_entities(opened, &target, &books, &run, &budget, &selected, &starts, options, shutdown).await;
         failure = ends.iter_mut().flatten().find_map(|end| end.failure.take());
+        if failure.is_none() && !shutdown.is_asked() && budget.is_exceeded_by(0, 0, true) {
+            failure = Some(dead_letter::run_over_budget(&budget));
+        }
         report.status = match &failure {
             Some(_) => Status::Failed,
             None if shutdown.is_asked() => Status::Stopped,
@@ -127,25 +137,32 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
     if report.entities.iter().any(|entity| entity.total.read != entity.total.sum()) {
         report.conservation = "broken".to_owned();
     }
+    report.error = failure.as_ref().map(ToString::to_string);
+    report.duration_ms = milliseconds(begun);
+    let concluded = retry::retry(&run, async || conclude(&*target, &books, &mut report).await).await;
+    match (failure, concluded) {
+        // A target that is gone cannot take its report; why it is gone was said first.
+        (Some(failure), _) => Err(failure.with_report(report)),
+        (None, Err(failure)) => Err(failure.with_report(report)),
+        (None, Ok(())) => Ok(report),
+    }
+}
+
+/// Completes the report with what is stored, and stores it.
+async fn conclude(target: &dyn Target, books: &Bookkeeping, report: &mut Report) -> Result<(), Failure> {
     let mut tx = target.begin().await?;
     report.dead_letters = books.reasons(&mut *tx, false).await?;
     let names: BTreeSet<&String> = report.entities.iter().map(|entity| &entity.name).collect();
     report.dead_letters.retain(|reason| names.contains(&reason.entity));
-    report.error = failure.as_ref().map(ToString::to_string);
-    report.duration_ms = milliseconds(begun);
-    if options.execute && report.status != Status::NothingToDo {
-        let json =
-            serde_json::to_string(&report).map_err(|error| Failure::bug("the report is no JSON").cause(error))?;
-        let status = serde_json::to_value(report.status).ok().and_then(|status| status.as_str().map(str::to_owned));
-        books.end_run(&mut *tx, &run, &status.unwrap_or_default(), &json).await?;
-        tx.commit().await?;
-    } else {
+    if report.mode == Mode::DryRun || report.status == Status::NothingToDo {
         tx.rollback().await?;
+        return Ok(());
     }
-    match failure {
-        Some(failure) => Err(failure.with_report(report)),
-        None => Ok(report),
-    }
+    let json = serde_json::to_string(&report).map_err(|error| Failure::bug("the report is no JSON").cause(error))?;
+    let status = serde_json::to_value(report.status).ok().and_then(|status| status.as_str().map(str::to_owned));
+    books.end_run(&mut *tx, &report.run, &status.unwrap_or_default(), &json).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Returns a new run's id: its start and the process, so that runs sort by time.

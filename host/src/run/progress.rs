@@ -1,4 +1,7 @@
 //! Bars on a terminal, log lines elsewhere: how far each entity is, how fast, and when it will be done.
+//!
+//! How far is measured in the source's own terms (bytes of a dump), for few sources know their number of records;
+//! where nobody knows, it is shown as unknown.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -13,104 +16,123 @@ use super::bookkeeping::Checkpoint;
 
 /// Time between two log lines of one entity.
 const LOG_EVERY: Duration = Duration::from_secs(10);
+/// A full bar.
+const WHOLE: f64 = 10_000.0;
 
 /// The progress of a whole run.
 #[derive(Clone)]
 pub struct Progress {
-    bars: Option<MultiProgress>,
-    overall: Option<ProgressBar>,
+    bars: Option<(MultiProgress, ProgressBar)>,
 }
 
 /// The progress of one entity.
 pub struct EntityProgress {
     name: String,
-    bar: Option<ProgressBar>,
-    overall: Option<ProgressBar>,
-    total: Option<u64>,
+    bars: Option<(ProgressBar, ProgressBar)>,
     begun: Instant,
     begun_at: u64,
+    /// How far through the source the entity stood at first.
+    begun_through: f64,
     logged: Arc<Mutex<Instant>>,
 }
 
 impl Progress {
     /// Shows bars where `terminal` is true.
-    pub fn new(terminal: bool, total: Option<u64>) -> Self {
-        let bars = terminal.then(MultiProgress::new);
-        let overall = bars.as_ref().map(|bars| {
-            let bar = bars.add(bar(total));
-            bar.set_prefix("all");
-            bar
+    pub fn new(terminal: bool, entities: usize) -> Self {
+        let bars = terminal.then(|| {
+            let bars = MultiProgress::new();
+            let overall = bars.add(bar(true));
+            overall.set_length(units(1.0) * entities as u64);
+            overall.set_prefix("all");
+            (bars, overall)
         });
-        Self { bars, overall }
+        Self { bars }
     }
 
-    /// Begins an entity that stands at so many records of so many, where that is known.
-    pub fn entity(&self, name: &str, at: u64, total: Option<u64>) -> EntityProgress {
-        let bar = self.bars.as_ref().map(|bars| {
-            let bar = bars.insert_from_back(1, bar(total));
+    /// Begins an entity that stands at so many records, and so far through its source where that is known.
+    pub fn entity(&self, name: &str, at: u64, through: Option<f64>) -> EntityProgress {
+        let begun_through = through.unwrap_or(0.0);
+        let bars = self.bars.as_ref().map(|(bars, overall)| {
+            let bar = bars.insert_from_back(1, bar(through.is_some()));
             bar.set_prefix(name.to_owned());
-            bar.set_position(at);
-            bar.reset_eta();
-            bar
+            bar.set_position(units(begun_through));
+            bar.set_message("waiting");
+            overall.inc(units(begun_through));
+            (bar, overall.clone())
         });
         EntityProgress {
             name: name.to_owned(),
-            bar,
-            overall: self.overall.clone(),
-            total,
+            bars,
             begun: Instant::now(),
             begun_at: at,
+            begun_through,
             logged: Arc::new(Mutex::new(Instant::now())),
         }
     }
 
     /// Takes the bars away, so that what follows is printed plainly.
     pub fn end(&self) {
-        if let Some(bars) = &self.bars {
+        if let Some((bars, _)) = &self.bars {
+            // A terminal that cannot be cleared keeps its bars.
             let _ = bars.clear();
         }
     }
 }
 
-fn bar(total: Option<u64>) -> ProgressBar {
-    let (bar, template) = match total {
-        Some(total) => (
-            ProgressBar::new(total),
-            "{prefix:20!} {wide_bar} {human_pos}/{human_len} {per_sec:>14} eta {eta:>4} {msg}",
-        ),
-        None => (ProgressBar::no_length(), "{prefix:20!} {spinner} {human_pos} of unknown {per_sec:>14} {msg}"),
+fn bar(is_known: bool) -> ProgressBar {
+    let (bar, template) = if is_known {
+        (ProgressBar::new(units(1.0)), "{prefix:20!} {wide_bar} {percent:>3}% eta {eta:>4} {msg}")
+    } else {
+        (ProgressBar::no_length(), "{prefix:20!} {spinner} of unknown {msg}")
     };
     bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a whole bar")]
+fn units(through: f64) -> u64 {
+    (through.clamp(0.0, 1.0) * WHOLE) as u64
+}
+
 impl EntityProgress {
-    /// Shows a new checkpoint.
-    pub fn advance(&self, checkpoint: &Checkpoint) {
-        let at = checkpoint.position.document;
-        if let Some(bar) = &self.bar {
-            let before = bar.position();
-            bar.set_position(at);
-            if checkpoint.fates.dead > 0 {
-                bar.set_message(format!("{} dead letters", checkpoint.fates.dead));
+    /// Begins to count time: an entity may have waited for its parents.
+    pub fn begin(&mut self) {
+        self.begun = Instant::now();
+        if let Some((bar, _)) = &self.bars {
+            bar.reset_eta();
+            bar.set_message("");
+        }
+    }
+
+    /// Shows a new checkpoint, and how far through the source it lies where that is known.
+    pub fn advance(&self, checkpoint: &Checkpoint, through: Option<f64>) {
+        let seconds = self.begun.elapsed().as_secs_f64().max(0.001);
+        let read = checkpoint.position.document.saturating_sub(self.begun_at);
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let per_second = (read as f64 / seconds).round();
+        if let Some((bar, overall)) = &self.bars {
+            if let Some(through) = through {
+                let before = bar.position();
+                bar.set_position(units(through));
+                overall.inc(bar.position().saturating_sub(before));
             }
-            if let Some(overall) = &self.overall {
-                overall.inc(at.saturating_sub(before));
-            }
+            let dead = match checkpoint.fates.dead {
+                0 => String::new(),
+                dead => format!(", {dead} dead letters"),
+            };
+            bar.set_message(format!("{} records, {per_second}/s{dead}", checkpoint.position.document));
             return;
         }
         let Ok(mut logged) = self.logged.lock() else { return };
         if logged.elapsed() >= LOG_EVERY {
             *logged = Instant::now();
-            let read = at.saturating_sub(self.begun_at);
-            #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-            let per_second = read as f64 / self.begun.elapsed().as_secs_f64().max(0.001);
-            #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
-            let eta_s = self.total.map(|total| (total.saturating_sub(at) as f64 / per_second.max(0.001)).round());
+            let eta_s = through
+                .filter(|through| *through > self.begun_through)
+                .map(|through| (seconds * (1.0 - through) / (through - self.begun_through)).round());
             tracing::info!(
                 entity = self.name,
-                records = at,
-                of = self.total,
-                records_per_second = per_second.round(),
+                records = checkpoint.position.document,
+                percent = through.map(|through| (through * 100.0).round()),
+                records_per_second = per_second,
                 eta_s,
                 dead = checkpoint.fates.dead,
                 "progress"
@@ -121,8 +143,8 @@ impl EntityProgress {
 
 impl Drop for EntityProgress {
     fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish();
+        if let Some((bar, _)) = &self.bars {
+            bar.abandon();
         }
     }
 }

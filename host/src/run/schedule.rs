@@ -10,6 +10,7 @@ use futures::stream::FuturesUnordered;
 use super::Options;
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
+use super::budget::RunBudget;
 use super::commit::CommitError;
 use super::commit::Committer;
 use super::dead_letter;
@@ -42,15 +43,17 @@ pub async fn run_entities(
     target: &Arc<dyn Target>,
     books: &Bookkeeping,
     run: &str,
+    budget: &Arc<RunBudget>,
     selected: &BTreeSet<usize>,
     starts: &[Checkpoint],
     options: &Options,
     shutdown: &Shutdown,
 ) -> Vec<Option<EntityEnd>> {
     let plan = opened.plan.clone();
-    let counts: Vec<Option<u64>> = opened.sources.iter().map(|source| source.count()).collect();
-    let total = selected.iter().map(|&entity| counts[entity]).sum::<Option<u64>>();
-    let progress = Progress::new(options.terminal, total);
+    let progress = Progress::new(options.terminal, selected.len());
+    // How far each entity stands in its source before this run.
+    let throughs: Vec<Option<f64>> =
+        opened.sources.iter().zip(starts).map(|(source, start)| source.progress(&start.position)).collect();
     let mut ready: Vec<Option<EntityRun>> = Vec::new();
     for (index, (source, mapper)) in opened.sources.into_iter().zip(opened.mappers).enumerate() {
         let is_wanted = selected.contains(&index) && starts[index].state != State::Completed;
@@ -58,12 +61,20 @@ pub async fn run_entities(
         let plugin = (component.name().to_owned(), component.digest().to_owned());
         ready.push(is_wanted.then(|| EntityRun {
             source,
-            committer: Committer::new(plan.clone(), index, target.clone(), books.clone(), run.to_owned(), plugin),
+            committer: Committer::new(
+                plan.clone(),
+                index,
+                target.clone(),
+                books.clone(),
+                run.to_owned(),
+                budget.clone(),
+                plugin,
+            ),
             mapper,
             checkpoint: starts[index].clone(),
             limit: options.limit,
             shutdown: shutdown.clone(),
-            progress: progress.entity(&plan.entities[index].name, starts[index].position.document, counts[index]),
+            progress: progress.entity(&plan.entities[index].name, starts[index].position.document, throughs[index]),
         }));
     }
     let mut ends: Vec<Option<EntityEnd>> = ready.iter().map(|_| None).collect();
@@ -91,7 +102,7 @@ pub async fn run_entities(
             None => None,
             Some(CommitError::Failure(failure)) => Some(failure),
             Some(CommitError::OverBudget(letters)) => {
-                Some(dead_letter::over_budget(&**target, books, entity, run, &ended.checkpoint, &letters).await)
+                Some(dead_letter::over_budget(&**target, books, entity, budget, run, &ended.checkpoint, &letters).await)
             }
         };
         if failure.is_some() {

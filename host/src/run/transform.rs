@@ -6,6 +6,7 @@ use crate::error::Failure;
 use crate::plugin::Documents;
 use crate::plugin::Outcome;
 use crate::plugin::PluginRow;
+use crate::plugin::RecordFault;
 use crate::plugin::Transformer;
 use crate::plugin::Validator;
 use crate::record::Batch;
@@ -80,16 +81,7 @@ pub fn transform(batch: Batch, transformer: &Transformer, call_records: usize) -
                     let refused = Refused { stage: "transform", code, field, message, plugin: plugin() };
                     Mapped::Dead(Box::new(refused), Vec::new())
                 }
-                Err(fault) => {
-                    let refused = Refused {
-                        stage: "transform",
-                        code: fault.code.to_owned(),
-                        field: None,
-                        message: fault.message,
-                        plugin: plugin(),
-                    };
-                    Mapped::Dead(Box::new(refused), Vec::new())
-                }
+                Err(fault) => Mapped::Dead(Box::new(faulty(fault, transformer)), Vec::new()),
             });
         }
     }
@@ -98,8 +90,29 @@ pub fn transform(batch: Batch, transformer: &Transformer, call_records: usize) -
     Ok(Transformed { batch, mapped })
 }
 
+fn faulty(fault: RecordFault, transformer: &Transformer) -> Refused {
+    let component = transformer.component();
+    let plugin = Some((component.name().to_owned(), component.digest().to_owned()));
+    Refused { stage: "transform", code: fault.code.to_owned(), field: None, message: fault.message, plugin }
+}
+
 /// Shows every row to the validators, in order; a violation sets its record aside.
-pub fn validate(mut transformed: Transformed, validators: &[Validator]) -> Result<Validated, Failure> {
+///
+/// Without validators, malformed rows are left to the next stage, which reads every value anyway.
+pub fn validate(
+    mut transformed: Transformed,
+    transformer: &Transformer,
+    validators: &[Validator],
+) -> Result<Validated, Failure> {
+    if !validators.is_empty() {
+        for mapped in &mut transformed.mapped {
+            let Mapped::Rows(rows) = mapped else { continue };
+            if let Some(fault) = rows.iter().find_map(|row| transformer.check(row).err()) {
+                let refused = faulty(fault, transformer);
+                *mapped = Mapped::Dead(Box::new(refused), Vec::new());
+            }
+        }
+    }
     for validator in validators {
         let mut rows: Vec<PluginRow> = Vec::new();
         let mut owners: Vec<usize> = Vec::new();

@@ -16,6 +16,7 @@ use crate::json;
 use crate::paths::Paths;
 use crate::table::Child;
 use crate::table::Column;
+use crate::table::Part;
 use crate::table::Place;
 use crate::text;
 use crate::time::Clock;
@@ -66,14 +67,15 @@ impl Compiled {
         let mut main = described(Table::new(&self.table), &self.columns);
         main.id.clone_from(&self.id);
         let mut description = Description::new().table(main).ignores(config.ignore.iter().cloned());
-        let mut reads: Vec<String> = self.columns.iter().map(|column| column.path.clone()).collect();
+        let mut reads: Vec<String> =
+            self.columns.iter().flat_map(Column::parts).map(|(_, path)| path.to_owned()).collect();
         for (child, (name, config)) in self.children.iter().zip(&config.children) {
             description =
                 description.table(described(Table::new(name), &child.columns).key(config.key.iter().cloned()));
             reads.push(child.path.clone());
-            reads.extend(child.columns.iter().filter_map(|column| match column.place {
-                Place::Document(_) => column.path.strip_prefix('^').map(str::to_owned),
-                Place::Inside(_) => column.path.strip_prefix("$.").map(|inner| format!("{}.{inner}", child.path)),
+            reads.extend(child.columns.iter().flat_map(Column::parts).filter_map(|(place, path)| match place {
+                Place::Document(_) => path.strip_prefix('^').map(str::to_owned),
+                Place::Inside(_) => path.strip_prefix("$.").map(|inner| format!("{}.{inner}", child.path)),
                 Place::Element | Place::Index => None,
             }));
         }
@@ -128,7 +130,7 @@ impl Compiler<'_> {
 
     /// The column that takes the record's key as it is.
     fn id_column(&mut self, columns: &IndexMap<String, ColumnConfig>, pointer: &Pointer) -> Option<String> {
-        let [key] = self.setup.key.as_slice() else { return None };
+        let key = &self.setup.key;
         let is_key = |column: &ColumnConfig| {
             column.from == *key && column.kind.is_none() && column.reference.is_none() && column.allowed.is_none()
         };
@@ -155,21 +157,34 @@ impl Compiler<'_> {
         let columns = columns.iter().map(|(name, config)| {
             let pointer = pointer.key(name);
             self.check_name(name, &pointer, "column");
-            let place = self.place(&config.from, &pointer, inside.as_deref_mut(), config);
+            let mut parts = config.from.iter().enumerate().map(|(index, from)| {
+                let place = self.place(index, &pointer, inside.as_deref_mut(), config);
+                Part { place, path: from.clone() }
+            });
+            // A configuration always has at least one path.
+            let first = parts.next().unwrap_or(Part { place: Place::Element, path: String::new() });
+            let more: Vec<_> = parts.collect();
             let is_id = id == Some(name);
             let convert = if is_id { Convert::Own(self.setup.entity.clone()) } else { self.convert(config, &pointer) };
             let default = self.default(config, &pointer, &convert, is_id);
-            let path = config.from.clone();
-            Column { name: name.clone(), place, convert, is_required: config.required || is_id, default, path }
+            if !more.is_empty() {
+                self.check_composite(config, &pointer, is_id);
+            }
+            let Part { place, path } = first;
+            Column { name: name.clone(), place, more, convert, is_required: config.required || is_id, default, path }
         });
         columns.collect()
     }
 
     /// `inside` is there for a child's columns only, whose paths begin with `$`, `#` or `^`.
-    fn place(&mut self, from: &str, pointer: &Pointer, inside: Option<&mut Paths>, config: &ColumnConfig) -> Place {
+    fn place(&mut self, index: usize, pointer: &Pointer, inside: Option<&mut Paths>, config: &ColumnConfig) -> Place {
+        let from = config.from[index].as_str();
         // The short form has no `from` to point at.
-        let is_short = !config.is_table;
-        let pointer = if is_short { pointer.clone() } else { pointer.key("from") };
+        let pointer = match (config.is_table, config.from.len()) {
+            (false, _) => pointer.clone(),
+            (true, 1) => pointer.key("from"),
+            (true, _) => pointer.key("from").index(index),
+        };
         let Some(inside) = inside else {
             if from.starts_with(['$', '#', '^']) {
                 let message =
@@ -262,6 +277,19 @@ impl Compiler<'_> {
         }
         if config.required && config.default.is_some() {
             self.problem(&pointer.key("default"), "expected no `default` beside `required`, found both");
+        }
+    }
+
+    /// Several values make a reference, and nothing else.
+    fn check_composite(&mut self, config: &ColumnConfig, pointer: &Pointer, is_id: bool) {
+        if config.reference.is_none() && !is_id {
+            self.problem(&pointer.key("from"), "expected one path, or `reference` beside several, found several alone");
+        }
+        if config.default.is_some() {
+            self.problem(&pointer.key("default"), "expected no default for a reference of several values, found one");
+        }
+        if let Some(index) = config.from.iter().position(|from| from == "#") {
+            self.problem(&pointer.key("from").index(index), "expected a path of the source, found `#`");
         }
     }
 

@@ -32,7 +32,8 @@ pub(crate) struct ChildConfig {
 /// One column: a path, or a path with more.
 #[derive(Debug, Default)]
 pub(crate) struct ColumnConfig {
-    pub from: String,
+    /// One path, or several for a composite reference.
+    pub from: Vec<String>,
     pub kind: Option<Kind>,
     pub allowed: Option<Allowed>,
     pub reference: Option<String>,
@@ -72,6 +73,9 @@ pub(crate) enum Kind {
     Bytes,
 }
 
+/// A path, or a list of them.
+struct From(Vec<String>);
+
 /// The texts a field may hold, and what each becomes.
 #[derive(Debug)]
 pub(crate) struct Allowed(pub IndexMap<String, String>);
@@ -79,7 +83,7 @@ pub(crate) struct Allowed(pub IndexMap<String, String>);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ColumnTable {
-    from: String,
+    from: From,
     #[serde(rename = "as")]
     kind: Option<Kind>,
     #[serde(rename = "enum")]
@@ -111,13 +115,44 @@ impl<'de> Deserialize<'de> for ColumnConfig {
             }
 
             fn visit_str<E>(self, path: &str) -> Result<ColumnConfig, E> {
-                Ok(ColumnConfig { from: path.to_owned(), ..ColumnConfig::default() })
+                Ok(ColumnConfig { from: vec![path.to_owned()], ..ColumnConfig::default() })
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<ColumnConfig, A::Error> {
                 let table = ColumnTable::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                let ColumnTable { from, kind, allowed, reference, format, zone, default, required } = table;
+                let ColumnTable { from: From(from), kind, allowed, reference, format, zone, default, required } = table;
                 Ok(ColumnConfig { from, kind, allowed, reference, format, zone, default, required, is_table: true })
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for From {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = From;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a path, or a list of paths")
+            }
+
+            fn visit_str<E>(self, path: &str) -> Result<From, E> {
+                Ok(From(vec![path.to_owned()]))
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<From, A::Error> {
+                let mut paths = Vec::new();
+                while let Some(path) = list.next_element()? {
+                    paths.push(path);
+                }
+                if paths.is_empty() {
+                    return Err(de::Error::custom("expected at least one path, found none"));
+                }
+                Ok(From(paths))
             }
         }
 

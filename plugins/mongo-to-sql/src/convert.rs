@@ -85,6 +85,15 @@ impl Convert {
     }
 }
 
+impl Convert {
+    /// Writes a reference of several values, for the two conversions that are references.
+    pub(crate) fn write_composite(&self, row: &mut Row, column: &str, key: &[Raw<'_>]) {
+        if let Self::Own(entity) | Self::Reference(entity) = self {
+            row.composite_reference(column, entity, key);
+        }
+    }
+}
+
 fn unchanged(raw: Raw<'_>) -> Result<Raw<'_>, Rejection> {
     let found = raw.kind().words();
     match raw.kind() {
@@ -108,7 +117,7 @@ fn unchanged(raw: Raw<'_>) -> Result<Raw<'_>, Rejection> {
 }
 
 /// What the contract takes as a key; an undefined one could only fail later.
-fn key(raw: Raw<'_>) -> Result<Raw<'_>, Rejection> {
+pub(crate) fn key(raw: Raw<'_>) -> Result<Raw<'_>, Rejection> {
     match raw.kind() {
         Kind::Undefined
         | Kind::Regex

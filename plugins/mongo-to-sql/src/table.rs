@@ -9,6 +9,7 @@ use whimbrel_sdk::bson::Raw;
 use whimbrel_sdk::bson::Value;
 
 use crate::compile::Compiled;
+use crate::convert;
 use crate::convert::Convert;
 use crate::json;
 use crate::paths::Found;
@@ -20,10 +21,20 @@ use crate::paths::Slot;
 pub(crate) struct Column {
     pub name: String,
     pub place: Place,
+    /// The further values of a composite reference.
+    pub more: Vec<Part>,
     pub convert: Convert,
     pub is_required: bool,
     /// A document whose only value stands in for a missing one.
     pub default: Option<Vec<u8>>,
+    /// The source path, for messages.
+    pub path: String,
+}
+
+/// One value of a composite reference.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub place: Place,
     /// The source path, for messages.
     pub path: String,
 }
@@ -57,6 +68,19 @@ pub(crate) struct Child {
 struct Sources<'a, 'f> {
     document: &'f Found<'a>,
     element: Option<(usize, Raw<'a>, Option<Found<'a>>)>,
+}
+
+impl<'a> Sources<'a, '_> {
+    /// Returns the value at a place, `None` where it is missing or null. An index is no value of the document.
+    #[inline]
+    fn get(&self, place: Place) -> Option<Raw<'a>> {
+        match (place, &self.element) {
+            (Place::Document(slot), _) => self.document.get(slot),
+            (Place::Inside(slot), Some((_, _, Some(inside)))) => inside.get(slot),
+            (Place::Element, Some((_, raw, _))) => Some(*raw).filter(|raw| !raw.is_null()),
+            _ => None,
+        }
+    }
 }
 
 impl Compiled {
@@ -103,6 +127,10 @@ impl Child {
 fn fill(row: &mut Row, columns: &[Column], sources: &Sources<'_, '_>) -> Result<(), Rejection> {
     for column in columns {
         column.write(row, sources).map_err(|mut rejection| {
+            if !column.more.is_empty() {
+                // Of several values, the rejection names the one at fault already.
+                return rejection;
+            }
             // A rejection of an element of the value names the element already.
             let inner = rejection.field.take();
             let path = match inner {
@@ -116,18 +144,36 @@ fn fill(row: &mut Row, columns: &[Column], sources: &Sources<'_, '_>) -> Result<
 }
 
 impl Column {
+    /// Every place with its path.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (Place, &str)> {
+        let more = self.more.iter().map(|part| (part.place, part.path.as_str()));
+        std::iter::once((self.place, self.path.as_str())).chain(more)
+    }
+
+    /// A reference needs all of its values; none at all is NULL.
+    fn write_composite(&self, row: &mut Row, sources: &Sources<'_, '_>) -> Result<(), Rejection> {
+        let found: Vec<_> = self.parts().map(|(place, path)| (sources.get(place), path)).collect();
+        if found.iter().all(|(raw, _)| raw.is_none()) && !self.is_required {
+            return Ok(());
+        }
+        let key = found.into_iter().map(|(raw, path)| {
+            raw.ok_or_else(|| Rejection::new("required", "expected every value of the reference, found none"))
+                .and_then(convert::key)
+                .map_err(|rejection| rejection.at(path))
+        });
+        self.convert.write_composite(row, &self.name, &key.collect::<Result<Vec<_>, _>>()?);
+        Ok(())
+    }
+
     fn write(&self, row: &mut Row, sources: &Sources<'_, '_>) -> Result<(), Rejection> {
-        let value = match (self.place, &sources.element) {
-            (Place::Document(slot), _) => sources.document.get(slot),
-            (Place::Inside(slot), Some((_, _, Some(inside)))) => inside.get(slot),
-            (Place::Element, Some((_, raw, _))) => Some(*raw).filter(|raw| !raw.is_null()),
-            (Place::Index, Some((index, _, _))) => {
-                row.integer(&self.name, i64::try_from(*index).unwrap_or(i64::MAX));
-                return Ok(());
-            }
-            _ => None,
-        };
-        match value.or_else(|| self.default.as_deref().and_then(json::only_value)) {
+        if !self.more.is_empty() {
+            return self.write_composite(row, sources);
+        }
+        if let (Place::Index, Some((index, ..))) = (self.place, &sources.element) {
+            row.integer(&self.name, i64::try_from(*index).unwrap_or(i64::MAX));
+            return Ok(());
+        }
+        match sources.get(self.place).or_else(|| self.default.as_deref().and_then(json::only_value)) {
             Some(raw) => self.convert.write(row, &self.name, raw),
             None if self.is_required => Err(Rejection::new("required", "expected a value, found none")),
             None => Ok(()),

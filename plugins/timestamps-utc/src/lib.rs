@@ -128,7 +128,7 @@ impl TimestampsUtc {
                 return self.check_range(column, Timestamp::from_millisecond(milliseconds).ok());
             }
             Ok(Value::Document(form)) => match form_of(form) {
-                Some(("$timestamp", text)) => match text.parse() {
+                Some(("$instant", text)) => match text.parse() {
                     Ok(instant) => return self.check_range(column, Some(instant)),
                     Err(_) => format!("`{text}`"),
                 },
@@ -166,7 +166,7 @@ impl TimestampsUtc {
     }
 }
 
-/// Returns the name and the text of a form such as `{"$timestamp": "…"}`.
+/// Returns the name and the text of a form such as `{"$instant": "…"}`.
 fn form_of(document: Document<'_>) -> Option<(&str, &str)> {
     let mut fields = document.fields();
     let field = fields.next()?.ok()?;

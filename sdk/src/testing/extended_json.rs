@@ -10,11 +10,7 @@ pub fn to_bson(json: &Value) -> Result<Vec<u8>, String> {
     let Value::Object(fields) = json.clone() else { return Err(format!("expected a document, found `{json}`")) };
     let mut document = bson::Document::new();
     for (name, value) in fields {
-        // In Extended JSON this name belongs to BSON's own timestamps, whose value is no text.
-        let value = match value.get("$timestamp").and_then(Value::as_str) {
-            Some(instant) => bson::doc! {"$timestamp": instant}.into(),
-            None => bson::Bson::try_from(value).map_err(|error| error.to_string())?,
-        };
+        let value = bson::Bson::try_from(value).map_err(|error| error.to_string())?;
         document.insert(name, value);
     }
     bson::RawDocumentBuf::try_from(&document).map(bson::RawDocumentBuf::into_bytes).map_err(|error| error.to_string())

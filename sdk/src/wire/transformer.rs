@@ -7,13 +7,13 @@ pub use bindings::exports::whimbrel::plugin::transformer::Guest;
 pub use bindings::exports::whimbrel::plugin::transformer::Outcome;
 pub use bindings::exports::whimbrel::plugin::transformer::Rejection;
 pub use bindings::exports::whimbrel::plugin::transformer::Setup;
-use bindings::whimbrel::plugin::types::Body;
+pub use bindings::exports::whimbrel::plugin::transformer::Transformed;
 use bindings::whimbrel::plugin::types::Column;
 pub use bindings::whimbrel::plugin::types::Documents;
 pub use bindings::whimbrel::plugin::types::Identity;
 use bindings::whimbrel::plugin::types::PayloadKind;
 pub use bindings::whimbrel::plugin::types::Problem;
-use bindings::whimbrel::plugin::types::Row;
+use bindings::whimbrel::plugin::types::Rows;
 use bindings::whimbrel::plugin::types::Table;
 
 use crate::Accepted;
@@ -30,6 +30,9 @@ pub mod bindings {
         generate_unused_types: true,
     });
 }
+
+/// What a document is guessed to take, to begin with lists of a likely length.
+const DOCUMENT_BYTES: usize = 512;
 
 /// Says what the component is.
 pub fn about<T: Transformer>() -> Identity {
@@ -62,17 +65,30 @@ pub fn configure<T: Transformer>(setup: Setup, cell: &OnceCell<T>) -> Result<(),
 }
 
 /// Transforms a batch.
-pub fn transform<T: Transformer>(cell: &OnceCell<T>, documents: Documents) -> Vec<Outcome> {
+pub fn transform<T: Transformer>(cell: &OnceCell<T>, documents: Documents) -> Transformed {
     let transformer = cell.get().expect("the host configures an instance before it transforms");
     let Documents::Bson(bytes) = documents else { panic!("the host sends the payload that was asked for") };
-    let mut outcomes = Vec::new();
+    let mut outcomes = Vec::with_capacity(bytes.len() / DOCUMENT_BYTES);
+    let mut tables = Vec::with_capacity(outcomes.capacity());
+    let mut bodies = Vec::with_capacity(bytes.len() * 2);
     let mut rest = bytes.as_slice();
     while !rest.is_empty() {
         let (document, after) = Document::split(rest).expect("the host frames documents by their length");
-        outcomes.push(outcome(transformer.transform(Record::new(document))));
+        outcomes.push(match transformer.transform(Record::new(document)) {
+            Ok(Accepted::Rows(rows)) => {
+                let count = u32::try_from(rows.len()).expect("rows fit into the memory");
+                for row in rows {
+                    tables.push(row.table());
+                    row.append_to(&mut bodies);
+                }
+                Outcome::Rows(count)
+            }
+            Ok(Accepted::Skip(reason)) => Outcome::Skip(reason),
+            Err(crate::Rejection { code, field, message }) => Outcome::Reject(Rejection { code, field, message }),
+        });
         rest = after;
     }
-    outcomes
+    Transformed { outcomes, rows: Rows { tables, bodies: Documents::Bson(bodies) } }
 }
 
 fn read<T: Transformer>(setup: Setup) -> Result<(crate::Setup, T::Config), Vec<Problem>> {
@@ -82,18 +98,4 @@ fn read<T: Transformer>(setup: Setup) -> Result<(crate::Setup, T::Config), Vec<P
 
 fn problems(problems: Vec<crate::Problem>) -> Vec<Problem> {
     problems.into_iter().map(|problem| Problem { pointer: problem.pointer, message: problem.message }).collect()
-}
-
-fn outcome(outcome: crate::Outcome) -> Outcome {
-    match outcome {
-        Ok(Accepted::Rows(rows)) => {
-            let rows = rows.into_iter().map(|row| Row { table: row.table(), body: Body::Bson(row.into_body()) });
-            Outcome::Rows(rows.collect())
-        }
-        Ok(Accepted::Skip(reason)) => Outcome::Skip(reason),
-        Err(rejection) => {
-            let crate::Rejection { code, field, message } = rejection;
-            Outcome::Reject(Rejection { code, field, message })
-        }
-    }
 }

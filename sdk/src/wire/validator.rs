@@ -5,11 +5,11 @@ use std::cell::OnceCell;
 pub use bindings::exports::whimbrel::plugin::validator::Guest;
 pub use bindings::exports::whimbrel::plugin::validator::Setup;
 pub use bindings::exports::whimbrel::plugin::validator::Violation;
-use bindings::whimbrel::plugin::types::Body;
+use bindings::whimbrel::plugin::types::Documents;
 pub use bindings::whimbrel::plugin::types::Identity;
 use bindings::whimbrel::plugin::types::PayloadKind;
 pub use bindings::whimbrel::plugin::types::Problem;
-pub use bindings::whimbrel::plugin::types::Row;
+pub use bindings::whimbrel::plugin::types::Rows;
 
 use crate::RowRef;
 use crate::TargetColumn;
@@ -49,13 +49,15 @@ pub fn configure<V: Validator>(setup: Setup, cell: &OnceCell<V>) -> Result<(), V
 }
 
 /// Checks the rows of a batch.
-pub fn validate<V: Validator>(cell: &OnceCell<V>, rows: Vec<Row>) -> Vec<Violation> {
+pub fn validate<V: Validator>(cell: &OnceCell<V>, rows: Rows) -> Vec<Violation> {
     let validator = cell.get().expect("the host configures an instance before it validates");
     let mut violations = Vec::new();
-    for (index, row) in (0..).zip(&rows) {
-        let Body::Bson(body) = &row.body else { panic!("the host sends the payload that was asked for") };
-        let body = Document::new(body).expect("the host checks that a row is a document");
-        let found = validator.validate(RowRef { table: row.table, body });
+    let Documents::Bson(bodies) = rows.bodies else { panic!("the host sends the payload that was asked for") };
+    let mut rest = bodies.as_slice();
+    for (index, table) in (0..).zip(rows.tables) {
+        let (body, after) = Document::split(rest).expect("the host sends a document for each row");
+        rest = after;
+        let found = validator.validate(RowRef { table, body });
         violations.extend(found.into_iter().map(|violation| Violation {
             row: index,
             code: violation.code,

@@ -3,6 +3,7 @@
 
 guests::guest!("Gives Extended JSON documents back as rows.", ExtendedJson, |documents| {
     let guests::Documents::ExtendedJson(texts) = documents else { panic!("expected Extended JSON, as was asked for") };
-    let rows = texts.into_iter().map(|text| guests::Row { table: 0, body: guests::Body::ExtendedJson(text) });
-    rows.map(|row| guests::Outcome::Rows(vec![row])).collect()
+    let outcomes = texts.iter().map(|_| guests::Outcome::Rows(1)).collect();
+    let tables = vec![0; texts.len()];
+    guests::Transformed { outcomes, rows: guests::Rows { tables, bodies: guests::Documents::ExtendedJson(texts) } }
 });

@@ -6,5 +6,5 @@ guests::guest!("Hoards memory on a marked document.", |documents| guests::each_b
     while guests::is_marked(document, "hoard") {
         hoard.push(std::hint::black_box(vec![1_u8; 1 << 20]));
     }
-    guests::Outcome::Rows(vec![guests::row(0, document)])
+    (0, document)
 }));

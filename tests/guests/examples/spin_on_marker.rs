@@ -3,5 +3,5 @@
 
 guests::guest!("Spins on a marked document.", |documents| guests::each_bson(documents, |document| {
     while guests::is_marked(std::hint::black_box(document), "spin") {}
-    guests::Outcome::Rows(vec![guests::row(0, document)])
+    (0, document)
 }));

@@ -2,7 +2,7 @@
 #![cfg(target_family = "wasm")]
 
 guests::guest!("Loses an outcome.", |documents| {
-    let mut outcomes = guests::echo(documents);
-    outcomes.pop();
-    outcomes
+    let mut transformed = guests::echo(documents);
+    transformed.outcomes.pop();
+    transformed
 });

@@ -2,7 +2,7 @@
 #![cfg(target_family = "wasm")]
 
 guests::guest!("Adds an outcome.", |documents| {
-    let mut outcomes = guests::echo(documents);
-    outcomes.push(guests::Outcome::Skip("nobody asked for this one".to_owned()));
-    outcomes
+    let mut transformed = guests::echo(documents);
+    transformed.outcomes.push(guests::Outcome::Skip("nobody asked for this one".to_owned()));
+    transformed
 });

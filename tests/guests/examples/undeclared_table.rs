@@ -3,5 +3,5 @@
 
 guests::guest!("Writes to a table that it did not describe.", |documents| guests::each_bson(documents, |document| {
     let table = if guests::is_marked(document, "undeclared") { 7 } else { 0 };
-    guests::Outcome::Rows(vec![guests::row(table, document)])
+    (table, document)
 }));

@@ -5,7 +5,7 @@
 mod bindings {
     wit_bindgen::generate!({ path: "../../wit/since-v0.1.0", world: "validator-plugin" });
 
-    use exports::whimbrel::plugin::validator::{Guest, Identity, Problem, Row, Setup, Violation};
+    use exports::whimbrel::plugin::validator::{Guest, Identity, Problem, Rows, Setup, Violation};
     use whimbrel::plugin::types::PayloadKind;
 
     struct Component;
@@ -18,7 +18,7 @@ mod bindings {
         fn configure(_: Setup) -> Result<(), Vec<Problem>> {
             Ok(())
         }
-        fn validate(_: Vec<Row>) -> Vec<Violation> {
+        fn validate(_: Rows) -> Vec<Violation> {
             let message = "found a row that is not there".to_owned();
             vec![Violation { row: u32::MAX, code: "bad-index".to_owned(), column: None, message }]
         }

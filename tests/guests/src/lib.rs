@@ -19,13 +19,13 @@ pub use bindings::exports::whimbrel::plugin::transformer::Guest;
 pub use bindings::exports::whimbrel::plugin::transformer::Outcome;
 pub use bindings::exports::whimbrel::plugin::transformer::Rejection;
 pub use bindings::exports::whimbrel::plugin::transformer::Setup;
-pub use bindings::whimbrel::plugin::types::Body;
+pub use bindings::exports::whimbrel::plugin::transformer::Transformed;
 pub use bindings::whimbrel::plugin::types::Column;
 pub use bindings::whimbrel::plugin::types::Documents;
 pub use bindings::whimbrel::plugin::types::Identity;
 pub use bindings::whimbrel::plugin::types::PayloadKind;
 pub use bindings::whimbrel::plugin::types::Problem;
-pub use bindings::whimbrel::plugin::types::Row;
+pub use bindings::whimbrel::plugin::types::Rows;
 pub use bindings::whimbrel::plugin::types::Table;
 
 /// Says what a guest is.
@@ -47,26 +47,24 @@ pub fn describe(setup: &Setup) -> Result<Description, Vec<Problem>> {
 }
 
 /// Gives each BSON document's fields back as one row of the table.
-pub fn echo(documents: Documents) -> Vec<Outcome> {
-    each_bson(documents, |document| Outcome::Rows(vec![row(0, document)]))
+pub fn echo(documents: Documents) -> Transformed {
+    each_bson(documents, |document| (0, document))
 }
 
-/// Calls `outcome` with each BSON document of a batch.
-pub fn each_bson(documents: Documents, outcome: impl Fn(&[u8]) -> Outcome) -> Vec<Outcome> {
+/// Makes a row of each BSON document of a batch: `row` gives its table and its body.
+pub fn each_bson(documents: Documents, row: impl Fn(&[u8]) -> (u32, &[u8])) -> Transformed {
     let Documents::Bson(bytes) = documents else { panic!("expected BSON, as was asked for") };
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut tables, mut bodies) = (Vec::new(), Vec::new(), Vec::new());
     let mut rest = bytes.as_slice();
     while !rest.is_empty() {
         let (document, after) = whimbrel_sdk::bson::Document::split(rest).expect("the host frames documents");
-        outcomes.push(outcome(document.bytes()));
+        let (table, body) = row(document.bytes());
+        outcomes.push(Outcome::Rows(1));
+        tables.push(table);
+        bodies.extend_from_slice(body);
         rest = after;
     }
-    outcomes
-}
-
-/// Makes a row of a BSON body.
-pub fn row(table: u32, body: &[u8]) -> Row {
-    Row { table, body: Body::Bson(body.to_vec()) }
+    Transformed { outcomes, rows: Rows { tables, bodies: Documents::Bson(bodies) } }
 }
 
 /// Returns whether a document holds `true` in this field.
@@ -95,8 +93,8 @@ macro_rules! guest {
             fn configure(setup: $crate::Setup) -> Result<(), Vec<$crate::Problem>> {
                 $crate::describe(&setup).map(|_| ())
             }
-            fn transform(documents: $crate::Documents) -> Vec<$crate::Outcome> {
-                let transform: fn($crate::Documents) -> Vec<$crate::Outcome> = $transform;
+            fn transform(documents: $crate::Documents) -> $crate::Transformed {
+                let transform: fn($crate::Documents) -> $crate::Transformed = $transform;
                 transform(documents)
             }
         }

@@ -14,7 +14,7 @@ use bson::RawDocumentBuf;
 use bson::doc;
 use bson::oid::ObjectId;
 
-use crate::generate::random::Random;
+use xtask::generate::random::Random;
 
 /// The target's table.
 pub const SCHEMA: &str = "CREATE TABLE orders (

@@ -13,7 +13,8 @@ use super::postgres::Server;
 use super::process;
 use super::process::Measured;
 use super::sqlite;
-use crate::generate;
+use xtask::generate;
+
 use crate::say;
 
 /// How many times 22,000 documents the CRM has.

@@ -7,6 +7,7 @@ use bson::RawDocument;
 use bson::oid::ObjectId;
 
 use super::parse::is_number;
+use crate::record::instant;
 
 /// The BSON type of a document that stands for itself.
 pub(super) const DOCUMENT: u8 = 0x03;
@@ -151,11 +152,8 @@ fn date(text: &str) -> Result<i64, String> {
     if text.contains(":60") {
         return Err(wrong());
     }
-    let instant: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
-    if instant.subsec_nanosecond() % 1_000_000 != 0 {
-        return Err(wrong());
-    }
-    Ok(instant.as_millisecond())
+    let ns = instant::parse_iso_ns(text).filter(|ns| ns % 1_000_000 == 0).ok_or_else(wrong)?;
+    i64::try_from(ns / 1_000_000).map_err(|_| wrong())
 }
 
 fn whole(value: RawBsonRef<'_>) -> Result<u32, String> {

@@ -84,9 +84,8 @@ impl Target for PredictedTarget {
 
     async fn begin(&self) -> Result<Box<dyn Transaction>, TargetError> {
         let scratch = self.scratch.begin_own().await?;
-        let real = self.inner.begin().await?;
         let (inner, missing) = (Arc::clone(&self.inner), Arc::clone(&self.missing));
-        Ok(Box::new(PredictedTransaction::new(inner, missing, real, scratch)))
+        Ok(Box::new(PredictedTransaction::new(inner, missing, scratch)))
     }
 }
 

@@ -24,7 +24,8 @@ use crate::record::value;
 pub(super) struct PredictedTransaction {
     inner: Arc<dyn Target>,
     missing: Arc<HashMap<String, TableSchema>>,
-    real: Box<dyn Transaction>,
+    /// Begun at the first look: the target may be in use by whoever copies its bookkeeping.
+    real: Option<Box<dyn Transaction>>,
     scratch: SqliteTransaction,
 }
 
@@ -58,10 +59,9 @@ impl PredictedTransaction {
     pub(super) fn new(
         inner: Arc<dyn Target>,
         missing: Arc<HashMap<String, TableSchema>>,
-        real: Box<dyn Transaction>,
         scratch: SqliteTransaction,
     ) -> Self {
-        Self { inner, missing, real, scratch }
+        Self { inner, missing, real: None, scratch }
     }
 
     fn set(&self, table: &TableSchema, columns: &[usize]) -> Result<Set, TargetError> {
@@ -74,7 +74,11 @@ impl PredictedTransaction {
             return Ok(Found::new());
         }
         let columns: Vec<usize> = (0..table.columns.len()).collect();
-        self.real.find(table, by, keys, &columns).await
+        let real = match &mut self.real {
+            Some(real) => real,
+            none => none.insert(self.inner.begin().await?),
+        };
+        real.find(table, by, keys, &columns).await
     }
 
     async fn judge<'a>(&mut self, table: &'a TableSchema, rows: &[Vec<Value>]) -> Result<Judge<'a>, TargetError> {
@@ -177,6 +181,13 @@ impl Judge<'_> {
     }
 }
 
+/// Returns why the target cannot hold a value of a row, as it would say itself.
+fn unholdable(target: &dyn Target, rows: Rows<'_>, index: usize) -> Option<Refusal> {
+    let message = rows.rows[index].iter().find_map(|value| target.cannot_hold(value))?;
+    let table = rows.table.name.clone();
+    Some(Refusal { code: "value", table, constraint: None, column: None, message, row: Some(index) })
+}
+
 fn is_superseded(connection: &rusqlite::Connection, identity: Option<&Set>, real: &[Value]) -> rusqlite::Result<bool> {
     let Some(set) = identity else { return Ok(false) };
     let Some(key) = scratch::key(real, &set.columns) else { return Ok(false) };
@@ -215,6 +226,9 @@ impl Transaction for PredictedTransaction {
             let sets = scratch::sets(connection, rows.table).map_err(failed)?;
             let mut answers = Vec::with_capacity(wide.len());
             for (index, row) in wide.iter().enumerate() {
+                if let Some(refusal) = unholdable(&*self.inner, rows, index) {
+                    return Err(TargetError::Refused(refusal));
+                }
                 if let Some(refusal) = judge.missing_value(rows, row, index) {
                     return Err(TargetError::Refused(refusal));
                 }
@@ -252,6 +266,9 @@ impl Transaction for PredictedTransaction {
             let key_set = scratch::set(connection, rows.table, rows.key).map_err(failed)?;
             let sets = scratch::sets(connection, rows.table).map_err(failed)?;
             for (index, (row, key)) in wide.iter().zip(&keys).enumerate() {
+                if let Some(refusal) = unholdable(&*self.inner, rows, index) {
+                    return Err(TargetError::Refused(refusal));
+                }
                 let key = value::encode(key);
                 let id = scratch::find(connection, &key_set, &key).map_err(failed)?;
                 let there = match id {
@@ -339,12 +356,16 @@ impl Transaction for PredictedTransaction {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), TargetError> {
-        self.real.rollback().await?;
+        if let Some(real) = self.real {
+            real.rollback().await?;
+        }
         Box::new(self.scratch).commit().await
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), TargetError> {
-        self.real.rollback().await?;
+        if let Some(real) = self.real {
+            real.rollback().await?;
+        }
         Box::new(self.scratch).rollback().await
     }
 }

@@ -86,6 +86,10 @@ impl Target for SqliteTarget {
         format!("whimbrel_{name}")
     }
 
+    fn cannot_hold(&self, value: &crate::record::Value) -> Option<String> {
+        super::types::cannot_hold(value)
+    }
+
     async fn table(&self, name: &str) -> Result<Option<TableSchema>, TargetError> {
         self.look("read the schema", |reader| schema::read(reader, name))
     }

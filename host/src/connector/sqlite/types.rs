@@ -111,9 +111,7 @@ pub(super) fn bind(statement: &mut Statement<'_>, index: usize, value: &Value) -
         Value::LocalTimestamp(us) => bind(ValueRef::Text(in_range(clock::timestamp(*us, false))?.as_bytes())),
         Value::Date(days) => bind(ValueRef::Text(in_range(clock::date(*days))?.as_bytes())),
         Value::Time(us) => bind(ValueRef::Text(in_range(clock::time(*us))?.as_bytes())),
-        Value::Json(text) if !is_kept(text) => {
-            Err(BindError::Value(format!("SQLite would store the JSON number `{}` as another", text.trim())))
-        }
+        Value::Json(text) if !is_kept(text) => Err(BindError::Value(unkept(text))),
         Value::Json(text) => bind(ValueRef::Text(text.as_bytes())),
         Value::TextArray(_) => Err(BindError::Value("SQLite has no arrays".to_owned())),
     }
@@ -123,6 +121,26 @@ fn in_range(written: Option<clock::Written>) -> Result<clock::Written, BindError
     written.ok_or_else(|| BindError::Value("expected a year from 0001 to 9999".to_owned()))
 }
 
+/// Returns what `bind` would say against a value, without binding it.
+pub(super) fn cannot_hold(value: &Value) -> Option<String> {
+    let refused = match value {
+        Value::Float(value) if value.is_nan() => BindError::Value("SQLite has no NaN".to_owned()),
+        Value::Decimal(value) => number(value).err()?,
+        Value::Timestamp(us) => in_range(clock::timestamp(*us, true)).err()?,
+        Value::LocalTimestamp(us) => in_range(clock::timestamp(*us, false)).err()?,
+        Value::Json(text) if !is_kept(text) => BindError::Value(unkept(text)),
+        Value::TextArray(_) => BindError::Value("SQLite has no arrays".to_owned()),
+        _ => return None,
+    };
+    match refused {
+        BindError::Value(message) => Some(message),
+        BindError::Sqlite(_) => None,
+    }
+}
+
+fn unkept(json: &str) -> String {
+    format!("SQLite would store the JSON number `{}` as another", json.trim())
+}
 /// Decimal digits that every double of a usual size gives back.
 const DOUBLE_DIGITS: usize = f64::DIGITS as usize;
 /// Well within the powers of ten of normal doubles.

@@ -112,33 +112,38 @@ const ECHO: &str = r#"
         (if (i32.eq (local.get $type) (i32.const 1)) (then
             (loop $hoard (br_if $hoard (i32.ne (memory.grow (i32.const 64)) (i32.const -1))) unreachable))))
     (func (export "whimbrel:plugin/transformer@0.1.0#transform") (param $kind i32) (param $at i32) (param $len i32) (result i32)
-        (local $end i32) (local $out i32) (local $row i32) (local $count i32) (local $next i32)
-        (local $body i32) (local $size i32)
-        (local.set $out (call $alloc (i32.mul (i32.const 32) (i32.const 4000))))
-        (call $store2 (i32.const 520) (local.get $out) (i32.const 0))
+        (local $end i32) (local $out i32) (local $first i32) (local $count i32) (local $start i32)
+        (local $body i32) (local $size i32) (local $tables i32) (local $bodies i32) (local $used i32)
+        (local.set $start (local.get $at))
+        (local.set $first (call $alloc (i32.mul (i32.const 32) (i32.const 4000))))
+        (local.set $out (local.get $first))
+        (local.set $tables (call $alloc (i32.mul (i32.const 4) (i32.const 4000))))
+        (local.set $bodies (call $alloc (i32.add (local.get $len) (i32.mul (i32.const 32) (i32.const 4000)))))
         (local.set $end (i32.add (local.get $at) (if (result i32) (local.get $kind)
             (then (i32.mul (local.get $len) (i32.const 8))) (else (local.get $len)))))
         (block $done (loop $each
             (br_if $done (i32.ge_u (local.get $at) (local.get $end)))
             (if (local.get $kind)
-                (then
-                    (local.set $body (i32.load (local.get $at)))
-                    (local.set $size (i32.load offset=4 (local.get $at)))
-                    (local.set $at (i32.add (local.get $at) (i32.const 8))))
+                (then (local.set $at (i32.add (local.get $at) (i32.const 8))))
                 (else
                     (local.set $body (local.get $at))
                     (local.set $size (i32.load (local.get $at)))
                     (call $misbehave (i32.load8_u offset=4 (local.get $at)))
-                    (local.set $at (i32.add (local.get $at) (local.get $size)))))
-            BODY
-            (local.set $row (call $alloc (i32.const 16)))
-            (i32.store8 offset=4 (local.get $row) (local.get $kind))
-            (call $store2 (i32.add (local.get $row) (i32.const 8)) (local.get $body) (local.get $size))
-            (call $store2 (i32.add (local.get $out) (i32.const 4)) (local.get $row) (i32.const 1))
+                    (local.set $at (i32.add (local.get $at) (local.get $size)))
+                    BODY
+                    (local.set $size (i32.sub (local.get $size) (i32.const CUT)))
+                    (memory.copy (i32.add (local.get $bodies) (local.get $used)) (local.get $body) (local.get $size))
+                    (local.set $used (i32.add (local.get $used) (local.get $size)))))
+            (i32.store offset=4 (local.get $out) (i32.const 1))
             (local.set $out (i32.add (local.get $out) (i32.const 32)))
             (local.set $count (i32.add (local.get $count) (i32.const 1)))
             (br $each)))
-        (i32.store (i32.const 524) (i32.sub (local.get $count) (i32.const MISSING)))
+        (call $store2 (i32.const 520) (local.get $first) (i32.sub (local.get $count) (i32.const MISSING)))
+        (call $store2 (i32.const 528) (local.get $tables) (local.get $count))
+        (i32.store8 (i32.const 536) (local.get $kind))
+        (if (local.get $kind)
+            (then (call $store2 (i32.const 540) (local.get $start) (local.get $count)))
+            (else (call $store2 (i32.const 540) (local.get $bodies) (local.get $used))))
         (i32.const 520))
 "#;
 
@@ -159,19 +164,20 @@ const STRICT: &str = r#"
     (func (export "whimbrel:plugin/validator@0.1.0#about") (result i32) (call $about))
     (func (export "whimbrel:plugin/validator@0.1.0#configure") (param i32 i32 i32 i32 i32 i32) (result i32)
         (call $problems (i32.const 512) (local.get 5)))
-    (func (export "whimbrel:plugin/validator@0.1.0#validate") (param $at i32) (param $len i32) (result i32)
+    (func (export "whimbrel:plugin/validator@0.1.0#validate") (param $tables i32) (param $len i32) (param $kind i32)
+        (param $at i32) (param $bytes i32) (result i32)
         (local $out i32) (local $row i32) (local $count i32)
         (local.set $out (call $alloc (i32.mul (i32.const 32) (local.get $len))))
         (call $store2 (i32.const 520) (local.get $out) (i32.const 0))
         (block $done (loop $each
             (br_if $done (i32.ge_u (local.get $row) (local.get $len)))
-            (if (i32.gt_u (i32.load offset=12 (local.get $at)) (i32.const 32)) (then
+            (if (i32.gt_u (i32.load (local.get $at)) (i32.const 32)) (then
                 (i32.store (local.get $out) (local.get $row))
                 (call $store2 (i32.add (local.get $out) (i32.const 4)) (i32.const 44) (i32.const 7))
                 (call $store2 (i32.add (local.get $out) (i32.const 24)) (i32.const 16) (i32.const 10))
                 (local.set $out (i32.add (local.get $out) (i32.const 32)))
                 (local.set $count (i32.add (local.get $count) (i32.const 1)))))
-            (local.set $at (i32.add (local.get $at) (i32.const 16)))
+            (local.set $at (i32.add (local.get $at) (i32.load (local.get $at))))
             (local.set $row (i32.add (local.get $row) (i32.const 1)))
             (br $each)))
         (i32.store (i32.const 524) (local.get $count))
@@ -183,10 +189,19 @@ pub(super) fn echo(payload: u8, missing: u8) -> Vec<u8> {
     component("transformer-plugin", "0.1.0", "", &echo_module(payload, missing))
 }
 
+/// The echoing transformer, which leaves out the last byte of every body.
+pub(super) fn echo_cut() -> Vec<u8> {
+    component("transformer-plugin", "0.1.0", "", &module("0", "0", "", "1"))
+}
+
 /// The module of [`echo`].
 pub(super) fn echo_module(payload: u8, missing: u8) -> String {
+    module(&payload.to_string(), &missing.to_string(), "", "0")
+}
+
+fn module(payload: &str, missing: &str, body: &str, cut: &str) -> String {
     let module = format!("(module {RUNTIME} {ECHO})");
-    module.replace("PAYLOAD", &payload.to_string()).replace("MISSING", &missing.to_string()).replace("BODY", "")
+    module.replace("PAYLOAD", payload).replace("MISSING", missing).replace("BODY", body).replace("CUT", cut)
 }
 
 /// The transformer that tells the time and a random number.
@@ -195,7 +210,8 @@ pub(super) fn pinned() -> Vec<u8> {
         (import "wasi:random/random@0.2.0" "get-random-u64" (func $random (result i64)))
         (import "wasi:clocks/wall-clock@0.2.0" "now" (func $now (param i32)))"#;
     let module = format!("(module {imports} {RUNTIME} {ECHO})");
-    let module = module.replace("PAYLOAD", "0").replace("MISSING", "0").replace("BODY", PINNED_BODY);
+    let module =
+        module.replace("PAYLOAD", "0").replace("MISSING", "0").replace("BODY", PINNED_BODY).replace("CUT", "0");
     let imports = "import wasi:random/random@0.2.0; import wasi:clocks/wall-clock@0.2.0;";
     component("transformer-plugin", "0.1.0", imports, &module)
 }

@@ -13,14 +13,14 @@ fn a_component_may_ask_for_text() {
     let transformer = open(&guest::echo(1, 0), Limits::default());
     let sent = [
         rawdoc! { "_id": bson::oid::ObjectId::new(), "a": "é\"\u{1}" },
-        rawdoc! { "_id": 5_i64, "a": { "$timestamp": "2024-01-31T12:00:00.123456Z" } },
+        rawdoc! { "_id": 5_i64, "a": { "$instant": "2024-01-31T12:00:00.123456Z" } },
         rawdoc! { "_id": 0.1, "a": ["x", "y"] },
         rawdoc! { "_id": null, "a": { "$ref": "users", "$id": 7 } },
     ];
     let (bytes, ranges) = documents(&sent);
     let outcomes = transformer.transform(Documents { bytes: &bytes, ranges: &ranges }).unwrap();
     for (outcome, sent) in outcomes.into_iter().zip(&sent) {
-        let row = PluginRow { table: 0, body: sent.as_bytes().to_vec() };
+        let row = PluginRow { table: 0, body: sent.as_bytes().to_vec().into() };
         assert_eq!(outcome, Ok(Outcome::Rows(vec![row])));
     }
 }

@@ -13,7 +13,7 @@ fn documents_come_back_as_rows() {
     let (bytes, ranges) = documents(&sent);
     let outcomes = transformer.transform(Documents { bytes: &bytes, ranges: &ranges }).unwrap();
     for (outcome, sent) in outcomes.into_iter().zip(&sent) {
-        let row = PluginRow { table: 0, body: sent.as_bytes().to_vec() };
+        let row = PluginRow { table: 0, body: sent.as_bytes().to_vec().into() };
         assert_eq!(outcome, Ok(Outcome::Rows(vec![row])));
     }
     // Documents need not be neighbours, and none at all is a batch too.
@@ -38,11 +38,35 @@ fn malformed_rows_are_faults_of_their_record_alone() {
     ];
     let (bytes, ranges) = documents(&sent);
     let outcomes = transformer.transform(Documents { bytes: &bytes, ranges: &ranges }).unwrap();
-    let codes: Vec<_> = outcomes.iter().map(|outcome| outcome.as_ref().err().map(|fault| fault.code)).collect();
+    let checked: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Ok(Outcome::Rows(rows)) => rows.iter().try_for_each(|row| transformer.check(row)),
+            other => panic!("expected rows, found {other:?}"),
+        })
+        .collect();
+    let codes: Vec<_> = checked.iter().map(|checked| checked.as_ref().err().map(|fault| fault.code)).collect();
     let bad = Some("malformed-row");
     assert_eq!(codes, [None, bad, bad, bad, None]);
-    let message = outcomes[1].as_ref().unwrap_err().message.clone();
+    let message = checked[1].as_ref().unwrap_err().message.clone();
     assert_eq!(message, "expected a column of the description, found `other`");
+}
+
+#[test]
+fn rows_that_cannot_be_told_apart_are_found_by_splitting() {
+    let transformer = open(&guest::echo_cut(), Limits::default());
+    // Without its last byte, a body says that it is longer than it is.
+    let (bytes, ranges) = documents(&[rawdoc! { "a": 1 }, rawdoc! { "a": "x" }]);
+    let batch = Documents { bytes: &bytes, ranges: &ranges };
+    let error = transformer.transform(batch).unwrap_err();
+    assert!(error.is_record_fault(), "{error}");
+    let faults = transformer.transform_bisecting(batch).unwrap();
+    assert_eq!(faults.len(), 2);
+    for fault in faults {
+        let fault = fault.unwrap_err();
+        assert_eq!(fault.code, "malformed-row");
+        assert_eq!(fault.message, "expected a row body that is as long as it says and ends there, found another");
+    }
 }
 
 #[test]
@@ -132,7 +156,7 @@ fn clock_and_random_numbers_repeat() {
         let (bytes, ranges) = documents(&[rawdoc! {}, rawdoc! {}]);
         let outcomes = transformer.transform(Documents { bytes: &bytes, ranges: &ranges }).unwrap();
         let row = |outcome: Result<Outcome, RecordFault>| match outcome {
-            Ok(Outcome::Rows(rows)) => RawDocumentBuf::from_bytes(rows[0].body.clone()).unwrap(),
+            Ok(Outcome::Rows(rows)) => RawDocumentBuf::from_bytes(rows[0].body.to_vec()).unwrap(),
             other => panic!("expected a row, found {other:?}"),
         };
         outcomes.into_iter().map(row).collect::<Vec<_>>()
@@ -154,7 +178,7 @@ fn a_validator_names_the_rows() {
         config_json: config.into(),
     };
     let validator = Validator::open(&component, setup("{}"), Limits::default(), PINS).unwrap();
-    let row = |text: &str| PluginRow { table: 0, body: rawdoc! { "a": text }.into_bytes() };
+    let row = |text: &str| PluginRow { table: 0, body: rawdoc! { "a": text }.into_bytes().into() };
     let rows = [row("short"), row(&"long".repeat(20)), row("short"), row(&"long".repeat(9))];
     let found: Vec<_> = validator.validate(&rows).unwrap().iter().map(|violation| violation.row).collect();
     assert_eq!(found, [1, 3]);

@@ -1,5 +1,8 @@
 //! Version 0.1.0 of the contract: its bindings and their conversion to the host's own types.
 
+use wasmtime::component::ComponentType;
+use wasmtime::component::Lower;
+
 use crate::plugin::component::About;
 use crate::plugin::component::Payload;
 use crate::plugin::error::Problem;
@@ -37,6 +40,18 @@ pub(in crate::plugin) use transformer::whimbrel::plugin::types;
 pub(in crate::plugin) use validator::exports::whimbrel::plugin::validator as validating;
 
 impl types::Host for crate::plugin::store::State {}
+
+/// The contract's `documents` on its way in: lent, so that a batch is copied once, into the guest.
+#[derive(ComponentType, Lower)]
+#[component(variant)]
+pub(in crate::plugin) enum LentDocuments<'a> {
+    /// Documents one after another.
+    #[component(name = "bson")]
+    Bson(&'a [u8]),
+    /// One text a document.
+    #[component(name = "extended-json")]
+    ExtendedJson(&'a [String]),
+}
 
 impl From<types::Identity> for About {
     fn from(about: types::Identity) -> Self {

@@ -53,6 +53,19 @@ fn small() -> impl Strategy<Value = Value> {
     prop_oneof![1 => Just(Value::Null), 5 => (1..6_i64).prop_map(Value::Integer)]
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_begins_while_the_target_is_being_read() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    SqliteTarget::open("t.db", folder.path(), Mode::ReadWriteCreate)?.apply_schema(SCHEMA).await?;
+    let inner: Arc<dyn Target> = Arc::new(SqliteTarget::open("t.db", folder.path(), Mode::ReadOnly)?);
+    let predicted = PredictedTarget::new(Arc::clone(&inner), Vec::new()).await?;
+    let reading = inner.begin().await?;
+    let writing = tokio::time::timeout(std::time::Duration::from_secs(20), predicted.begin()).await??;
+    writing.commit().await?;
+    reading.rollback().await?;
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
     #[test]

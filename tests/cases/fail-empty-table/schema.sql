@@ -1,0 +1,2 @@
+CREATE TABLE orders (id INTEGER PRIMARY KEY);
+CREATE TABLE lines (order_id INTEGER, position INTEGER, PRIMARY KEY (order_id, position));

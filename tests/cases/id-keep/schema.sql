@@ -1,0 +1,2 @@
+CREATE TABLE albums (album_id INTEGER PRIMARY KEY, title TEXT NOT NULL);
+CREATE TABLE tracks (track_id INTEGER PRIMARY KEY, name TEXT, album_id INTEGER REFERENCES albums);

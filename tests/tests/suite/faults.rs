@@ -1,0 +1,261 @@
+//! What a PostgreSQL server can do to a run: answers that are lost, sessions that are ended, deadlocks, a lock that is
+//! gone. Whatever happens, the target ends as a straight run's, with nothing lost and nothing doubled.
+
+use std::io::Read;
+use std::io::Write;
+use std::net::Shutdown;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use sqlx::AssertSqlSafe;
+use sqlx::Connection;
+use sqlx::PgConnection;
+use whimbrel_tests::Database;
+use whimbrel_tests::dump;
+use whimbrel_tests::root;
+
+use super::crm::Crm;
+use super::recovery::SMALL_COMMITS;
+use super::recovery::conserved;
+use super::recovery::hurry;
+use super::recovery::same_text;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const GIVEN_UP: &str = "the target gave up a transaction, trying again";
+
+/// A migration, what a straight run makes of it, and a database to make trouble in.
+struct Trouble {
+    crm: Crm,
+    straight: String,
+    target: Database,
+}
+
+impl Trouble {
+    fn new(defaults: &str) -> Option<Self> {
+        let target = Database::postgres()?;
+        let crm = Crm::new(defaults);
+        let straight = target.another();
+        hurry(&target);
+        hurry(&straight);
+        crm.execute(&straight.url).run().expect(3);
+        Some(Self { straight: dump::all(&straight), crm, target })
+    }
+
+    fn start(&self, url: &str) -> Child {
+        let mut call = self.crm.execute(url).into_command();
+        call.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn ends_as_straight(&self) {
+        conserved(&self.target);
+        same_text(&dump::all(&self.target), &self.straight);
+    }
+
+    /// Asks until there is something.
+    fn wait_for(&self, sql: &str, process: &mut Child) -> Vec<Vec<Option<String>>> {
+        let begun = Instant::now();
+        loop {
+            let found = self.target.query(sql);
+            if !found.is_empty() {
+                return found;
+            }
+            assert!(process.try_wait().unwrap().is_none(), "the run has ended before: {sql}");
+            assert!(begun.elapsed() < PATIENCE, "{sql}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn wait_for_commits(&self, commits: u32, process: &mut Child) {
+        self.wait_for(
+            "SELECT 1 AS one FROM information_schema.tables WHERE table_schema = 'whimbrel' AND table_name = 'run'",
+            process,
+        );
+        let sql = format!("SELECT 1 AS one FROM whimbrel.ledger HAVING COUNT(*) >= {commits}");
+        self.wait_for(&sql, process);
+    }
+}
+
+/// Returns the exit code and stderr.
+fn end(process: Child) -> (Option<i32>, String) {
+    let output = process.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn sessions_that_are_ended_are_tried_again() {
+    let Some(trouble) = Trouble::new(SMALL_COMMITS) else { return };
+    let mut process = trouble.start(&trouble.target.url);
+    trouble.wait_for_commits(5, &mut process);
+    let busy = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'whimbrel' AND state <> 'idle'";
+    let mut ended = 0;
+    while ended < 12 && process.try_wait().unwrap().is_none() {
+        ended += trouble.target.query(busy).len();
+        std::thread::sleep(Duration::from_millis(150));
+    }
+    let (code, log) = end(process);
+    assert_eq!(code, Some(3), "{log}");
+    assert!(ended >= 5, "only {ended} sessions were found at work");
+    assert!(log.contains(GIVEN_UP), "{log}");
+    trouble.ends_as_straight();
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_is_not_done_twice() {
+    let Some(trouble) = Trouble::new(SMALL_COMMITS) else { return };
+    let proxy = Proxy::new(&trouble.target.url);
+    let (code, log) = end(trouble.start(&proxy.url));
+    assert_eq!(code, Some(3), "{log}");
+    assert!(proxy.lost.load(Ordering::Relaxed) >= 5, "hardly an answer was lost");
+    assert!(log.contains(GIVEN_UP), "{log}");
+    trouble.ends_as_straight();
+}
+
+#[test]
+fn a_deadlock_is_tried_again() {
+    let Some(trouble) = Trouble::new("") else { return };
+    trouble.target.execute(&std::fs::read_to_string(root().join("examples/crm/schema.sql")).unwrap());
+    // The run's own session is to find the deadlock, after time enough to make one.
+    let name = trouble.target.query("SELECT current_database()::text AS name")[0][0].clone().unwrap();
+    trouble.target.execute(&format!("ALTER DATABASE {name} SET deadlock_timeout = '3s'"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut other = runtime.block_on(PgConnection::connect(&trouble.target.url)).unwrap();
+    let mut execute =
+        |sql: &str| runtime.block_on(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut other)).map(drop);
+    let user = |id: u32, email: u32| {
+        format!(
+            "INSERT INTO users (id, email, name, status, is_admin, created_on) VALUES
+             ('00000000-0000-0000-0000-{id:012}', 'user{email}@example.org', 'x', 'ACTIVE', false, now())"
+        )
+    };
+    execute("SET deadlock_timeout = '10min'; BEGIN").unwrap();
+    execute(&user(1, 700)).unwrap();
+    let mut process = trouble.start(&trouble.target.url);
+    let waits = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+        AND application_name = 'whimbrel' AND wait_event_type = 'Lock'";
+    trouble.wait_for(waits, &mut process);
+    // The run holds this address and waits for the other one.
+    execute(&user(2, 0)).unwrap();
+    execute("ROLLBACK").unwrap();
+    let (code, log) = end(process);
+    assert_eq!(code, Some(3), "{log}");
+    assert!(log.contains(GIVEN_UP) && log.contains("deadlock detected"), "{log}");
+    trouble.ends_as_straight();
+}
+
+#[test]
+fn a_process_that_lost_its_lock_writes_nothing() {
+    let Some(trouble) = Trouble::new(SMALL_COMMITS) else { return };
+    let mut zombie = trouble.start(&trouble.target.url);
+    trouble.wait_for_commits(10, &mut zombie);
+    // Paused where no transaction of its own is open, or the second process would have to wait for it.
+    let begun = Instant::now();
+    let busy = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'whimbrel'
+        AND (state <> 'idle' OR xact_start IS NOT NULL)";
+    loop {
+        signal(&zombie, "STOP");
+        // A statement that is under way ends first.
+        std::thread::sleep(Duration::from_millis(20));
+        if trouble.target.query(busy).is_empty() {
+            break;
+        }
+        signal(&zombie, "CONT");
+        assert!(zombie.try_wait().unwrap().is_none(), "the run ended before it could be paused");
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    let refused = trouble.crm.execute(&trouble.target.url).run().expect(1);
+    let holder = format!("process {}", zombie.id());
+    assert!(refused.stderr.contains(&holder), "the refusal names the holder: {refused}");
+    let locks = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name LIKE 'whimbrel: %'";
+    assert_eq!(trouble.target.query(locks).len(), 1);
+    trouble.crm.execute(&trouble.target.url).run().expect(3);
+    trouble.ends_as_straight();
+    signal(&zombie, "CONT");
+    let (code, log) = end(zombie);
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("another process has moved the checkpoint"), "{log}");
+    trouble.ends_as_straight();
+}
+
+fn signal(process: &Child, signal: &str) {
+    let sent = Command::new("kill").args([format!("-{signal}"), process.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Passes everything between a client and the server, but for the answers to some commits.
+struct Proxy {
+    url: String,
+    lost: Arc<AtomicU32>,
+}
+
+impl Proxy {
+    /// The first commits are those of the preparation; after them the answer to every 17th is lost.
+    const FIRST: u32 = 6;
+    const EVERY: u32 = 17;
+
+    fn new(url: &str) -> Self {
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let (user, rest) = rest.split_once('@').unwrap();
+        let (server, path) = rest.split_once('/').unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let address = listener.local_addr().unwrap();
+        // Encrypted, a commit could not be told from anything else.
+        let url = format!("{scheme}://{user}@{address}/{path}{separator}sslmode=disable");
+        let (lost, commits) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let (server, counted) = (server.to_owned(), lost.clone());
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let Ok(server) = TcpStream::connect(&server) else { return };
+                Self::join(&client, &server, commits.clone(), counted.clone());
+            }
+        });
+        Self { url, lost }
+    }
+
+    fn join(client: &TcpStream, server: &TcpStream, commits: Arc<AtomicU32>, lost: Arc<AtomicU32>) {
+        let loses = Arc::new(AtomicBool::new(false));
+        let (mut from, mut to, flag) = (client.try_clone().unwrap(), server.try_clone().unwrap(), loses.clone());
+        std::thread::spawn(move || {
+            pass(&mut from, &mut to, |bytes| {
+                if bytes.windows(6).any(|window| window == b"COMMIT") {
+                    let number = commits.fetch_add(1, Ordering::Relaxed);
+                    flag.store(number > Self::FIRST && number % Self::EVERY == 0, Ordering::Relaxed);
+                }
+                true
+            });
+        });
+        let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+        std::thread::spawn(move || {
+            pass(&mut from, &mut to, |_| {
+                // The server has answered, so the commit has landed.
+                let is_lost = loses.load(Ordering::Relaxed);
+                lost.fetch_add(u32::from(is_lost), Ordering::Relaxed);
+                !is_lost
+            });
+        });
+    }
+}
+
+/// Copies bytes until one side ends, or `goes_on` says no; then both sides end.
+fn pass(from: &mut TcpStream, to: &mut TcpStream, mut goes_on: impl FnMut(&[u8]) -> bool) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        if !goes_on(&buffer[..length]) || to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+}

@@ -1,0 +1,13 @@
+//! The tests that need the whole command: one binary, one module for each thing that is promised.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod cases;
+mod chinook;
+mod cli;
+mod conservation;
+mod corpus;
+mod crm;
+mod faults;
+mod plugin;
+mod recovery;
+mod tidy;

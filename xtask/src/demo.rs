@@ -1,0 +1,128 @@
+//! `cargo xtask demo`: the main job from nothing: components and host built, a CRM dump generated, and moved into SQLite.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::generate;
+use crate::plugins;
+use crate::say;
+
+const EXAMPLE: &str = "examples/crm";
+const MANIFEST: &str = "examples/crm/migration.toml";
+/// What whimbrel's exit code says of a dump with dirt in it: done, with dead letters.
+const DEAD_LETTERS: i32 = 3;
+
+/// Why the demo did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The components could not be built.
+    #[error("the components could not be built")]
+    Plugins(#[from] plugins::Error),
+    /// The dump could not be written.
+    #[error("the dump could not be written")]
+    Dump(#[source] io::Error),
+    /// What an earlier demo left could not be removed.
+    #[error("cannot remove `{}`", path.display())]
+    Leftover {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A program could not be started.
+    #[error("cannot start `{program}`")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A command ended otherwise than it should.
+    #[error("`{command}`: expected exit code {expected}, found {found}")]
+    Ended {
+        /// The command.
+        command: String,
+        /// What it should have said.
+        expected: i32,
+        /// What it said.
+        found: String,
+    },
+}
+
+/// Runs the demo. `target` is cargo's folder.
+pub fn run(root: &Path, target: &Path) -> Result<(), Error> {
+    step("1/5", "building whimbrel and its components");
+    // The whole workspace decides on the features, so that the tests find everything built that this builds.
+    let build = ["build", "--workspace", "--bin", "whimbrel"];
+    expect(Command::new(env!("CARGO")).args(build).current_dir(root), 0)?;
+    plugins::build(root)?;
+
+    step("2/5", "generating a CRM's MongoDB dump");
+    let dump = root.join(EXAMPLE).join("dump/crm");
+    remove(&dump)?;
+    let summary = generate::crm(&dump, generate::Options::default()).map_err(Error::Dump)?;
+    let dirty: u64 = summary.planted.values().sum();
+    say(&format!("{} documents in {EXAMPLE}/dump/crm, {dirty} of them dirty on purpose", summary.total()));
+    for name in ["crm.db", "crm.db-wal", "crm.db-shm", "crm.db.whimbrel-lock"] {
+        remove(&root.join(EXAMPLE).join(name))?;
+    }
+
+    let whimbrel = target.join("debug").join(format!("whimbrel{}", std::env::consts::EXE_SUFFIX));
+    let shown = whimbrel.strip_prefix(root).unwrap_or(&whimbrel).display().to_string();
+    step("3/5", "what would be moved, and in which order");
+    whimbrel_says(root, &whimbrel, &["plan", MANIFEST], 0)?;
+    step("4/5", "dry run: everything but the writing");
+    whimbrel_says(root, &whimbrel, &["run", MANIFEST], DEAD_LETTERS)?;
+    step("5/5", &format!("the migration, into {EXAMPLE}/crm.db"));
+    whimbrel_says(root, &whimbrel, &["run", MANIFEST, "--execute", "--yes"], DEAD_LETTERS)?;
+
+    say(&format!(
+        "\nDone. Both runs ended with exit code {DEAD_LETTERS}, which means: done, with dead letters. That is right here, because of the \
+         planted dirt;\n{EXAMPLE}/README.md lists it, and every piece of it is accounted for above.\n\nTo look further:"
+    ));
+    for next in [
+        format!("{shown} status {MANIFEST}"),
+        format!("{shown} dead-letter list {MANIFEST}"),
+        format!("{shown} dead-letter show {MANIFEST} 4"),
+        format!("{shown} run {MANIFEST} --execute      # says that there is nothing to do"),
+        format!("sqlite3 {EXAMPLE}/crm.db 'SELECT name, status FROM accounts LIMIT 5'"),
+    ] {
+        say(&format!("  {next}"));
+    }
+    Ok(())
+}
+
+fn step(number: &str, what: &str) {
+    say(&format!("\n== {number} {what}"));
+}
+
+/// Runs whimbrel on SQLite, whatever the environment says.
+fn whimbrel_says(root: &Path, whimbrel: &Path, arguments: &[&str], code: i32) -> Result<(), Error> {
+    say(&format!("$ whimbrel {}\n", arguments.join(" ")));
+    expect(Command::new(whimbrel).args(arguments).env_remove("TARGET_URL").current_dir(root), code)
+}
+
+fn expect(command: &mut Command, code: i32) -> Result<(), Error> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().map_err(|source| Error::Start { program: program.clone(), source })?;
+    if status.code() == Some(code) {
+        return Ok(());
+    }
+    let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+    let found = status.code().map_or_else(|| status.to_string(), |code| code.to_string());
+    Err(Error::Ended { command: format!("{program} {}", words.join(" ")), expected: code, found })
+}
+
+/// Removes a file or a folder, if it is there.
+fn remove(path: &Path) -> Result<(), Error> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(Error::Leftover { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
