@@ -4,7 +4,7 @@
 //! that a run's report can be compared with what was planted.
 
 mod crm;
-mod random;
+pub mod random;
 
 use std::collections::BTreeMap;
 use std::fs;

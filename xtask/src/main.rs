@@ -1,5 +1,6 @@
 //! The tasks of this workspace: `cargo xtask <task>`.
 
+mod bench;
 mod demo;
 mod plugins;
 mod test;
@@ -17,6 +18,8 @@ use xtask::generate;
 /// Tasks of the workspace.
 #[derive(Debug, Parser)]
 enum Task {
+    /// Measure whole migrations against bare loops, and write docs/benchmarks.md
+    Bench(bench::Args),
     /// Build everything, generate the CRM example's dump and move it into SQLite
     Demo,
     /// Build whatever is missing and pass every test
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
 
 fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
     match task {
+        Task::Bench(args) => bench::run(root, &args)?,
         Task::Demo => demo::run(root, &target_folder(root))?,
         Task::Test { filter } => test::run(root, &target_folder(root), &filter)?,
         Task::Plugins => {

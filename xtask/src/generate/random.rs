@@ -1,11 +1,11 @@
 //! A small generator of pseudo-random numbers (SplitMix64) that is the same on every machine and in every version.
 
 /// Numbers from a seed.
-pub(super) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
     /// Starts one stream of a seed for one document.
-    pub(super) fn new(seed: u64, stream: u64, index: u64) -> Self {
+    pub fn new(seed: u64, stream: u64, index: u64) -> Self {
         let mut random =
             Self(seed ^ stream.wrapping_mul(0xd6e8_feb8_6659_fd93) ^ index.wrapping_mul(0xa076_1d64_78bd_642f));
         random.next();
@@ -13,7 +13,7 @@ impl Random {
     }
 
     /// Returns the next number.
-    pub(super) fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,18 +22,18 @@ impl Random {
     }
 
     /// Returns a number from 0 up to, not including, this one.
-    pub(super) fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         let limit = u64::try_from(limit.max(1)).unwrap_or(u64::MAX);
         usize::try_from(self.next() % limit).unwrap_or(0)
     }
 
     /// Returns whether something happens that does in so many of a hundred cases.
-    pub(super) fn percent(&mut self, chance: u64) -> bool {
+    pub fn percent(&mut self, chance: u64) -> bool {
         self.next() % 100 < chance
     }
 
     /// Returns one of these.
-    pub(super) fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]
     }
 }

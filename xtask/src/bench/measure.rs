@@ -1,0 +1,281 @@
+//! The order of the measurements, and their table.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+use super::Args;
+use super::dump;
+use super::postgres;
+use super::postgres::Server;
+use super::process;
+use super::process::Measured;
+use super::sqlite;
+use xtask::generate;
+
+use crate::say;
+
+/// How many times 22,000 documents the CRM has.
+const CRM_SCALE: u32 = 2;
+
+/// Measures everything, prints it, and writes docs/benchmarks.md.
+pub fn run(root: &Path, args: &Args) -> Result<(), Box<dyn Error>> {
+    let binary = root.join("target/debug/whimbrel");
+    if !root.join("plugins/mongo_to_sql.wasm").exists() {
+        return Err("there is no plugins/mongo_to_sql.wasm: run `cargo xtask plugins` first".into());
+    }
+    let folder = tempfile::tempdir()?;
+    let mut bench =
+        Bench { root, binary, folder: folder.path().to_owned(), runs: args.runs.max(1), out: String::new() };
+    bench.end_to_end(args)?;
+    say(&bench.out);
+    if !args.no_write {
+        fs::create_dir_all(root.join("docs"))?;
+        fs::write(root.join("docs/benchmarks.md"), format!("{HEAD}\n{}{}", machine(), bench.out))?;
+    }
+    Ok(())
+}
+
+const HEAD: &str = "# Benchmarks
+
+Made by one command, which prints the same tables and rewrites this file:
+
+    cargo xtask plugins && cargo xtask bench
+
+Both sides of a ratio are measured by turns in one run; times are medians, from the start of a process to its end.
+";
+
+struct Bench<'a> {
+    root: &'a Path,
+    binary: PathBuf,
+    folder: PathBuf,
+    runs: usize,
+    out: String,
+}
+
+/// What is compared on one target.
+struct Compared {
+    whimbrel: Vec<Measured>,
+    bare_seconds: Vec<f64>,
+}
+
+impl Bench<'_> {
+    fn end_to_end(&mut self, args: &Args) -> Result<(), Box<dyn Error>> {
+        let short = self.folder.join("short");
+        let bytes = dump::write(&short, &self.root.join("plugins"), args.documents)?;
+        say(&format!("{} documents of {} bytes", args.documents, bytes / args.documents.max(1)));
+        let crm = self.crm()?;
+        let long = match args.times {
+            0 => None,
+            times => {
+                let long = self.folder.join("long");
+                dump::write(&long, &self.root.join("plugins"), args.documents * times)?;
+                Some(long)
+            }
+        };
+        let mut server = match Server::connect() {
+            Ok(server) => Some(server),
+            Err(error) => {
+                say(&format!("SKIPPED: PostgreSQL: {error}"));
+                None
+            }
+        };
+
+        // The component is compiled once and kept; this run is not measured.
+        self.on_sqlite(&short.join("migration.toml"))?;
+        let mut compared = vec![("SQLite", "prepared inserts", self.compare_on_sqlite(&short)?)];
+        if let Some(server) = &mut server {
+            compared.push(("PostgreSQL", "COPY", self.compare_on_postgres(&short, server)?));
+        }
+        writeln!(self.out, "\n## BSON dump → WASM → target\n")?;
+        writeln!(
+            self.out,
+            "{} documents of {} bytes and 16 fields, one row of 16 columns each. The bare loop writes the same rows, as the \
+             target gave them back, into the same table with the same constraints, durability and rows a transaction, \
+             and does nothing else.\n",
+            args.documents,
+            bytes / args.documents.max(1)
+        )?;
+        writeln!(self.out, "| target | whimbrel, s | bare loop, s | bare loop | speed of it | records/s | goal |")?;
+        writeln!(self.out, "| --- | ---: | ---: | --- | ---: | ---: | --- |")?;
+        for (target, loop_of, compared) in &compared {
+            let (whimbrel, bare) = (seconds(&compared.whimbrel), median(compared.bare_seconds.clone()));
+            #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+            let rate = args.documents as f64 / whimbrel;
+            writeln!(
+                self.out,
+                "| {target} | {whimbrel:.2} | {bare:.2} | {loop_of} | **{:.0} %** | {rate:.0} | ≥ 60 % |",
+                100.0 * bare / whimbrel
+            )?;
+        }
+
+        writeln!(self.out, "\n## A CRM of five collections and eight tables\n")?;
+        writeln!(self.out, "References, child rows, enums and planted dirt: `examples/crm`.\n")?;
+        writeln!(self.out, "| target | documents | s | records/s | peak memory, MiB |")?;
+        writeln!(self.out, "| --- | ---: | ---: | ---: | ---: |")?;
+        let mut targets: Vec<(&str, Vec<Measured>)> =
+            vec![("SQLite", self.repeat(&mut |bench| bench.on_sqlite(&crm))?)];
+        if let Some(server) = &mut server {
+            targets.push(("PostgreSQL", self.repeat(&mut |bench| bench.on_postgres(&crm, server))?));
+        }
+        for (target, runs) in targets {
+            let (seconds, records) = (seconds(&runs), runs[0].records);
+            #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+            let rate = records as f64 / seconds;
+            writeln!(self.out, "| {target} | {records} | {seconds:.2} | {rate:.0} | {:.0} |", mebibytes(&runs))?;
+        }
+
+        if let Some(long) = long {
+            self.growth(args, &compared, &long.join("migration.toml"), server.as_mut())?;
+        }
+        Ok(())
+    }
+
+    fn growth(
+        &mut self,
+        args: &Args,
+        short: &[(&str, &str, Compared)],
+        long: &Path,
+        mut server: Option<&mut Server>,
+    ) -> Result<(), Box<dyn Error>> {
+        writeln!(self.out, "\n## Growth\n")?;
+        writeln!(self.out, "| target | records | s | time a record | peak memory, MiB | memory |")?;
+        writeln!(self.out, "| --- | ---: | ---: | ---: | ---: | ---: |")?;
+        for (target, _, compared) in short {
+            let (base, base_memory) = (seconds(&compared.whimbrel), mebibytes(&compared.whimbrel));
+            let runs = match &mut server {
+                Some(server) if *target == "PostgreSQL" => self.repeat(&mut |bench| bench.on_postgres(long, server))?,
+                _ => self.repeat(&mut |bench| bench.on_sqlite(long))?,
+            };
+            let (taken, memory) = (seconds(&runs), mebibytes(&runs));
+            #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+            let times = args.times as f64;
+            writeln!(self.out, "| {target} | {} | {base:.2} | 1 × | {base_memory:.0} | 1 × |", args.documents)?;
+            writeln!(
+                self.out,
+                "| {target} | {} | {taken:.2} | {:.2} × (goal ≤ 1.15) | {memory:.0} (goal ≤ 200) | {:.2} × (goal ≤ 1.10) |",
+                args.documents * args.times,
+                taken / base / times,
+                memory / base_memory,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Writes the CRM example's dump and a manifest that reads it; returns the manifest.
+    fn crm(&self) -> Result<PathBuf, Box<dyn Error>> {
+        let folder = self.folder.join("crm");
+        generate::crm(&folder.join("dump/crm"), generate::Options { seed: 1, scale: CRM_SCALE })?;
+        let example = self.root.join("examples/crm");
+        let plugins = format!("plugins = \"{}\"", self.root.join("plugins").display());
+        let manifest = fs::read_to_string(example.join("migration.toml"))?;
+        fs::write(folder.join("migration.toml"), manifest.replace("plugins = \"../../plugins\"", &plugins))?;
+        fs::copy(example.join("schema.sql"), folder.join("schema.sql"))?;
+        Ok(folder.join("migration.toml"))
+    }
+
+    fn compare_on_sqlite(&self, folder: &Path) -> Result<Compared, Box<dyn Error>> {
+        let mut compared = Compared { whimbrel: Vec::new(), bare_seconds: Vec::new() };
+        let mut rows = None;
+        for _ in 0..self.runs {
+            let measured = self.on_sqlite(&folder.join("migration.toml"))?;
+            if rows.is_none() {
+                rows = Some(sqlite::rows(&self.folder.join("target.db"))?);
+            }
+            let rows = rows.as_ref().expect("set above");
+            sqlite::create(&self.folder.join("target.db"))?;
+            let bare = sqlite::write(&self.folder.join("target.db"), rows, rows_a_transaction(rows.len(), &measured))?;
+            say(&format!("SQLite: {:.2} s, bare loop {bare:.2} s", measured.seconds));
+            compared.whimbrel.push(measured);
+            compared.bare_seconds.push(bare);
+        }
+        Ok(compared)
+    }
+
+    fn compare_on_postgres(&self, folder: &Path, server: &mut Server) -> Result<Compared, Box<dyn Error>> {
+        let mut compared = Compared { whimbrel: Vec::new(), bare_seconds: Vec::new() };
+        let mut rows: Option<postgres::Rows> = None;
+        for _ in 0..self.runs {
+            let url = server.create_with_table("whimbrel_bench")?;
+            let measured = process::run(&self.binary, &folder.join("migration.toml"), &url)?;
+            if rows.is_none() {
+                let records = usize::try_from(measured.records)?;
+                rows = Some(server.rows(&url, rows_a_transaction(records, &measured))?);
+            }
+            let url = server.create_with_table("whimbrel_bench")?;
+            let bare = server.write(&url, rows.as_ref().expect("set above"))?;
+            say(&format!("PostgreSQL: {:.2} s, bare loop {bare:.2} s", measured.seconds));
+            compared.whimbrel.push(measured);
+            compared.bare_seconds.push(bare);
+        }
+        server.drop_database("whimbrel_bench")?;
+        Ok(compared)
+    }
+
+    fn on_sqlite(&self, manifest: &Path) -> Result<Measured, Box<dyn Error>> {
+        let file = self.folder.join("target.db");
+        match brings_schema(manifest) {
+            true => sqlite::remove(&file)?,
+            false => sqlite::create(&file)?,
+        }
+        process::run(&self.binary, manifest, &format!("sqlite:{}", file.display()))
+    }
+
+    fn on_postgres(&self, manifest: &Path, server: &mut Server) -> Result<Measured, Box<dyn Error>> {
+        let url = match brings_schema(manifest) {
+            true => server.create("whimbrel_bench")?,
+            false => server.create_with_table("whimbrel_bench")?,
+        };
+        let measured = process::run(&self.binary, manifest, &url)?;
+        server.drop_database("whimbrel_bench")?;
+        Ok(measured)
+    }
+
+    fn repeat(
+        &self,
+        once: &mut dyn FnMut(&Self) -> Result<Measured, Box<dyn Error>>,
+    ) -> Result<Vec<Measured>, Box<dyn Error>> {
+        let mut runs = Vec::new();
+        for _ in 0..self.runs {
+            let measured = once(self)?;
+            say(&format!("{} records: {:.2} s, {:.0} MiB", measured.records, measured.seconds, mebibytes(&[measured])));
+            runs.push(measured);
+        }
+        Ok(runs)
+    }
+}
+
+/// The CRM's manifest has a schema file; for the orders the table is made before anything is measured.
+fn brings_schema(manifest: &Path) -> bool {
+    manifest.with_file_name("schema.sql").exists()
+}
+
+fn rows_a_transaction(rows: usize, measured: &Measured) -> usize {
+    rows.div_ceil(usize::try_from(measured.batches).unwrap_or(1).max(1)).max(1)
+}
+
+fn seconds(runs: &[Measured]) -> f64 {
+    median(runs.iter().map(|run| run.seconds).collect())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "memory for people")]
+fn mebibytes(runs: &[Measured]) -> f64 {
+    median(runs.iter().map(|run| run.peak_kib.unwrap_or(0) as f64 / 1024.0).collect())
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// What the numbers depend on, in general terms.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!(
+        "Measured on {} {} with {cores} cores, the databases on the same machine.\n",
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    )
+}

@@ -1,0 +1,66 @@
+//! `cargo xtask bench`: how whole migrations compare with bare loops that write the same rows, and what they hold in memory.
+//!
+//! Both sides of a ratio are measured by turns in one run, so that a busy machine slows both. The task builds itself and
+//! whimbrel optimised and starts itself again: an unoptimised bare loop would flatter the ratios.
+
+#[cfg(feature = "bench")]
+mod dump;
+#[cfg(feature = "bench")]
+mod measure;
+#[cfg(feature = "bench")]
+mod postgres;
+#[cfg(feature = "bench")]
+mod process;
+#[cfg(feature = "bench")]
+mod sqlite;
+
+use std::error::Error;
+use std::path::Path;
+#[cfg(not(feature = "bench"))]
+use std::process::Command;
+
+/// What to measure.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Runs of each kind, of which the median counts
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+    /// Documents of the shorter migrations
+    #[arg(long, default_value_t = 100_000)]
+    documents: u64,
+    /// How many times as many the longer ones have, which show whether memory and time grow; 0 leaves them out
+    #[arg(long, default_value_t = 10)]
+    times: u64,
+    /// Only print; docs/benchmarks.md stays as it is
+    #[arg(long)]
+    no_write: bool,
+}
+
+/// What is optimised beyond the usual: the libraries are so in every build.
+#[cfg(not(feature = "bench"))]
+const OPTIMISED: [&str; 2] = ["whimbrel", "xtask"];
+
+/// Builds what is measured, optimised, and measures it.
+#[cfg(not(feature = "bench"))]
+pub fn run(root: &Path, _args: &Args) -> Result<(), Box<dyn Error>> {
+    let mut build = Command::new(env!("CARGO"));
+    build.arg("build").args(["--features", "xtask/bench"]).current_dir(root);
+    for package in OPTIMISED {
+        build.args(["--package", package]);
+        for setting in ["opt-level=3", "debug-assertions=false", "overflow-checks=false"] {
+            build.arg("--config").arg(format!("profile.dev.package.{package}.{setting}"));
+        }
+    }
+    if !build.status()?.success() {
+        return Err("the build failed".into());
+    }
+    // The same task and arguments again, in the program just built.
+    let measured = Command::new(root.join("target/debug/xtask")).args(std::env::args_os().skip(1)).status()?;
+    if measured.success() { Ok(()) } else { Err("measuring failed".into()) }
+}
+
+/// Measures, prints and writes docs/benchmarks.md.
+#[cfg(feature = "bench")]
+pub fn run(root: &Path, args: &Args) -> Result<(), Box<dyn Error>> {
+    measure::run(root, args)
+}
