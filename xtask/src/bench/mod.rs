@@ -13,6 +13,8 @@ mod postgres;
 mod process;
 #[cfg(feature = "bench")]
 mod sqlite;
+#[cfg(feature = "bench")]
+mod transform;
 
 use std::error::Error;
 use std::path::Path;
@@ -38,7 +40,7 @@ pub struct Args {
 
 /// What is optimised beyond the usual: the libraries are so in every build.
 #[cfg(not(feature = "bench"))]
-const OPTIMISED: [&str; 2] = ["whimbrel", "xtask"];
+const OPTIMISED: [&str; 4] = ["mongo-to-sql", "whimbrel", "whimbrel-sdk", "xtask"];
 
 /// Builds what is measured, optimised, and measures it.
 #[cfg(not(feature = "bench"))]
