@@ -5,19 +5,20 @@
 
 use std::collections::HashSet;
 
+use xxhash_rust::xxh3::xxh3_64;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::bookkeeping::Bookkeeping;
 use super::ledger;
-use crate::connector::TargetError;
 use crate::connector::Transaction;
+use crate::error::Failure;
 
 /// 16 MiB: under one false "perhaps" in a hundred up to about 13 million rows.
 const FILTER_BITS: u64 = 1 << 27;
 const HASHES: u64 = 5;
 
-/// A row by its table (index into the entity's plan) and its compact key.
-pub type RowKey = (usize, Vec<u8>);
+/// A row by its table's name and its compact key.
+pub type RowKey = (String, Vec<u8>);
 
 /// The rows that one entity's earlier batches have claimed.
 #[derive(Default)]
@@ -33,7 +34,7 @@ impl Claimed {
         books: &Bookkeeping,
         entity: &str,
         rows: &HashSet<RowKey>,
-    ) -> Result<HashSet<RowKey>, TargetError> {
+    ) -> Result<HashSet<RowKey>, Failure> {
         if self.filter.is_none() {
             let mut filter = vec![0; usize::try_from(FILTER_BITS / 64).unwrap_or(0)];
             each_claimed(tx, books, entity, &mut |table, key| bits(table, key).for_each(|bit| set(&mut filter, bit)))
@@ -41,14 +42,16 @@ impl Claimed {
             self.filter = Some(filter);
         }
         let filter = self.filter.as_deref().unwrap_or_default();
-        let is_possible = |(table, key): &RowKey| bits(*table, key).all(|bit| is_set(filter, bit));
+        let is_possible = |(table, key): &RowKey| bits(table, key).all(|bit| is_set(filter, bit));
         if rows.iter().any(is_possible) { claimed_by(tx, books, entity, rows).await } else { Ok(HashSet::new()) }
     }
 
     /// Adds what a committed batch has claimed, as the ledger has it.
     pub fn add(&mut self, packed: &[u8]) {
         if let Some(filter) = &mut self.filter {
-            ledger::claimed_keys(packed, &mut |table, key| bits(table, key).for_each(|bit| set(filter, bit)));
+            let is_whole =
+                ledger::claimed_keys(packed, &mut |table, key| bits(table, key).for_each(|bit| set(filter, bit)));
+            debug_assert!(is_whole, "this entry has just been packed");
         }
     }
 }
@@ -59,10 +62,10 @@ pub async fn claimed_by(
     books: &Bookkeeping,
     entity: &str,
     rows: &HashSet<RowKey>,
-) -> Result<HashSet<RowKey>, TargetError> {
+) -> Result<HashSet<RowKey>, Failure> {
     let mut claimed = HashSet::new();
     each_claimed(tx, books, entity, &mut |table, key| {
-        let row = (table, key.to_vec());
+        let row = (table.to_owned(), key.to_vec());
         if rows.contains(&row) {
             claimed.insert(row);
         }
@@ -76,19 +79,21 @@ async fn each_claimed(
     tx: &mut dyn Transaction,
     books: &Bookkeeping,
     entity: &str,
-    each: &mut (dyn FnMut(usize, &[u8]) + Send),
-) -> Result<(), TargetError> {
+    each: &mut (dyn FnMut(&str, &[u8]) + Send),
+) -> Result<(), Failure> {
     let mut after = -1;
     while let Some((sequence, packed)) = books.ledger_after(tx, entity, after).await? {
-        ledger::claimed_keys(&packed, each);
+        if !ledger::claimed_keys(&packed, each) {
+            return Err(Failure::failed(format!("the ledger entry {sequence} of `{entity}` is damaged")));
+        }
         after = sequence;
     }
     Ok(())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the two halves of a 128-bit hash")]
-fn bits(table: usize, key: &[u8]) -> impl Iterator<Item = u64> {
-    let hash = xxh3_128_with_seed(key, table as u64);
+fn bits(table: &str, key: &[u8]) -> impl Iterator<Item = u64> {
+    let hash = xxh3_128_with_seed(key, xxh3_64(table.as_bytes()));
     let (low, high) = (hash as u64, (hash >> 64) as u64 | 1);
     (0..HASHES).map(move |step| low.wrapping_add(step.wrapping_mul(high)) % FILTER_BITS)
 }

@@ -4,7 +4,6 @@
 //! letter while the rest of the batch is written.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -15,9 +14,13 @@ use super::budget::RunBudget;
 use super::claimed::Claimed;
 use super::claimed::RowKey;
 use super::claimed::claimed_by;
+use super::layout::Dead;
 use super::layout::Layout;
 use super::layout::LayoutError;
 use super::layout::Parents;
+use super::layout::Place;
+use super::layout::display_key;
+use super::layout::repeated_key;
 use super::ledger::Fate;
 use super::ledger::Packer;
 use super::ledger::RowFate;
@@ -101,9 +104,6 @@ impl From<Failure> for Attempt {
         Self::Commit(CommitError::Failure(error))
     }
 }
-
-/// Records that became dead letters while they were written.
-type Dead = BTreeMap<usize, Box<Refused>>;
 
 impl Committer {
     /// Prepares the writing of one entity.
@@ -194,16 +194,22 @@ impl Committer {
     async fn attempt(&mut self, from: &Checkpoint, resolved: &Resolved) -> Result<(Checkpoint, Vec<u8>), Attempt> {
         let mut tx = self.target.begin().await?;
         tx.savepoint("batch").await?;
-        let mut dead = Dead::new();
+        let mut refused = Dead::new();
+        let mut foreign: HashSet<RowKey> = HashSet::new();
         let mut parents = Parents::default();
         let mut checks_each = false;
         let (layout, row_fates) = loop {
-            let layout =
-                Layout::new(&self.plan, self.entity, &self.books, &mut *tx, resolved, &mut dead, &mut parents).await?;
-            let known = dead.len();
-            let row_fates = self.write(&mut *tx, from, resolved, &layout, &mut dead, checks_each).await?;
+            let place = Place { plan: &self.plan, entity: self.entity, books: &self.books, plugin: &self.plugin };
+            let layout = Layout::new(place, &mut *tx, resolved, &refused, &foreign, &mut parents).await?;
+            let known = (refused.len(), foreign.len());
+            let row_fates = self.write(&mut *tx, from, resolved, &layout, &mut refused, checks_each).await?;
             crate::stop_point!("commit-rows");
-            let is_settled = dead.len() == known || !layout.leans_on(&dead);
+            let theirs = layout.repeated_rows().filter(|&row| row_fates[row] == Some(RowFate::Skipped));
+            foreign.extend(theirs.map(|row| {
+                (self.entity().tables[resolved.rows[row].table].schema.name.clone(), resolved.rows[row].key.clone())
+            }));
+            let is_settled = known == (refused.len(), foreign.len())
+                || known.1 == foreign.len() && !layout.depends_on(&refused, |row| resolved.rows[row].record);
             match tx.check_constraints().await {
                 Ok(()) if is_settled => break (layout, row_fates),
                 Ok(()) => {}
@@ -212,7 +218,9 @@ impl Committer {
             }
             tx.rollback_to("batch").await?;
         };
-        let outcome = self.account(resolved, &dead, &row_fates);
+        let mut dead = refused;
+        dead.extend(layout.set_aside.iter().map(|(record, refused)| (*record, refused.clone())));
+        let outcome = self.account(resolved, &layout, &dead, &row_fates);
         let letters = self.letters(resolved, &dead);
         let to = advance(from, resolved, &outcome);
         conserve(self.entity(), resolved, &outcome)?;
@@ -287,7 +295,7 @@ impl Committer {
                 .into());
             }
             tx.savepoint("part").await?;
-            let written = self.write_part(tx, resolved, layout, records, checks_each).await?;
+            let written = self.write_part(tx, resolved, layout, records, &row_fates, checks_each).await?;
             let refused = match written {
                 Part::Written(fates) => {
                     tx.release("part").await?;
@@ -316,8 +324,14 @@ impl Committer {
                     }
                 },
             }
+            if layout.depends_on(dead, |row| resolved.rows[row].record) {
+                // Others were judged by it: they must be judged again before the target does.
+                return Ok(row_fates);
+            }
             let dead_before = resolved.records.iter().filter(|settled| matches!(settled, Settled::Dead(_))).count();
-            if self.is_over_budget(from, (dead_before + dead.len()) as u64, resolved.records.len() as u64) {
+            let dead_now = dead_before + dead.len() + layout.set_aside.len();
+            if self.is_over_budget(from, dead_now as u64, resolved.records.len() as u64) {
+                dead.extend(layout.set_aside.iter().map(|(record, refused)| (*record, refused.clone())));
                 return Err(Attempt::Commit(CommitError::OverBudget(self.letters(resolved, dead))));
             }
         }
@@ -330,6 +344,7 @@ impl Committer {
         resolved: &Resolved,
         layout: &Layout,
         records: &[usize],
+        earlier: &[Option<RowFate>],
         checks_each: bool,
     ) -> Result<Part, Attempt> {
         let plan = self.plan.clone();
@@ -369,7 +384,11 @@ impl Committer {
             if conflicts.is_empty() {
                 continue;
             }
-            let refused = self.duplicates(tx, resolved, &conflicts).await?;
+            let now = fates.iter().filter(|(_, fate)| *fate != RowFate::Skipped).map(|(row, _)| *row);
+            let before =
+                earlier.iter().enumerate().filter(|(_, fate)| fate.as_ref().is_some_and(|f| *f != RowFate::Skipped));
+            let written: Vec<usize> = now.chain(before.map(|(row, _)| row)).collect();
+            let refused = self.duplicates(tx, resolved, &conflicts, written.into_iter()).await?;
             if !refused.is_empty() {
                 return Ok(Part::Refused(Refusing::Records(refused)));
             }
@@ -421,43 +440,50 @@ impl Committer {
     }
 
     /// Conflicts with rows that this migration wrote itself are no conflicts but duplicate keys in the source.
+    ///
+    /// What stands in the target is asked, not what was to be written: a collation may find two spellings equal.
+    /// `written` are rows of this transaction.
     async fn duplicates(
         &mut self,
         tx: &mut dyn Transaction,
         resolved: &Resolved,
         conflicts: &[(usize, Vec<Value>)],
-    ) -> Result<Dead, TargetError> {
-        let row_key = |row: usize| -> RowKey { (resolved.rows[row].table, resolved.rows[row].key.clone()) };
-        let keys: HashSet<RowKey> = conflicts.iter().map(|(row, _)| row_key(*row)).collect();
-        let name = self.plan.entities[self.entity].name.clone();
-        let mut claimed = self.claimed.among(tx, &self.books, &name, &keys).await?;
+        written: impl Iterator<Item = usize>,
+    ) -> Result<Dead, Failure> {
+        let plan = self.plan.clone();
+        let entity = &plan.entities[self.entity];
+        let table_of = |row: usize| &entity.tables[resolved.rows[row].table];
+        let standing_key = |(row, standing): &(usize, Vec<Value>)| -> RowKey {
+            let table = table_of(*row);
+            let positions = table.key.iter().filter_map(|key| table.columns.iter().position(|column| column == key));
+            let key: Vec<Value> = positions.map(|position| standing[position].clone()).collect();
+            (table.schema.name.clone(), value::encode(&key))
+        };
+        let keys: HashSet<RowKey> = conflicts.iter().map(standing_key).collect();
+        let mut claimed = self.claimed.among(tx, &self.books, &entity.name, &keys).await?;
+        let own = written.map(|row| (table_of(row).schema.name.clone(), resolved.rows[row].key.clone()));
+        claimed.extend(own.filter(|key| keys.contains(key)));
         // Another entity may feed the same table.
-        for other in self.plan.entities.iter().filter(|other| other.name != name) {
-            let same_table = |table: usize| {
-                let name = &self.entity().tables[table].schema.name;
-                other.tables.iter().position(|fed| fed.schema.name == *name)
-            };
-            let theirs: HashMap<RowKey, &RowKey> =
-                keys.iter().filter_map(|row| Some(((same_table(row.0)?, row.1.clone()), row))).collect();
-            if !theirs.is_empty() {
-                let wanted = theirs.keys().cloned().collect();
-                let found = claimed_by(tx, &self.books, &other.name, &wanted).await?;
-                claimed.extend(found.iter().filter_map(|row| theirs.get(row).map(|&row| row.clone())));
+        for other in plan.entities.iter().filter(|other| other.name != entity.name) {
+            if other.tables.iter().any(|table| keys.iter().any(|(name, _)| *name == table.schema.name)) {
+                claimed.extend(claimed_by(tx, &self.books, &other.name, &keys).await?);
             }
         }
         let mut dead = Dead::new();
-        for (row, _) in conflicts {
-            let table = &self.entity().tables[resolved.rows[*row].table];
-            let (code, what) = if claimed.contains(&row_key(*row)) {
-                ("duplicate-key", "has been written from another record of this migration")
-            } else if self.entity().on_conflict == OnConflict::Fail {
-                ("conflict", "stands in the target already")
+        for conflict in conflicts {
+            let resolved_row = &resolved.rows[conflict.0];
+            let table = table_of(conflict.0);
+            let refused = if claimed.contains(&standing_key(conflict)) {
+                repeated_key(table, resolved_row, &self.plugin)
+            } else if entity.on_conflict == OnConflict::Fail {
+                let key = display_key(table, resolved_row);
+                let message =
+                    format!("`{}`: the row with the key {key} stands in the target already", table.schema.name);
+                self.write_refusal("conflict", None, message)
             } else {
                 continue;
             };
-            let key = super::layout::display_key(table, &resolved.rows[*row]);
-            let message = format!("`{}`: the row with the key {key} {what}", table.schema.name);
-            dead.insert(resolved.rows[*row].record, self.write_refusal(code, None, message));
+            dead.insert(resolved_row.record, refused);
         }
         Ok(dead)
     }
@@ -501,7 +527,7 @@ impl Committer {
     }
 
     /// Counts what became of every record and row, and packs it for the ledger.
-    fn account(&self, resolved: &Resolved, dead: &Dead, row_fates: &[Option<RowFate>]) -> Outcome {
+    fn account(&self, resolved: &Resolved, layout: &Layout, dead: &Dead, row_fates: &[Option<RowFate>]) -> Outcome {
         let tables = &self.entity().tables;
         let mut fates = Fates { read: resolved.batch.records.len() as u64, ..Fates::default() };
         let mut counts = vec![RowCounts::default(); tables.len()];
@@ -509,7 +535,7 @@ impl Committer {
             counts.collapsed += resolved.rows_collapsed[index];
             counts.refused += resolved.rows_refused[index];
         }
-        let mut packer = Packer::default();
+        let mut packer = Packer::new(tables.iter().map(|table| table.schema.name.as_str()));
         for (index, settled) in resolved.records.iter().enumerate() {
             let source = resolved.batch.body(&resolved.batch.records[index]);
             let range = match settled {
@@ -554,7 +580,7 @@ impl Committer {
                     RowFate::Unchanged => counts.unchanged += 1,
                     RowFate::Skipped => counts.skipped += 1,
                 }
-                packer.row(resolved_row.table, fate, &resolved_row.key, resolved_row.digest);
+                packer.row(resolved_row.table, fate, &resolved_row.key, layout.digest(resolved, row));
             }
         }
         let mut rows = RowTotals::new();

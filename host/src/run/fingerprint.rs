@@ -78,6 +78,18 @@ impl Fingerprint {
         changes
     }
 
+    /// Returns the identity to store: entities that have left the manifest keep theirs, for they may come back.
+    pub fn identity_with(&self, stored: Option<&Json>) -> Json {
+        let mut identity = self.identity.clone();
+        let before = stored.and_then(|stored| stored["entities"].as_object());
+        if let (Some(before), Some(now)) = (before, identity["entities"].as_object_mut()) {
+            for (name, entity) in before {
+                now.entry(name).or_insert_with(|| entity.clone());
+            }
+        }
+        identity
+    }
+
     /// Returns what differs in the output.
     pub fn output_changes(&self, stored: &Json) -> Vec<String> {
         let mut changes = Vec::new();

@@ -11,6 +11,7 @@ use super::layout::column_names;
 use super::report::RowCounts;
 use super::report::State;
 use super::retry::retry;
+use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::connector::target::Rows;
 use crate::error::Failure;
@@ -19,6 +20,7 @@ use crate::plan::OnMissing;
 use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
 use crate::record::Value;
+use crate::record::convert;
 use crate::record::packed;
 use crate::record::value;
 
@@ -109,24 +111,30 @@ async fn fill_column(
     let mut keys: Vec<Vec<Value>> = Vec::with_capacity(waiting.len());
     for waits in &waiting {
         let mut key = packed::decode(&waits.value).unwrap_or_default();
-        // The id of an entity with stored ids may be known by now.
+        // An entity with stored ids: what waits is the source key, whose id may be known by now.
         let parent = reference.entity.map(|parent| committer.entity_at(parent));
         if let (Some(parent), [Value::Text(source_key)]) =
             (parent.filter(|parent| parent.id == IdStrategy::Column), key.as_slice())
-            && let Some(id) = committer.books().id(tx, &parent.name, source_key).await?
         {
-            key = packed::decode(&id).unwrap_or_default();
+            let id = committer.books().id(tx, &parent.name, source_key).await?;
+            key = id.as_deref().and_then(packed::decode).unwrap_or_default();
         }
-        keys.push(key);
+        let fits = key.len() == reference.parent_columns.len()
+            && key
+                .iter()
+                .zip(&reference.parent_columns)
+                .all(|(value, &column)| convert::fit(value.clone(), &reference.parent.columns[column]).is_ok());
+        keys.push(if fits { key } else { Vec::new() });
     }
-    let found = tx.find(&reference.parent, &reference.parent_columns, &keys, &[]).await?;
-    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let wanted: Vec<Vec<Value>> = keys.iter().filter(|key| !key.is_empty()).cloned().collect();
+    let found = tx.find(&reference.parent, &reference.parent_columns, &wanted, &[]).await?;
+    let mut rows: Vec<(NulledReference, Vec<Value>)> = Vec::new();
     let mut missing: Vec<NulledReference> = Vec::new();
     for (waits, key) in waiting.into_iter().zip(keys) {
-        if found.contains_key(&value::encode(&key)) {
+        if !key.is_empty() && found.contains_key(&value::encode(&key)) {
             let mut row = packed::decode(&waits.row_key_blob).unwrap_or_default();
             row.extend(key);
-            rows.push(row);
+            rows.push((waits, row));
         } else {
             missing.push(waits);
         }
@@ -138,12 +146,48 @@ async fn fill_column(
         ))
         .hint(format!("`references.{}.on-missing` says `fail`; `null` would leave the column empty", first.column)));
     }
-    if !rows.is_empty() {
-        let columns: Vec<usize> =
-            plan.key.iter().copied().chain(reference.columns.iter().map(|&column| plan.columns[column])).collect();
-        let values: Vec<&[Value]> = rows.iter().map(Vec::as_slice).collect();
-        tx.update(Rows { table: &plan.schema, columns: &columns, key: &plan.key, rows: &values }).await?;
-    }
+    missing.extend(update(tx, plan, reference, rows).await?);
     committer.books().insert_references(tx, &committer.entity().name, false, &missing).await?;
     Ok(())
+}
+
+/// Fills in references; returns those that the target refused, which stay NULL.
+async fn update(
+    tx: &mut dyn Transaction,
+    plan: &TablePlan,
+    reference: &ReferencePlan,
+    rows: Vec<(NulledReference, Vec<Value>)>,
+) -> Result<Vec<NulledReference>, Failure> {
+    let columns: Vec<usize> =
+        plan.key.iter().copied().chain(reference.columns.iter().map(|&column| plan.columns[column])).collect();
+    let mut refused = Vec::new();
+    let mut parts = vec![rows];
+    while let Some(mut part) = parts.pop().filter(|part| !part.is_empty()) {
+        let values: Vec<&[Value]> = part.iter().map(|(_, row)| row.as_slice()).collect();
+        tx.savepoint("fill").await?;
+        match tx.update(Rows { table: &plan.schema, columns: &columns, key: &plan.key, rows: &values }).await {
+            Ok(()) => tx.release("fill").await?,
+            Err(TargetError::Refused(refusal)) => {
+                tx.rollback_to("fill").await?;
+                tx.release("fill").await?;
+                if part.len() > 1 {
+                    let behind = part.split_off(part.len() / 2);
+                    parts.extend([behind, part]);
+                    continue;
+                }
+                for (waits, _) in part {
+                    tracing::warn!(
+                        table = waits.table,
+                        row = waits.row_key,
+                        column = waits.column,
+                        refusal = refusal.message,
+                        "the target refused to fill in a reference, it stays NULL"
+                    );
+                    refused.push(waits);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(refused)
 }

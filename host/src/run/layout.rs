@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::collections::hash_map::Entry;
+use std::ops::Range;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
+use super::claimed::RowKey;
+use super::ledger;
 use super::resolve::Resolved;
 use super::resolve::ResolvedRow;
 use super::resolve::Settled;
@@ -25,10 +28,23 @@ use crate::record::convert;
 use crate::record::packed;
 use crate::record::value;
 
-/// Records that became dead letters while they were written.
-type Dead = BTreeMap<usize, Box<Refused>>;
+/// Records that became dead letters, by their index in the batch.
+pub type Dead = BTreeMap<usize, Box<Refused>>;
 /// Whether a parent of this compact key stands in the target, by table and reference.
 type FoundParents = BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>;
+
+/// Whose batch is laid out.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The entity's index in it.
+    pub entity: usize,
+    /// The statements on whimbrel's own tables.
+    pub books: &'a Bookkeeping,
+    /// The transformer's name and digest.
+    pub plugin: &'a (String, String),
+}
 
 /// Which parents stand in the target: asked once a batch, by table and reference.
 #[derive(Default)]
@@ -36,20 +52,29 @@ pub struct Parents {
     found: Option<FoundParents>,
     /// Ids of other entities that are stored, not computed: compact values by entity and source key.
     stored: HashMap<(usize, String), Option<Vec<u8>>>,
+    /// Row and fed column of references whose id is not known; the source key stands there for messages alone.
+    unresolved: HashSet<(usize, usize)>,
 }
 
 /// How a batch will be written.
+///
+/// Records are judged one after another, each by what stands in the target and by the records before it, so that the
+/// outcome does not depend on where one batch ends and the next begins.
 pub struct Layout {
     /// The records to write, in order.
     pub records: Vec<usize>,
+    /// Records that cannot be written: their key repeats, or a parent is missing.
+    pub set_aside: Dead,
     /// Rows whose values differ from the resolved ones: references written NULL or looked up.
     patched: HashMap<usize, Vec<Value>>,
     /// By row.
     nulled: Vec<(usize, NulledReference)>,
     /// By row.
     deferred: Vec<(usize, NulledReference)>,
-    /// A record and another one of the batch that it needs as a parent.
+    /// A record and an earlier one of the batch that it needs as a parent.
     leans: Vec<(usize, usize)>,
+    /// A record that is set aside, and the earlier row whose key it repeats.
+    repeats: Vec<(usize, usize)>,
 }
 
 /// Rows of a batch by table and columns, then by the compact form of these columns' values.
@@ -57,105 +82,145 @@ type InBatch<'a> = HashMap<(&'a str, &'a [usize]), HashMap<Vec<u8>, usize>>;
 
 /// What one reference of one row comes to.
 enum Found {
+    /// It stands in the target, or comes with the same record.
     Parent,
+    /// It comes with this earlier record of the batch.
     InBatch(usize),
+    /// It may still come: the table points to itself.
     Later,
     Missing,
 }
 
 impl Layout {
-    /// Lays out the living records. Records that cannot be written join the dead.
+    /// Lays out the records but those that the target has refused. `foreign` are keys of rows that stood in the target
+    /// before this migration: two records may meet such a row, and neither repeats the other.
     pub async fn new(
-        plan: &Plan,
-        entity: usize,
-        books: &Bookkeeping,
+        place: Place<'_>,
         tx: &mut dyn Transaction,
         resolved: &Resolved,
-        dead: &mut Dead,
+        refused: &Dead,
+        foreign: &HashSet<RowKey>,
         parents: &mut Parents,
     ) -> Result<Self, LayoutError> {
-        let entity_index = entity;
-        let entity = &plan.entities[entity];
+        let Place { plan, entity: entity_index, books, plugin } = place;
+        let entity = &plan.entities[entity_index];
         let looked_up = look_up_ids(plan, entity_index, books, tx, resolved, parents).await?;
-        let value_of = |row: usize| looked_up.get(&row).map_or(resolved.rows[row].values.as_slice(), Vec::as_slice);
         if parents.found.is_none() {
-            parents.found = Some(find_parents(entity, tx, resolved, &looked_up).await?);
+            parents.found = Some(find_parents(entity, tx, resolved, &looked_up, &parents.unresolved).await?);
         }
         let found = parents.found.as_ref().expect("set above");
-        loop {
-            let mut layout = Self {
-                records: Vec::new(),
-                patched: looked_up.clone(),
-                nulled: Vec::new(),
-                deferred: Vec::new(),
-                leans: Vec::new(),
+        let mut layout = Self {
+            records: Vec::with_capacity(resolved.records.len()),
+            set_aside: Dead::new(),
+            patched: looked_up.clone(),
+            nulled: Vec::new(),
+            deferred: Vec::new(),
+            leans: Vec::new(),
+            repeats: Vec::new(),
+        };
+        let mut seen: HashMap<(&str, &[u8]), usize> = HashMap::new();
+        let mut in_batch = InBatch::new();
+        for (index, settled) in resolved.records.iter().enumerate() {
+            let Settled::Rows(range) = settled else { continue };
+            if refused.contains_key(&index) {
+                continue;
+            }
+            let name_and_key = |row: usize| {
+                let row = &resolved.rows[row];
+                (entity.tables[row.table].schema.name.as_str(), row.key.as_slice())
             };
-            let known = dead.len();
-            tell_keys_apart(entity, resolved, dead);
-            let in_batch = in_batch(entity, resolved, dead);
-            for (index, settled) in resolved.records.iter().enumerate() {
-                let Settled::Rows(range) = settled else { continue };
-                if dead.contains_key(&index) {
+            if resolved.repeats_keys {
+                let is_foreign = |row: usize| {
+                    let (name, key) = name_and_key(row);
+                    foreign.contains(&(name.to_owned(), key.to_vec()))
+                };
+                let repeated = range.clone().find_map(|row| Some((row, *seen.get(&name_and_key(row))?)));
+                if let Some((row, first)) = repeated.filter(|(row, _)| !is_foreign(*row)) {
+                    let table = &entity.tables[resolved.rows[row].table];
+                    layout.set_aside.insert(index, repeated_key(table, &resolved.rows[row], plugin));
+                    layout.repeats.push((index, first));
                     continue;
                 }
-                for row in range.clone() {
-                    let table = &entity.tables[resolved.rows[row].table];
-                    for (position, reference) in table.references.iter().enumerate() {
-                        let values = value_of(row);
-                        let Some(key) = reference_key(reference, values) else { continue };
-                        let stands = found
-                            .get(&(resolved.rows[row].table, position))
-                            .and_then(|keys| keys.get(&key))
-                            .copied()
-                            .unwrap_or(false);
-                        let outcome = match in_batch
-                            .get(&(reference.parent.name.as_str(), reference.parent_columns.as_slice()))
-                        {
-                            _ if stands => Found::Parent,
-                            Some(rows) => match rows.get(&key) {
-                                Some(&parent) if reference.to_itself && parent > row => Found::Later,
-                                Some(&parent) => Found::InBatch(resolved.rows[parent].record),
-                                None => Found::Missing,
-                            },
-                            None => Found::Missing,
-                        };
-                        match outcome {
-                            Found::Parent => {}
-                            Found::InBatch(parent) if parent == index => {}
-                            Found::InBatch(parent) => layout.leans.push((index, parent)),
-                            Found::Later => layout.null(table, reference, resolved, row, values, true),
-                            Found::Missing if reference.to_itself => {
-                                layout.null(table, reference, resolved, row, values, true);
-                            }
-                            Found::Missing => match reference.on_missing {
-                                OnMissing::Null => layout.null(table, reference, resolved, row, values, false),
-                                OnMissing::DeadLetter => {
-                                    dead.insert(index, missing_parent(plan, table, reference, values));
-                                }
-                                OnMissing::Fail => {
-                                    let refused = missing_parent(plan, table, reference, values);
-                                    let record = &resolved.batch.records[index];
-                                    return Err(Failure::failed(format!(
-                                        "{}:{}, document {}: {}",
-                                        resolved.batch.origin, record.offset, record.document, refused.message
-                                    ))
-                                    .hint(format!(
-                                        "`references.{}.on-missing` says `fail`; `dead-letter` would set the record aside, `null` leave the column empty",
-                                        refused.field.clone().unwrap_or_default()
-                                    ))
-                                    .into());
-                                }
-                            },
+            }
+            let own = parents_among(entity, resolved, range.clone());
+            let mut leans = Vec::new();
+            for row in range.clone() {
+                let table_index = resolved.rows[row].table;
+                let table = &entity.tables[table_index];
+                let values = looked_up.get(&row).unwrap_or(&resolved.rows[row].values);
+                for (position, reference) in table.references.iter().enumerate() {
+                    let Some(key) = reference_key(reference, values) else { continue };
+                    let stands = found.get(&(table_index, position)).and_then(|keys| keys.get(&key)).copied();
+                    let among = |rows: &InBatch<'_>| {
+                        let place = (reference.parent.name.as_str(), reference.parent_columns.as_slice());
+                        rows.get(&place).and_then(|keys| keys.get(&key)).copied()
+                    };
+                    let is_known = !reference.columns.iter().any(|&column| parents.unresolved.contains(&(row, column)));
+                    let (among_own, among_earlier) =
+                        if is_known { (among(&own), among(&in_batch)) } else { (None, None) };
+                    let outcome = match (among_own, among_earlier) {
+                        _ if is_known && stands == Some(true) => Found::Parent,
+                        (_, Some(parent)) => Found::InBatch(resolved.rows[parent].record),
+                        (Some(parent), None) if reference.to_itself && parent > row => Found::Later,
+                        (Some(_), None) => Found::Parent,
+                        (None, None) if reference.to_itself => Found::Later,
+                        (None, None) => Found::Missing,
+                    };
+                    match (outcome, reference.on_missing) {
+                        (Found::Parent, _) => {}
+                        (Found::InBatch(parent), _) => leans.push((index, parent)),
+                        (Found::Later, _) => layout.null(table, reference, resolved, row, values, true),
+                        (Found::Missing, OnMissing::Null) => {
+                            layout.null(table, reference, resolved, row, values, false)
+                        }
+                        (Found::Missing, OnMissing::DeadLetter) => {
+                            layout
+                                .set_aside
+                                .entry(index)
+                                .or_insert_with(|| missing_parent(plan, table, reference, values));
+                        }
+                        (Found::Missing, OnMissing::Fail) => {
+                            return Err(
+                                no_parent(resolved, index, &missing_parent(plan, table, reference, values)).into()
+                            );
                         }
                     }
                 }
-                layout.records.push(index);
             }
-            if dead.len() == known {
-                layout.put_parents_first();
-                return Ok(layout);
+            if layout.set_aside.contains_key(&index) {
+                continue;
+            }
+            layout.records.push(index);
+            layout.leans.extend(leans);
+            if resolved.repeats_keys {
+                for row in range.clone() {
+                    seen.entry(name_and_key(row)).or_insert(row);
+                }
+            }
+            for (place, keys) in own {
+                let standing = in_batch.entry(place).or_default();
+                for (key, row) in keys {
+                    standing.entry(key).or_insert(row);
+                }
             }
         }
+        Ok(layout)
+    }
+
+    /// Returns the ledger's digest of the values that are written for a row.
+    pub fn digest(&self, resolved: &Resolved, row: usize) -> u64 {
+        self.patched.get(&row).map_or(resolved.rows[row].digest, |values| ledger::digest(values))
+    }
+
+    /// Returns whether a record was judged by one that the target has refused since.
+    pub fn depends_on(&self, refused: &Dead, record_of: impl Fn(usize) -> usize) -> bool {
+        self.leans.iter().any(|(child, parent)| !refused.contains_key(child) && refused.contains_key(parent))
+            || self.repeats.iter().any(|(_, first)| refused.contains_key(&record_of(*first)))
+    }
+
+    /// Returns the rows whose keys are repeated by a record that is set aside.
+    pub fn repeated_rows(&self) -> impl Iterator<Item = usize> {
+        self.repeats.iter().map(|(_, first)| *first)
     }
 
     /// Returns the values to write for a row.
@@ -179,13 +244,13 @@ impl Layout {
     }
 
     /// Returns the ids that the transformer gave, by source key, where the entity's strategy is `column`.
-    pub fn ids_of_living(&self, entity: &EntityPlan, resolved: &Resolved, dead: &Dead) -> Vec<(String, Vec<u8>)> {
+    pub fn ids_of_living(&self, entity: &EntityPlan, resolved: &Resolved, refused: &Dead) -> Vec<(String, Vec<u8>)> {
         if entity.id != IdStrategy::Column {
             return Vec::new();
         }
         self.records
             .iter()
-            .filter(|record| !dead.contains_key(record))
+            .filter(|record| !refused.contains_key(record))
             .filter_map(|&record| {
                 let key = resolved.batch.records[record].key.as_ref()?;
                 let Settled::Rows(range) = &resolved.records[record] else { return None };
@@ -226,13 +291,6 @@ impl Layout {
         };
         let list = if deferred { &mut self.deferred } else { &mut self.nulled };
         list.push((row, nulled));
-    }
-
-    /// A record that needs a later one as a parent is written behind it.
-    fn put_parents_first(&mut self) {
-        let waits: HashSet<usize> =
-            self.leans.iter().filter(|(child, parent)| parent > child).map(|(child, _)| *child).collect();
-        self.records.sort_by_key(|record| waits.contains(record));
     }
 }
 
@@ -306,6 +364,7 @@ async fn find_parents(
     tx: &mut dyn Transaction,
     resolved: &Resolved,
     looked_up: &HashMap<usize, Vec<Value>>,
+    unresolved: &HashSet<(usize, usize)>,
 ) -> Result<FoundParents, TargetError> {
     let mut found = BTreeMap::new();
     for (table_index, table) in entity.tables.iter().enumerate() {
@@ -318,7 +377,7 @@ async fn find_parents(
                     && let Entry::Vacant(entry) = keys.entry(value::encode(&key))
                 {
                     entry.insert(false);
-                    if fits {
+                    if fits && !reference.columns.iter().any(|&column| unresolved.contains(&(index, column))) {
                         wanted.push(key);
                     }
                 }
@@ -334,63 +393,49 @@ async fn find_parents(
     Ok(found)
 }
 
-/// Rows of the batch that may be parents of others: by table and columns, then by compact key, the first row each.
-fn in_batch<'a>(entity: &'a EntityPlan, resolved: &Resolved, dead: &Dead) -> InBatch<'a> {
-    let mut rows = InBatch::new();
+/// Rows that other rows of this entity may have as parents.
+fn parents_among<'a>(entity: &'a EntityPlan, resolved: &Resolved, rows: Range<usize>) -> InBatch<'a> {
+    let mut among = InBatch::new();
     for reference in entity.tables.iter().flat_map(|table| &table.references) {
         let place = (reference.parent.name.as_str(), reference.parent_columns.as_slice());
-        if rows.contains_key(&place) {
-            continue;
-        }
-        let mut keys = HashMap::new();
-        for (table_index, table) in
-            entity.tables.iter().enumerate().filter(|(_, table)| table.schema.name == reference.parent.name)
-        {
-            let positions: Option<Vec<usize>> = reference
-                .parent_columns
-                .iter()
-                .map(|column| table.columns.iter().position(|fed| fed == column))
-                .collect();
-            let Some(positions) = positions else { continue };
-            for (index, row) in resolved.rows.iter().enumerate() {
-                if row.table == table_index && !dead.contains_key(&row.record) {
-                    let key: Vec<Value> = positions.iter().map(|&position| row.values[position].clone()).collect();
-                    keys.entry(value::encode(&key)).or_insert(index);
-                }
+        for row in rows.clone() {
+            let table = &entity.tables[resolved.rows[row].table];
+            if table.schema.name != reference.parent.name {
+                continue;
+            }
+            let value_of = |column: &usize| {
+                let position = table.columns.iter().position(|fed| fed == column)?;
+                Some(resolved.rows[row].values[position].clone())
+            };
+            if let Some(key) = reference.parent_columns.iter().map(value_of).collect::<Option<Vec<Value>>>() {
+                among.entry(place).or_default().entry(value::encode(&key)).or_insert(row);
             }
         }
-        rows.insert(place, keys);
     }
-    rows
+    among
 }
 
-/// Of two living records with one row key, the later one is dead.
-fn tell_keys_apart(entity: &EntityPlan, resolved: &Resolved, dead: &mut Dead) {
-    if !resolved.repeats_keys {
-        return;
-    }
-    let mut seen: HashMap<(&str, &[u8]), usize> = HashMap::with_capacity(resolved.rows.len());
-    for row in &resolved.rows {
-        if dead.contains_key(&row.record) {
-            continue;
-        }
-        let table = &entity.tables[row.table];
-        match seen.get(&(table.schema.name.as_str(), row.key.as_slice())) {
-            Some(&first) if first != row.record => {
-                let message = format!(
-                    "`{}`: the row with the key {} comes from document {} already",
-                    table.schema.name,
-                    display_key(table, row),
-                    resolved.batch.records[first].document
-                );
-                dead.insert(row.record, refuse("duplicate-key", None, message));
-            }
-            Some(_) => {}
-            None => {
-                seen.insert((table.schema.name.as_str(), row.key.as_slice()), row.record);
-            }
-        }
-    }
+/// Says that a row's key comes from another record of this migration too.
+pub fn repeated_key(table: &TablePlan, row: &ResolvedRow, plugin: &(String, String)) -> Box<Refused> {
+    let name = &table.schema.name;
+    let message = format!(
+        "`{name}`: the row with the key {} has been written from another record of this migration",
+        display_key(table, row)
+    );
+    Box::new(Refused { plugin: Some(plugin.clone()), ..*refuse("duplicate-key", None, message) })
+}
+
+/// The failure of a run whose manifest says that a missing parent ends it.
+fn no_parent(resolved: &Resolved, index: usize, refused: &Refused) -> Failure {
+    let record = &resolved.batch.records[index];
+    Failure::failed(format!(
+        "{}:{}, document {}: {}",
+        resolved.batch.origin, record.offset, record.document, refused.message
+    ))
+    .hint(format!(
+        "`references.{}.on-missing` says `fail`; `dead-letter` would set the record aside, `null` leave the column empty",
+        refused.field.clone().unwrap_or_default()
+    ))
 }
 
 /// Fills in references to entities whose ids are stored; returns the values of the rows that have some.
@@ -415,8 +460,10 @@ async fn look_up_ids(
             // A parent without a stored id is missing: its own key stands for it in the message.
             let target = &plan.entities[entity].tables[row.table];
             let schema = &target.schema.columns[target.columns[*column]];
-            let value =
-                id.and_then(|id| convert::fit(id, schema).ok()).unwrap_or_else(|| Value::Text(key.as_str().to_owned()));
+            let value = id.and_then(|id| convert::fit(id, schema).ok()).unwrap_or_else(|| {
+                parents.unresolved.insert((index, *column));
+                Value::Text(key.as_str().to_owned())
+            });
             values.entry(index).or_insert_with(|| row.values.clone())[*column] = value;
         }
     }

@@ -88,7 +88,7 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
     };
     let books = Bookkeeping::new(&*target, &opened.plan.name);
     if options.execute {
-        prepare(&opened, &*target, &books, &run, &started_at).await?;
+        prepare(&opened, &*target, &books).await?;
     } else {
         copy_bookkeeping(&opened, &*target, &books).await?;
     }
@@ -114,10 +114,19 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
     let plan = opened.plan.clone();
     let mut failure = None;
     if !is_done {
+        if options.execute {
+            let mut tx = target.begin().await?;
+            books.insert_run(&mut *tx, &run, "execute", &report.started_at).await?;
+            tx.commit().await?;
+        }
         ends =
             schedule::run_entities(opened, &target, &books, &run, &budget, &selected, &starts, options, shutdown).await;
         failure = ends.iter_mut().flatten().find_map(|end| end.failure.take());
-        if failure.is_none() && !shutdown.is_asked() && budget.is_exceeded_by(0, 0, true) {
+        let all_completed = starts
+            .iter()
+            .zip(&ends)
+            .all(|(start, end)| end.as_ref().map_or(start.state, |end| end.checkpoint.state) == State::Completed);
+        if failure.is_none() && !shutdown.is_asked() && budget.is_exceeded_by(0, 0, all_completed) {
             failure = Some(dead_letter::run_over_budget(&budget));
         }
         report.status = match &failure {
@@ -227,21 +236,16 @@ fn check_fingerprint(opened: &Opened, options: &Options) -> Result<(), Failure> 
 }
 
 /// Makes what a first run needs: the schema, whimbrel's own tables, the migration's row.
-async fn prepare(
-    opened: &Opened,
-    target: &dyn Target,
-    books: &Bookkeeping,
-    run: &str,
-    started_at: &str,
-) -> Result<(), Failure> {
+async fn prepare(opened: &Opened, target: &dyn Target, books: &Bookkeeping) -> Result<(), Failure> {
     if let Some((sql, names)) = &opened.schema {
         tracing::info!(tables = names.join(", "), "creating the missing tables");
         target.apply_schema(sql).await?;
     }
     target.create_own_tables().await?;
+    let stored = opened.stored.as_ref().and_then(|row| serde_json::from_str(&row.identity).ok());
     let row = MigrationRow {
         namespace: opened.plan.namespace.clone(),
-        identity: opened.fingerprint.identity.to_string(),
+        identity: opened.fingerprint.identity_with(stored.as_ref()).to_string(),
         output: opened.fingerprint.output.to_string(),
         pinned_at_us: opened.pins.now_us,
         seed: opened.pins.seed.cast_signed(),
@@ -260,7 +264,6 @@ async fn prepare(
             .hint("run the same command again"));
         }
     }
-    books.insert_run(&mut *tx, run, "execute", started_at).await?;
     tx.commit().await?;
     Ok(())
 }

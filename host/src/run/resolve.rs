@@ -15,6 +15,7 @@ use super::transform::Refused;
 use super::transform::Validated;
 use crate::plan::IdStrategy;
 use crate::plan::Plan;
+use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
 use crate::plugin::PluginRow;
 use crate::record::Batch;
@@ -280,6 +281,13 @@ impl Resolver {
             .entities
             .get(entity)
             .ok_or_else(|| refuse("unknown-entity", format!("{}: expected an entity, found `{entity}`", place())))?;
+        let is_own_id = parent == self.entity && plan.id == Some(position);
+        let points_there = |r: &ReferencePlan| r.columns == [position] && r.entity == Some(parent);
+        if !is_own_id && !plan.references.iter().any(points_there) {
+            // Nobody would look for the parent, and the entities might run in the wrong order.
+            let message = format!("{}: the transformer did not describe a reference to `{entity}` here", place());
+            return Err(refuse("undeclared-reference", message));
+        }
         let strategy = self.plan.entities[parent].id;
         let key = key::of_reference(id, self.plan.entities[parent].key.len())
             .map_err(|fault| refuse("unusable-reference", format!("{}: {}", place(), fault.message)))?;
@@ -297,7 +305,7 @@ impl Resolver {
                     Err(mismatch) => Err(mismatch),
                 }
             }
-            IdStrategy::Column if parent == self.entity && plan.id == Some(position) => {
+            IdStrategy::Column if is_own_id => {
                 let message = format!("{}: with `id = \"column\"` the transformer gives the id itself", place());
                 return Err(refuse("unusable-reference", message));
             }

@@ -82,8 +82,11 @@ pub async fn run_entities(
     let mut open: BTreeSet<usize> = BTreeSet::new();
     loop {
         while open.len() < ENTITIES_OPEN_MAX && !shutdown.is_asked() {
-            // An entity that is not selected, or has run before, does not keep its children waiting.
-            let is_waiting = |entity: usize| ready[entity].is_some() || open.contains(&entity);
+            // An entity that is not selected, or has run before, does not keep its children waiting. One that a limit
+            // has cut short does: they would take its unread records for missing parents.
+            let is_cut =
+                |entity: usize| ends[entity].as_ref().is_some_and(|end| end.checkpoint.state != State::Completed);
+            let is_waiting = |entity: usize| ready[entity].is_some() || open.contains(&entity) || is_cut(entity);
             let next = (0..ready.len()).find(|&entity| {
                 ready[entity].is_some() && !plan.entities[entity].after.iter().any(|&parent| is_waiting(parent))
             });
@@ -113,5 +116,9 @@ pub async fn run_entities(
             Some(EntityEnd { checkpoint: ended.checkpoint, duration_ms: super::milliseconds(begun), failure });
     }
     progress.end();
+    let has_failed = ends.iter().flatten().any(|end| end.failure.is_some());
+    for index in (0..ready.len()).filter(|&index| ready[index].is_some() && !has_failed && !shutdown.is_asked()) {
+        tracing::warn!(entity = plan.entities[index].name, "not begun: `--limit` has cut short an entity it refers to");
+    }
     ends
 }
