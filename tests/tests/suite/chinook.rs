@@ -46,7 +46,8 @@ fn the_sqlite_shop_equals_the_original() {
     for (table, _) in TABLES {
         let columns = migrated.query(&format!("SELECT name FROM pragma_table_info('{table}')"));
         let types: Vec<String> = columns.iter().map(|row| format!("typeof([{}])", row[0].as_ref().unwrap())).collect();
-        let sql = format!("SELECT {}, COUNT(*) FROM [{table}] GROUP BY {1} ORDER BY {1}", types.join(", "), numbers(&types));
+        let sql =
+            format!("SELECT {}, COUNT(*) FROM [{table}] GROUP BY {1} ORDER BY {1}", types.join(", "), numbers(&types));
         let mut types_of_oracle = oracle.query(&sql);
         if table == "Track" {
             // The composer that one collection leaves out; see `adapt`.
@@ -143,7 +144,8 @@ fn documents(folder: &Path, entity: &Json) -> usize {
 
 /// What a dry run promises: every count, and nothing about time.
 fn outcome(report: &Json) -> Vec<Json> {
-    let parts = |entity: &Json| json!([entity["name"], entity["state"], entity["total"], entity["this_run"], entity["rows"]]);
+    let parts =
+        |entity: &Json| json!([entity["name"], entity["state"], entity["total"], entity["this_run"], entity["rows"]]);
     report["entities"].as_array().unwrap().iter().map(parts).collect()
 }
 

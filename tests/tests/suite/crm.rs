@@ -44,7 +44,9 @@ impl Crm {
         let example = root().join("examples/crm");
         let mut manifest = fs::read_to_string(example.join("migration.toml")).unwrap();
         let plugins = format!("plugins = \"{}\"", root().join("plugins").display());
-        for (from, to) in [("plugins = \"../../plugins\"", plugins.as_str()), ("[defaults]", &format!("[defaults]\n{defaults}"))] {
+        for (from, to) in
+            [("plugins = \"../../plugins\"", plugins.as_str()), ("[defaults]", &format!("[defaults]\n{defaults}"))]
+        {
             assert!(manifest.contains(from), "the example's manifest has no `{from}`");
             manifest = manifest.replacen(from, to, 1);
         }
@@ -109,7 +111,8 @@ fn check(target: &Database) {
         let name = entity["name"].as_str().unwrap();
         assert_eq!(entity["total"]["read"], crm.summary.documents[name], "{name}");
         let planted = crm.summary.dead_letters(name);
-        let planted: BTreeMap<String, u64> = planted.into_iter().map(|(code, count)| (code.to_owned(), count)).collect();
+        let planted: BTreeMap<String, u64> =
+            planted.into_iter().map(|(code, count)| (code.to_owned(), count)).collect();
         assert_eq!(reasons(&done, name), planted, "{name}");
         assert_eq!(entity["total"]["dead"], planted.values().sum::<u64>(), "{name}");
     }
@@ -173,10 +176,20 @@ fn rows_are_right(crm: &Crm, target: &Database) {
     let users = written(crm, target, "users");
     let user_ids = ids("users", &users);
     let languages = BTreeMap::from([("cz", "cs"), ("en", "en"), ("de", "de"), ("uk", "uk")]);
-    same(target, "SELECT id, email, name, status, language FROM users", users.iter().map(|user| {
-        let language = languages[user.get_str("userLanguage").unwrap()].to_owned();
-        vec![Some(id("users", &user["_id"])), text(user, "email"), text(user, "name"), text(user, "userStatus"), Some(language)]
-    }));
+    same(
+        target,
+        "SELECT id, email, name, status, language FROM users",
+        users.iter().map(|user| {
+            let language = languages[user.get_str("userLanguage").unwrap()].to_owned();
+            vec![
+                Some(id("users", &user["_id"])),
+                text(user, "email"),
+                text(user, "name"),
+                text(user, "userStatus"),
+                Some(language),
+            ]
+        }),
+    );
 
     let accounts = written(crm, target, "accounts");
     let account_ids = ids("accounts", &accounts);
@@ -199,10 +212,14 @@ fn rows_are_right(crm: &Crm, target: &Database) {
             ]
         }),
     );
-    same(target, "SELECT account_id, user_id FROM account_watchers", accounts.iter().flat_map(|account| {
-        let watchers = account.get_array("watchers").unwrap().iter();
-        watchers.map(|user| vec![Some(id("accounts", &account["_id"])), Some(id("users", user))])
-    }));
+    same(
+        target,
+        "SELECT account_id, user_id FROM account_watchers",
+        accounts.iter().flat_map(|account| {
+            let watchers = account.get_array("watchers").unwrap().iter();
+            watchers.map(|user| vec![Some(id("accounts", &account["_id"])), Some(id("users", user))])
+        }),
+    );
 
     let contacts = written(crm, target, "contacts");
     same(
@@ -219,15 +236,20 @@ fn rows_are_right(crm: &Crm, target: &Database) {
             ]
         }),
     );
-    same(target, "SELECT contact_id, position, tag FROM contact_tags", contacts.iter().flat_map(|contact| {
-        let tags = contact.get_array("tags").unwrap().iter().enumerate();
-        tags.map(|(position, tag)| {
-            let tag = tag.as_str().map(str::to_owned);
-            vec![Some(id("contacts", &contact["_id"])), Some(position.to_string()), tag]
-        })
-    }));
+    same(
+        target,
+        "SELECT contact_id, position, tag FROM contact_tags",
+        contacts.iter().flat_map(|contact| {
+            let tags = contact.get_array("tags").unwrap().iter().enumerate();
+            tags.map(|(position, tag)| {
+                let tag = tag.as_str().map(str::to_owned);
+                vec![Some(id("contacts", &contact["_id"])), Some(position.to_string()), tag]
+            })
+        }),
+    );
 
-    for (entity, sql) in [("opportunities", "SELECT id FROM opportunities"), ("documents", "SELECT id FROM documents")] {
+    for (entity, sql) in [("opportunities", "SELECT id FROM opportunities"), ("documents", "SELECT id FROM documents")]
+    {
         let documents = written(crm, target, entity);
         same(target, sql, documents.iter().map(|document| vec![Some(id(entity, &document["_id"]))]));
     }
@@ -249,7 +271,9 @@ fn same(target: &Database, sql: &str, expected: impl Iterator<Item = Row>) {
 
 fn nulled_references_are_recorded(crm: &Crm, target: &Database) {
     let own = if target.kind() == "sqlite" { "whimbrel_nulled_reference" } else { "whimbrel.nulled_reference" };
-    let sql = format!("SELECT entity, column_name, parent_entity, COUNT(*) AS count FROM {own} GROUP BY entity, column_name, parent_entity");
+    let sql = format!(
+        "SELECT entity, column_name, parent_entity, COUNT(*) AS count FROM {own} GROUP BY entity, column_name, parent_entity"
+    );
     let mut found = target.query(&sql);
     found.sort();
     let column = BTreeMap::from([

@@ -75,7 +75,10 @@ impl Trouble {
     }
 
     fn wait_for_commits(&self, commits: u32, process: &mut Child) {
-        self.wait_for("SELECT 1 AS one FROM information_schema.tables WHERE table_schema = 'whimbrel' AND table_name = 'run'", process);
+        self.wait_for(
+            "SELECT 1 AS one FROM information_schema.tables WHERE table_schema = 'whimbrel' AND table_name = 'run'",
+            process,
+        );
         let sql = format!("SELECT 1 AS one FROM whimbrel.ledger HAVING COUNT(*) >= {commits}");
         self.wait_for(&sql, process);
     }
@@ -126,9 +129,8 @@ fn a_deadlock_is_tried_again() {
     trouble.target.execute(&format!("ALTER DATABASE {name} SET deadlock_timeout = '3s'"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut other = runtime.block_on(PgConnection::connect(&trouble.target.url)).unwrap();
-    let mut execute = |sql: &str| {
-        runtime.block_on(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut other)).map(drop)
-    };
+    let mut execute =
+        |sql: &str| runtime.block_on(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut other)).map(drop);
     let user = |id: u32, email: u32| {
         format!(
             "INSERT INTO users (id, email, name, status, is_admin, created_on) VALUES

@@ -167,7 +167,9 @@ fn has_own_tables(target: &Database) -> bool {
     let sql = match target.file() {
         Some(file) if !file.exists() => return false,
         Some(_) => "SELECT name FROM sqlite_schema WHERE name = 'whimbrel_run'",
-        None => "SELECT table_name FROM information_schema.tables WHERE table_schema = 'whimbrel' AND table_name = 'run'",
+        None => {
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'whimbrel' AND table_name = 'run'"
+        }
     };
     !target.query(sql).is_empty()
 }
@@ -185,7 +187,8 @@ impl Standing {
             return Self { is_prepared: false, commits: 0, is_complete: false };
         }
         let count = |sql: String| integer(&target.query(&sql)[0][0]);
-        let completed = count(format!("SELECT COUNT(*) AS count FROM {} WHERE state = 'completed'", own(target, "checkpoint")));
+        let completed =
+            count(format!("SELECT COUNT(*) AS count FROM {} WHERE state = 'completed'", own(target, "checkpoint")));
         let commits = count(format!("SELECT COUNT(*) AS count FROM {}", own(target, "ledger")));
         Self { is_prepared: true, commits, is_complete: completed == 5 }
     }
@@ -244,7 +247,8 @@ pub fn conserved(target: &Database) {
     let letters = target.query(&letters).into_iter().map(|row| (row[0].clone().unwrap(), integer(&row[1])));
     let mut letters: BTreeMap<String, u64> = letters.collect();
     let mut inserted: BTreeMap<String, u64> = BTreeMap::new();
-    let checkpoints = format!("SELECT entity, document, token, batches, fates, rows FROM {}", own(target, "checkpoint"));
+    let checkpoints =
+        format!("SELECT entity, document, token, batches, fates, rows FROM {}", own(target, "checkpoint"));
     for row in target.query(&checkpoints) {
         let entity = row[0].clone().unwrap();
         let (batches, document, token, sum) = ledgers.remove(&entity).unwrap_or_default();
