@@ -235,6 +235,11 @@ impl Committer {
             Some(RowFate::Unchanged) => self.entity().on_conflict == OnConflict::Update,
             Some(RowFate::Skipped) | None => false,
         };
+        // First of all bookkeeping: a process that has lost its lock learns it here, and not from a repeated ledger entry.
+        if !self.books.move_checkpoint(&mut *tx, name, from, &to).await? {
+            tx.rollback().await?;
+            return Err(moved(name).into());
+        }
         self.books.forget_provisional(&mut *tx, name).await?;
         self.books.insert_dead_letters(&mut *tx, name, &self.run, false, &letters).await?;
         self.books.insert_references(&mut *tx, name, false, &layout.nulled(is_written)).await?;
@@ -254,10 +259,6 @@ impl Committer {
                 outcome.packed.clone(),
             )
             .await?;
-        if !self.books.move_checkpoint(&mut *tx, name, from, &to).await? {
-            tx.rollback().await?;
-            return Err(moved(name).into());
-        }
         crate::stop_point!("commit-before");
         tx.commit().await?;
         Ok((to, outcome.packed))

@@ -156,11 +156,46 @@ async fn scripts_are_one_transaction() {
         assert_eq!(failed.to_string(), "apply the schema, line 3, failed");
         assert!(target.table("a").await.unwrap().is_none());
         let failed = target.tables_of_script("CREATE TABLE a (x int); COMMIT;", &[]).await.unwrap_err();
-        assert_eq!(std::error::Error::source(&failed).unwrap().to_string().split(',').next(), Some("expected statements for one transaction"));
+        assert_eq!(
+            std::error::Error::source(&failed).unwrap().to_string().split(',').next(),
+            Some("expected statements for one transaction")
+        );
         // What a dump begins with has no effect on later sessions.
-        target.apply_schema("SELECT pg_catalog.set_config('search_path', '', false); CREATE TABLE public.a (x int);").await.unwrap();
+        target
+            .apply_schema("SELECT pg_catalog.set_config('search_path', '', false); CREATE TABLE public.a (x int);")
+            .await
+            .unwrap();
         assert_eq!(table(&target, "a").await.name, "a");
-        let left = texts(&url, "SELECT datname::text FROM pg_database WHERE datname LIKE 'whimbrel_scratch%' AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.datname = pg_database.datname)").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_scratch_database_is_gone_afterwards() {
+    in_database(move |url| async move {
+        // What a role of its own has made can be told from what other tests make meanwhile.
+        let role = format!("whimbrel_test_{}", uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, url.as_bytes()).simple());
+        texts(&url, &format!("CREATE ROLE {role} LOGIN CREATEDB")).await;
+        let target =
+            PostgresTarget::open(&url.replace("postgres://postgres@", &format!("postgres://{role}@")), Mode::ReadOnly)
+                .await;
+        let found = match &target {
+            Ok(target) => Some((
+                target.tables_of_script("CREATE TABLE a (x int)", &["a".to_owned()]).await,
+                target.tables_of_script("CREATE TABLE b (x nonsense)", &["b".to_owned()]).await,
+            )),
+            Err(_) => None,
+        };
+        drop(target);
+        let left =
+            texts(&url, &format!("SELECT datname::text FROM pg_database WHERE datdba = '{role}'::regrole")).await;
+        for database in left.iter().flatten() {
+            texts(&url, &format!("DROP DATABASE \"{database}\" WITH (FORCE)")).await;
+        }
+        texts(&url, &format!("DROP ROLE {role}")).await;
+        let (made, failed) = found.expect("the role may connect");
+        assert!(made.unwrap()[0].is_some());
+        assert!(failed.is_err());
         assert_eq!(left, Vec::<Option<String>>::new());
     })
     .await;
