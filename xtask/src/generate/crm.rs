@@ -246,7 +246,7 @@ fn user(plan: &[Option<Dirt>], index: usize, random: &mut Random) -> Document {
     user.insert("created_on", date(dirt, random));
     let last_login = if random.percent(70) { DateTime::from_millis(moment(random)).into() } else { Bson::Null };
     user.insert("lastLoginAt", last_login);
-    user.insert("password", format!("$2b$10${:016x}", random.next()));
+    user.insert("password", format!("$2b$10${:016x}", random.number()));
     user
 }
 
@@ -382,7 +382,7 @@ fn file(dirt: Option<Dirt>, index: usize, options: Options, random: &mut Random)
         "document_name": format!("file-{index}.pdf"),
         "document_system_type": kind,
         "document_file_mimeType": "application/pdf",
-        "document_file_url": format!("https://files.example.org/{:016x}", random.next()),
+        "document_file_url": format!("https://files.example.org/{:016x}", random.number()),
         "size": size,
         "assigned_user": assigned,
         "accountsIDs": [account],
