@@ -5,6 +5,7 @@
 pub mod extended_json;
 mod file;
 mod folder;
+mod masked;
 pub mod mongodump;
 pub mod postgres;
 pub mod predicted;
@@ -44,18 +45,7 @@ pub async fn open_target(url: &str, base: &Path, mode: Mode) -> Result<Box<dyn T
             };
             Ok(Box::new(postgres::PostgresTarget::open(url, mode).await?))
         }
-        _ => Err(TargetError::Unknown { url: masked(url) }),
-    }
-}
-
-/// Returns a URL that may be printed: without what stands between the user's name and the host.
-fn masked(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => match url[scheme + 3..at].split_once(':') {
-            Some((user, _)) => format!("{}{user}:***{}", &url[..scheme + 3], &url[at..]),
-            None => url.to_owned(),
-        },
-        _ => url.to_owned(),
+        _ => Err(TargetError::Unknown { url: masked::masked(url) }),
     }
 }
 

@@ -11,6 +11,7 @@ use sqlx::postgres::PgConnectOptions;
 use super::delay;
 use super::error;
 use crate::connector::TargetError;
+use crate::connector::masked;
 
 /// How long a server may take to answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -38,7 +39,7 @@ pub(super) struct Session {
 impl Session {
     /// Reads the URL; nothing is connected.
     pub fn new(url: &str, mode: Mode) -> Result<Self, TargetError> {
-        let masked = mask(url);
+        let masked = masked::masked(url);
         let known = url.starts_with("postgres://") || url.starts_with("postgresql://");
         let options = PgConnectOptions::from_str(url)
             .ok()
@@ -96,43 +97,5 @@ impl Session {
         // The server frees the session either way.
         let _ = connection.close().await;
         Ok(())
-    }
-}
-
-/// Returns the URL with its password masked, wherever it stands.
-fn mask(url: &str) -> String {
-    let mut masked = url.to_owned();
-    if let (Some(scheme), Some(at)) = (masked.find("://"), masked.rfind('@'))
-        && let Some(user) = masked.get(scheme + 3..at)
-        && let Some(colon) = user.find(':')
-    {
-        masked.replace_range(scheme + 3 + colon + 1..at, "***");
-    }
-    for name in ["password=", "sslpassword="] {
-        let mut from = 0;
-        while let Some(found) = masked[from..].find(name) {
-            let start = from + found + name.len();
-            let end = masked[start..].find('&').map_or(masked.len(), |length| start + length);
-            masked.replace_range(start..end, "***");
-            from = start;
-        }
-    }
-    masked
-}
-
-#[cfg(test)]
-mod tests {
-    use super::mask;
-
-    #[test]
-    fn passwords_are_masked() {
-        for (url, masked) in [
-            ("postgres://me:secret@db:5432/crm", "postgres://me:***@db:5432/crm"),
-            ("postgres://me:a/b@c@db/crm", "postgres://me:***@db/crm"),
-            ("postgres://me@db/crm", "postgres://me@db/crm"),
-            ("postgres://db/crm?user=me&password=secret&x=1", "postgres://db/crm?user=me&password=***&x=1"),
-        ] {
-            assert_eq!(mask(url), masked);
-        }
     }
 }
