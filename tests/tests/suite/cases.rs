@@ -58,6 +58,7 @@ cases! { super::check, CASES:
     duplicate_key
     empty_collection
     extended_json_forms
+    given_ids
     gzip
     id_column
     id_keep
@@ -67,6 +68,9 @@ cases! { super::check, CASES:
     refusals
     refusals_many
     self_reference
+    self_reference_skip
+    self_reference_update
+    skip_reasons
     skipped_rows
     validators
     value_types
@@ -90,6 +94,7 @@ cases! { super::fails, FAILURES:
     fail_deep_nesting
     fail_duplicate_manifest_key
     fail_empty_table
+    fail_given_id_in_key
     fail_huge_bson_length
     fail_ids
     fail_manifest_syntax
@@ -100,6 +105,7 @@ cases! { super::fails, FAILURES:
     fail_missing_table
     fail_no_component
     fail_reference_fail
+    fail_several
     fail_target_unreachable
     fail_truncated_bson
     fail_tuning_is_free
@@ -259,6 +265,7 @@ fn counts(ended: &Ended) -> Json {
             serde_json::json!({
                 "name": entity["name"], "state": entity["state"],
                 "total": entity["total"], "this_run": entity["this_run"], "rows": entity["rows"],
+                "nulled_references": entity["nulled_references"], "skip_reasons": entity["skip_reasons"],
             })
         })
         .collect();

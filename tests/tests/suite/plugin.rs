@@ -23,6 +23,7 @@ guests! {
     echo_extended_json
     hoard
     malformed_row
+    skip_on_marker
     spin_on_marker
     too_few
     too_many
@@ -150,6 +151,17 @@ fn trap_on_marker() {
     let marked = [3, 4, 17];
     let came = through("trap_on_marker", "", "trap", &marked);
     only_the_marked_are_dead(&came, &marked, "plugin-trap", "trapped in `transform`");
+}
+
+#[test]
+fn skip_on_marker() {
+    let came = through("skip_on_marker", "", "skip", &[2, 11, 12]);
+    // Twenty records of which three hold what the guest's columns do not know are seventeen rows.
+    assert_eq!(came.ended.code, Some(0), "{}", came.ended);
+    assert_eq!(came.names().len(), 17);
+    let entity = &came.report()["entities"][0];
+    assert_eq!(entity["total"]["skipped"], 3);
+    assert_eq!(entity["skip_reasons"], serde_json::json!({ "found the marker `skip`": 3 }));
 }
 
 #[test]

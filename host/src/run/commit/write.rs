@@ -172,7 +172,7 @@ impl Committer {
                 let is_equal = table
                     .columns
                     .iter()
-                    .zip(standing.iter().zip(layout.values(resolved, row)))
+                    .zip(standing.iter().zip(layout.wanted(resolved, row)))
                     .all(|(&column, (old, new))| value::same_in(&table.schema.columns[column].kind, old, new));
                 let fate = match (is_equal, entity.on_conflict) {
                     (true, _) => RowFate::Unchanged,
