@@ -14,6 +14,7 @@ use super::parents::InBatch;
 use super::parents::Parents;
 use super::parents::find_parents;
 use super::parents::look_up_ids;
+use super::parents::missing_parent;
 use super::parents::parents_among;
 use super::parents::reference_key;
 use super::resolve::Resolved;
@@ -123,19 +124,6 @@ impl Layout {
                 let row = &resolved.rows[row];
                 (entity.tables[row.table].schema.name.as_str(), row.key.as_slice())
             };
-            if resolved.repeats_keys {
-                let is_foreign = |row: usize| {
-                    let (name, key) = name_and_key(row);
-                    foreign.contains(&(name.to_owned(), key.to_vec()))
-                };
-                let repeated = range.clone().find_map(|row| Some((row, *seen.get(&name_and_key(row))?)));
-                if let Some((row, first)) = repeated.filter(|(row, _)| !is_foreign(*row)) {
-                    let table = &entity.tables[resolved.rows[row].table];
-                    layout.set_aside.insert(index, repeated_key(table, &resolved.rows[row], plugin));
-                    layout.repeats.push((index, first));
-                    continue;
-                }
-            }
             given.begin(entity, resolved, index);
             let own = parents_among(entity, resolved, range.clone());
             let mut leans = Vec::new();
@@ -195,6 +183,20 @@ impl Layout {
                 given.forget(resolved, index);
                 continue;
             }
+            if resolved.repeats_keys {
+                let is_foreign = |row: usize| {
+                    let (name, key) = name_and_key(row);
+                    foreign.contains(&(name.to_owned(), key.to_vec()))
+                };
+                let repeated = range.clone().find_map(|row| Some((row, *seen.get(&name_and_key(row))?)));
+                if let Some((row, first)) = repeated.filter(|(row, _)| !is_foreign(*row)) {
+                    let table = &entity.tables[resolved.rows[row].table];
+                    layout.set_aside.insert(index, repeated_key(table, &resolved.rows[row], plugin));
+                    layout.repeats.push((index, first));
+                    given.forget(resolved, index);
+                    continue;
+                }
+            }
             layout.records.push(index);
             layout.leans.extend(leans);
             if resolved.repeats_keys {
@@ -221,6 +223,11 @@ impl Layout {
     pub fn depends_on(&self, refused: &Dead, record_of: impl Fn(usize) -> usize) -> bool {
         self.leans.iter().any(|(child, parent)| !refused.contains_key(child) && refused.contains_key(parent))
             || self.repeats.iter().any(|(_, first)| refused.contains_key(&record_of(*first)))
+    }
+
+    /// Returns the records that are set aside because they repeat a key.
+    pub fn repeating(&self) -> Vec<usize> {
+        self.repeats.iter().map(|(record, _)| *record).collect()
     }
 
     /// Returns the rows whose keys are repeated by a record that is set aside.
@@ -377,19 +384,6 @@ fn no_parent(resolved: &Resolved, index: usize, refused: &Refused) -> Failure {
     ))
 }
 
-fn missing_parent(plan: &Plan, table: &TablePlan, reference: &ReferencePlan, values: &[Value]) -> Box<Refused> {
-    let key: Vec<Value> = reference.columns.iter().map(|&column| values[column].clone()).collect();
-    let columns = column_names(table, reference);
-    let entity = reference.entity.map(|entity| format!(" of `{}`", plan.entities[entity].name)).unwrap_or_default();
-    let message = format!(
-        "`{}.{columns}`: there is no row{entity} in `{}` with {}",
-        table.schema.name,
-        reference.parent.name,
-        packed::display(&key)
-    );
-    refuse("missing-parent", Some(columns), message)
-}
-
-fn refuse(code: &str, field: Option<String>, message: String) -> Box<Refused> {
+pub(super) fn refuse(code: &str, field: Option<String>, message: String) -> Box<Refused> {
     Box::new(Refused { stage: "write", code: code.to_owned(), field, message, plugin: None })
 }

@@ -7,12 +7,16 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use super::bookkeeping::Bookkeeping;
+use super::layout::column_names;
+use super::layout::refuse;
 use super::resolve::Resolved;
+use super::transform::Refused;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::plan::EntityPlan;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
+use crate::plan::TablePlan;
 use crate::record::Value;
 use crate::record::convert;
 use crate::record::packed;
@@ -143,4 +147,23 @@ pub(super) fn parents_among<'a>(entity: &'a EntityPlan, resolved: &Resolved, row
         }
     }
     among
+}
+
+/// Says which parent a row lacks.
+pub(super) fn missing_parent(
+    plan: &Plan,
+    table: &TablePlan,
+    reference: &ReferencePlan,
+    values: &[Value],
+) -> Box<Refused> {
+    let key: Vec<Value> = reference.columns.iter().map(|&column| values[column].clone()).collect();
+    let columns = column_names(table, reference);
+    let entity = reference.entity.map(|entity| format!(" of `{}`", plan.entities[entity].name)).unwrap_or_default();
+    let message = format!(
+        "`{}.{columns}`: there is no row{entity} in `{}` with {}",
+        table.schema.name,
+        reference.parent.name,
+        packed::display(&key)
+    );
+    refuse("missing-parent", Some(columns), message)
 }

@@ -243,7 +243,10 @@ fn check(case: &Case) {
     let has_unforeseen = done.json()["dead_letters"].as_array().unwrap().iter().any(|reason| reason["code"] == "check");
     if !has_unforeseen {
         assert_eq!(predicted.code, done.code, "{predicted}\n{done}");
-        assert_eq!(outcome(&predicted), outcome(&done));
+        // How far a run comes that a budget ends depends on how much it has read at once.
+        if done.code != Some(1) {
+            assert_eq!(outcome(&predicted), outcome(&done));
+        }
     }
 
     let resumed = case.target();
