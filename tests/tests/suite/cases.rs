@@ -67,6 +67,7 @@ cases! { super::check, CASES:
     references
     refusals
     refusals_many
+    repeated_and_worse
     self_reference
     self_reference_skip
     self_reference_update
