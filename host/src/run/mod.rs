@@ -140,10 +140,12 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
         if !has_failed && !shutdown.is_asked() && budget.is_exceeded_by(0, 0, all_completed) {
             failures.push(dead_letter::run_over_budget(&budget));
         }
-        report.status = match () {
-            () if has_failed || !failures.is_empty() => Status::Failed,
-            () if shutdown.is_asked() => Status::Stopped,
-            () => Status::Completed,
+        report.status = if has_failed || !failures.is_empty() {
+            Status::Failed
+        } else if shutdown.is_asked() {
+            Status::Stopped
+        } else {
+            Status::Completed
         };
     }
     for (index, entity) in plan.entities.iter().enumerate().filter(|(index, _)| selected.contains(index)) {
