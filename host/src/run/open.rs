@@ -100,12 +100,10 @@ pub async fn open(manifest: Manifest, mode: Mode) -> Result<Opened, Failure> {
         })?;
         parts.push(entity_parts(&manifest, entity, &transformer, &validators, &*source));
         sources.push(source);
-        let component = transformer.component();
-        let plugin = (component.name().to_owned(), component.digest().to_owned());
         mappers.push(Arc::new(Mapper {
             transformer,
             validators: validators.into_iter().map(|(validator, _)| validator).collect(),
-            resolver: Resolver::new(plan.clone(), index, plugin),
+            resolver: Resolver::new(plan.clone(), index),
             call_records: entity.batch_records,
             transaction_rows: entity.transaction_rows,
             calls: AtomicUsize::new(1),

@@ -57,8 +57,6 @@ pub async fn run_entities(
     let mut ready: Vec<Option<EntityRun>> = Vec::new();
     for (index, (source, mapper)) in opened.sources.into_iter().zip(opened.mappers).enumerate() {
         let is_wanted = selected.contains(&index) && starts[index].state != State::Completed;
-        let component = mapper.transformer.component();
-        let plugin = (component.name().to_owned(), component.digest().to_owned());
         ready.push(is_wanted.then(|| EntityRun {
             source,
             committer: Committer::new(
@@ -68,7 +66,6 @@ pub async fn run_entities(
                 books.clone(),
                 run.to_owned(),
                 budget.clone(),
-                plugin,
             ),
             mapper,
             checkpoint: starts[index].clone(),
