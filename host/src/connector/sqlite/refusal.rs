@@ -1,11 +1,15 @@
 //! What SQLite's errors mean.
 
+use rusqlite::Connection;
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
+use super::parents;
 use crate::connector::target::Refusal;
+use crate::connector::target::Rows;
 use crate::connector::target::TargetError;
 use crate::record::TableSchema;
+use crate::record::Value;
 
 /// Returns what an error outside any single row means.
 pub(super) fn error(error: rusqlite::Error, what: &str) -> TargetError {
@@ -27,6 +31,23 @@ pub(super) fn open_error(failed: rusqlite::Error, url: &str) -> TargetError {
             TargetError::Unreachable { url: url.to_owned(), source: Box::new(failed) }
         }
         _ => error(failed, "open the database"),
+    }
+}
+
+/// Returns what a failed write of a row means, with the foreign key at fault, which SQLite does not tell.
+pub(super) fn of_write(
+    connection: &Connection,
+    rows: Rows<'_>,
+    index: usize,
+    row: &[Value],
+    error: rusqlite::Error,
+) -> TargetError {
+    match of_row(error, rows.table, Some(index)) {
+        Err(error) => error,
+        Ok(refusal) if refusal.code == "foreign-key" => {
+            TargetError::Refused(parents::name_foreign_key(connection, rows, row, refusal))
+        }
+        Ok(refusal) => TargetError::Refused(refusal),
     }
 }
 
