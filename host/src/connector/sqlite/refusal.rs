@@ -5,6 +5,7 @@ use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
 use super::parents;
+use super::schema;
 use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
 use crate::connector::target::TargetError;
@@ -59,7 +60,8 @@ pub(super) fn of_row(failed: rusqlite::Error, table: &TableSchema, row: Option<u
     let column = || detail.as_deref().and_then(|detail| detail.rsplit('.').next()).map(str::to_owned);
     let (code, constraint, column) = match cause.extended_code {
         ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
-            ("unique", detail.as_deref().and_then(|detail| unique_name(table, detail)), None)
+            let (constraint, columns) = detail.as_deref().map_or((None, None), |detail| unique_of(table, detail));
+            ("unique", constraint, columns)
         }
         ffi::SQLITE_CONSTRAINT_CHECK => ("check", detail.clone(), None),
         ffi::SQLITE_CONSTRAINT_NOTNULL => ("not-null", None, column()),
@@ -72,10 +74,12 @@ pub(super) fn of_row(failed: rusqlite::Error, table: &TableSchema, row: Option<u
     Ok(Refusal { code, table: table.name.clone(), constraint, column, message, row })
 }
 
-/// Returns the name of the unique that SQLite's `t.a, t.b` or `index 'name'` means.
-pub(super) fn unique_name(table: &TableSchema, detail: &str) -> Option<String> {
+/// Returns constraint and columns of the unique that SQLite's `t.a, t.b` or `index 'name'` means.
+///
+/// A primary key or an index is known by its name, a constraint by its columns: SQLite keeps no name of it.
+fn unique_of(table: &TableSchema, detail: &str) -> (Option<String>, Option<String>) {
     if let Some(name) = detail.strip_prefix("index '").and_then(|rest| rest.strip_suffix('\'')) {
-        return Some(name.to_owned());
+        return (Some(name.to_owned()), None);
     }
     let bare = super::name::bare(&table.name);
     let text = |columns: &[usize]| {
@@ -83,9 +87,13 @@ pub(super) fn unique_name(table: &TableSchema, detail: &str) -> Option<String> {
         names.join(", ")
     };
     if text(&table.primary_key) == detail {
-        return Some(PRIMARY_KEY.to_owned());
+        return (Some(PRIMARY_KEY.to_owned()), None);
     }
-    table.uniques.iter().find(|unique| text(&unique.columns) == detail).map(|unique| unique.name.clone())
+    let Some(unique) = table.uniques.iter().find(|unique| text(&unique.columns) == detail) else {
+        return (None, None);
+    };
+    let columns = schema::listed(&table.columns, &unique.columns);
+    if unique.name == columns { (None, Some(columns)) } else { (Some(unique.name.clone()), None) }
 }
 
 /// How a refusal names a primary key: SQLite keeps no name of it.

@@ -97,7 +97,9 @@ fn uniques(
     let mut has_key_index = false;
     while let Some(row) = rows.next()? {
         let name: String = row.get(0)?;
-        let is_key = row.get::<_, String>(1)? == "pk";
+        let origin: String = row.get(1)?;
+        // SQLite forgets the names of UNIQUE constraints; what it calls their indexes says nothing to anybody.
+        let (is_key, is_constraint) = (origin == "pk", origin == "u");
         has_key_index |= is_key;
         if row.get(2)? {
             not_predicted.push(format!("unique index `{name}` with a condition"));
@@ -117,11 +119,19 @@ fn uniques(
         let indexes: Option<Vec<usize>> = parts.iter().map(|part| position(columns, part.0.as_deref()?)).collect();
         match indexes {
             Some(_) if is_key => {}
-            Some(columns) => uniques.push(Unique { name, columns, nulls_equal: false }),
+            Some(indexes) => {
+                let name = if is_constraint { listed(columns, &indexes) } else { name };
+                uniques.push(Unique { name, columns: indexes, nulls_equal: false });
+            }
             None => not_predicted.push(format!("unique index `{name}` over an expression")),
         }
     }
     Ok((uniques, has_key_index))
+}
+
+/// Returns columns as a person would list them.
+pub(super) fn listed(columns: &[Column], indexes: &[usize]) -> String {
+    indexes.iter().map(|index| columns[*index].name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn foreign_keys(connection: &Connection, table: &str, columns: &[Column]) -> Result<Vec<ForeignKey>> {

@@ -87,7 +87,6 @@ async fn refusals_name_what_refused() -> Test {
     )
     .await?;
     let table = schema_of(&fixture.target, "t").await?;
-    let email = &table.uniques[0].name;
     let row = |id: i64, email: Value, age: i64, one: Value, two: Value, parent: Value| {
         vec![Value::Integer(id), email, Value::Integer(age), one, two, parent]
     };
@@ -95,7 +94,7 @@ async fn refusals_name_what_refused() -> Test {
     let good = row(7, text("g"), 18, here(), here(), Value::Integer(7));
     let null = || Value::Null;
     for (bad, code, constraint, column) in [
-        (row(8, text("a@b"), 20, null(), null(), null()), "unique", Some(email.as_str()), None),
+        (row(8, text("a@b"), 20, null(), null(), null()), "unique", None, Some("email")),
         (row(8, text("c"), 17, null(), null(), null()), "check", Some("grown"), None),
         (row(8, null(), 20, null(), null(), null()), "not-null", None, Some("email")),
         (row(8, text("c"), 20, here(), gone(), null()), "foreign-key", Some("t(two) references p"), Some("two")),
@@ -121,6 +120,12 @@ async fn refusals_name_what_refused() -> Test {
         transaction.release("a \"b").await?;
         transaction.rollback().await?;
     }
+    let pair = schema_of(&fixture.target, "q").await?;
+    let mut transaction = fixture.target.begin().await?;
+    let twice = vec![Value::Integer(1), Value::Integer(2)];
+    let found = refusal(insert(&mut *transaction, &pair, &[twice.clone(), twice]).await)?;
+    assert_eq!((found.constraint, found.column.as_deref()), (None, Some("a, b")));
+    transaction.rollback().await?;
     let mut transaction = fixture.target.begin().await?;
     let nan = vec![text("x")];
     let strict = TableSchema { primary_key: Vec::new(), ..schema_of(&fixture.target, "s").await? };
