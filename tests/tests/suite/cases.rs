@@ -66,6 +66,7 @@ cases! { super::check, CASES:
     references
     refusals
     refusals_many
+    refusals_update
     self_reference
     skipped_rows
     validators

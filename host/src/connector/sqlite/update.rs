@@ -4,13 +4,15 @@ use rusqlite::Connection;
 
 use super::name;
 use super::refusal;
+use super::select::Select;
 use super::types;
 use super::types::BindError;
 use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
 use crate::connector::target::TargetError;
+use crate::record::Value;
 
-/// Sets all columns but the key's. A row that is not there fails the call.
+/// Sets all columns but the key's. A row that is not there fails the call; one that a trigger leaves as it was is refused.
 pub(super) fn update(connection: &Connection, rows: Rows<'_>) -> Result<(), TargetError> {
     let table = rows.table;
     let what = format!("update `{}`", table.name);
@@ -46,10 +48,33 @@ pub(super) fn update(connection: &Connection, rows: Rows<'_>) -> Result<(), Targ
             })?;
         }
         match statement.raw_execute() {
+            Ok(0) if is_there(connection, rows, row)? => {
+                return Err(TargetError::Refused(Refusal {
+                    code: "trigger",
+                    table: table.name.clone(),
+                    constraint: None,
+                    column: None,
+                    message: "a trigger left the row as it was".to_owned(),
+                    row: Some(index),
+                }));
+            }
             Ok(0) => return Err(wrong("the row to update is not there")),
             Ok(_) => {}
             Err(error) => return Err(refusal::of_write(connection, rows, index, row, error)),
         }
     }
     Ok(())
+}
+
+fn is_there(connection: &Connection, rows: Rows<'_>, row: &[Value]) -> Result<bool, TargetError> {
+    let failed = |error| match error {
+        BindError::Sqlite(error) => refusal::error(error, "look up the row to update"),
+        BindError::Value(message) => {
+            TargetError::Database { what: "look up the row to update".to_owned(), source: message.into() }
+        }
+    };
+    let place = |key: &usize| rows.columns.iter().position(|column| column == key);
+    let key = rows.key.iter().filter_map(place).map(|place| &row[place]);
+    let mut select = Select::prepare(connection, rows.table, rows.key, &[]).map_err(|error| failed(error.into()))?;
+    Ok(select.row(key).map_err(failed)?.is_some())
 }

@@ -135,6 +135,27 @@ async fn refusals_name_what_refused() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_a_trigger_swallows_is_refused() -> Test {
+    let fixture = fixture(
+        "CREATE TABLE t (id INT PRIMARY KEY, name TEXT);
+         INSERT INTO t VALUES (1, 'a'), (2, 'b');
+         CREATE TRIGGER mute BEFORE UPDATE ON t WHEN NEW.name = 'mute' BEGIN SELECT RAISE(IGNORE); END;",
+    )
+    .await?;
+    let table = schema_of(&fixture.target, "t").await?;
+    let mut transaction = fixture.target.begin().await?;
+    let rows: [&[Value]; 2] = [&[Value::Integer(1), text("c")], &[Value::Integer(2), text("mute")]];
+    let (key, columns) = ([0], [0, 1]);
+    let update = transaction.update(Rows { table: &table, columns: &columns, key: &key, rows: &rows }).await;
+    let found = refusal(update.map(|()| Vec::new()))?;
+    assert_eq!((found.code, found.row), ("trigger", Some(1)));
+    let gone: [&[Value]; 1] = [&[Value::Integer(3), text("c")]];
+    let update = transaction.update(Rows { table: &table, columns: &columns, key: &key, rows: &gone }).await;
+    assert!(matches!(update, Err(TargetError::Database { .. })), "{update:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_without_a_constraint_is_looked_up() -> Test {
     let fixture = fixture("CREATE TABLE t (a INT, b INT UNIQUE)").await?;
     let table = schema_of(&fixture.target, "t").await?;
