@@ -35,6 +35,19 @@ pub(super) fn open_error(failed: rusqlite::Error, url: &str) -> TargetError {
     }
 }
 
+/// Returns what a schema file's error means, with the line that SQLite stopped at.
+pub(super) fn script_error(failed: rusqlite::Error, script: &str) -> TargetError {
+    match failed {
+        // Its own text would repeat the rest of the script.
+        rusqlite::Error::SqlInputError { msg, sql, offset, .. } => {
+            let before = script.len().saturating_sub(sql.len()) + usize::try_from(offset).unwrap_or(0);
+            let line = 1 + script.bytes().take(before).filter(|byte| *byte == b'\n').count();
+            TargetError::Database { what: format!("apply the schema, line {line},"), source: msg.into() }
+        }
+        failed => error(failed, "apply the schema"),
+    }
+}
+
 /// Returns what a failed write of a row means, with the foreign key at fault, which SQLite does not tell.
 pub(super) fn of_write(
     connection: &Connection,

@@ -37,6 +37,14 @@ pub(super) fn read(connection: &Connection, table: &str) -> Result<Option<TableS
     Ok(Some(TableSchema { name: table.to_owned(), columns, primary_key, uniques, foreign_keys, not_predicted }))
 }
 
+/// Returns the statements that would make everything there is, without its rows.
+pub(super) fn statements(connection: &Connection) -> Result<Vec<String>> {
+    connection
+        .prepare("SELECT sql FROM main.sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid")?
+        .query_map([], |row| row.get(0))?
+        .collect()
+}
+
 /// Returns whether some foreign key of the table is checked only at the commit, as far as its text tells.
 pub(super) fn has_deferred_foreign_keys(connection: &Connection, table: &str) -> Result<bool> {
     let sql: Option<String> = connection

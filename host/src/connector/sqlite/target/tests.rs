@@ -268,7 +268,18 @@ async fn a_script_is_run_whole_or_not_at_all() -> Test {
     assert_eq!(fixture.target.table("a").await?, None);
     let names = ["a".to_owned(), "old".to_owned()];
     let tables = fixture.target.tables_of_script("CREATE TABLE a (id INT)", &names).await?;
-    assert_eq!(tables.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(tables.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true]);
+    // What is there has its say.
+    let both = "CREATE TABLE a (id INT REFERENCES old);\nCREATE TABLE old (id INT)";
+    let failed = fixture.target.tables_of_script(both, &names).await.err().ok_or("expected a failure")?;
+    let why = std::error::Error::source(&failed).map(ToString::to_string).unwrap_or_default();
+    assert_eq!(
+        (failed.to_string().as_str(), why.as_str()),
+        ("apply the schema, line 2, failed", "table old already exists")
+    );
+    let mild = both.replace("TABLE old", "TABLE IF NOT EXISTS old");
+    assert!(fixture.target.tables_of_script(&mild, &names).await?[0].is_some());
+    assert_eq!(fixture.target.table("a").await?, None);
     let beside = fixture.folder.path().join("beside.db");
     let attach = format!("ATTACH '{}' AS x; CREATE TABLE x.t (a)", beside.display());
     assert!(fixture.target.tables_of_script(&attach, &names).await.is_err());
