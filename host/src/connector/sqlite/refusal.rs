@@ -1,5 +1,7 @@
 //! What SQLite's errors mean.
 
+use std::io::ErrorKind;
+
 use rusqlite::Connection;
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
@@ -25,13 +27,18 @@ pub(super) fn error(error: rusqlite::Error, what: &str) -> TargetError {
     }
 }
 
-/// Returns what an error in opening the file means.
-pub(super) fn open_error(failed: rusqlite::Error, url: &str) -> TargetError {
-    match failed.sqlite_error_code() {
-        Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase) => {
+/// Returns what an error in opening the file means. SQLite says only that it cannot; the system knows why.
+pub(super) fn open_error(failed: rusqlite::Error, url: &str, system: std::io::Result<()>) -> TargetError {
+    match (failed.sqlite_error_code(), system) {
+        (Some(ErrorCode::CannotOpen), Err(why))
+            if matches!(why.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) =>
+        {
+            TargetError::Permission { what: format!("open the database `{url}`"), source: Box::new(why) }
+        }
+        (Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase), _) => {
             TargetError::Unreachable { url: url.to_owned(), source: Box::new(failed) }
         }
-        _ => error(failed, "open the database"),
+        _ => error(failed, &format!("open the database `{url}`")),
     }
 }
 

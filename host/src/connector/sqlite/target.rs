@@ -49,7 +49,7 @@ impl SqliteTarget {
     /// Opens the file named by a path or a `sqlite:` URL, relative to `base_dir`.
     pub fn open(path_or_url: &str, base_dir: &Path, mode: Mode) -> Result<Self, TargetError> {
         let path = file::path(path_or_url, base_dir);
-        let failed = |error| refusal::open_error(error, path_or_url);
+        let failed = |error| refusal::open_error(error, path_or_url, file::probe(&path, mode));
         let connect = || blocking(|| file::open(&path, mode)).map_err(failed);
         let (writer, reader) = (connect()?, connect()?);
         // Two paths to one file must meet at one lock. A missing file that is only read has none.

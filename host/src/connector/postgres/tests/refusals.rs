@@ -3,7 +3,6 @@
 use super::insert::insert;
 use super::*;
 use crate::connector::TargetError;
-use crate::connector::Transaction;
 use crate::connector::target::Inserted;
 use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
