@@ -134,7 +134,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Completions(args) => generate::completions(&args, json),
         Command::Man(args) => generate::man(&args, json),
         Command::Schema => {
-            report::json(&crate::plan::manifest::schema());
+            report::json(&crate::plan::tables::schema());
             Ok(DONE)
         }
     }

@@ -7,6 +7,7 @@ pub mod position;
 pub mod problem;
 pub mod resolve;
 pub mod schema;
+pub mod tables;
 
 use crate::record::TableSchema;
 
