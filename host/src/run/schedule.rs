@@ -50,7 +50,8 @@ pub async fn run_entities(
     shutdown: &Shutdown,
 ) -> Vec<Option<EntityEnd>> {
     let plan = opened.plan.clone();
-    let progress = Progress::new(options.terminal, selected.len());
+    let done = selected.iter().filter(|&&entity| starts[entity].state == State::Completed).count();
+    let progress = Progress::new(options.terminal, selected.len(), done);
     // How far each entity stands in its source before this run.
     let throughs: Vec<Option<f64>> =
         opened.sources.iter().zip(starts).map(|(source, start)| source.progress(&start.position)).collect();

@@ -50,6 +50,16 @@ pub(super) fn open(path: &Path, mode: Mode) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Opens the file without SQLite, to learn why SQLite could not.
+pub(super) fn probe(path: &Path, mode: Mode) -> std::io::Result<()> {
+    match mode {
+        Mode::ReadOnly => File::open(path).map(drop),
+        Mode::ReadWriteCreate | Mode::Scratch => {
+            File::options().read(true).write(true).create(true).truncate(false).open(path).map(drop)
+        }
+    }
+}
+
 fn flags(access: OpenFlags) -> OpenFlags {
     // Every connection is behind a lock of its own.
     access | OpenFlags::SQLITE_OPEN_NO_MUTEX
