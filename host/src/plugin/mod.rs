@@ -22,6 +22,7 @@ mod wit;
 pub use component::About;
 pub use component::Component;
 pub use component::Payload;
+pub use component::PluginId;
 pub use component::World;
 pub use engine::Engine;
 pub use error::OpenError;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
@@ -30,6 +31,7 @@ use crate::plan::OnMissing;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
+use crate::plugin::PluginId;
 use crate::record::Value;
 use crate::record::packed;
 use crate::record::value;
@@ -46,8 +48,6 @@ pub struct Place<'a> {
     pub entity: usize,
     /// The statements on whimbrel's own tables.
     pub books: &'a Bookkeeping,
-    /// The transformer's name and digest.
-    pub plugin: &'a (String, String),
 }
 
 /// How a batch will be written.
@@ -95,7 +95,7 @@ impl Layout {
         foreign: &HashSet<RowKey>,
         parents: &mut Parents,
     ) -> Result<Self, LayoutError> {
-        let Place { plan, entity: entity_index, books, plugin } = place;
+        let Place { plan, entity: entity_index, books } = place;
         let entity = &plan.entities[entity_index];
         let looked_up = look_up_ids(plan, entity_index, books, tx, resolved, parents).await?;
         if parents.found.is_none() {
@@ -191,7 +191,7 @@ impl Layout {
                 let repeated = range.clone().find_map(|row| Some((row, *seen.get(&name_and_key(row))?)));
                 if let Some((row, first)) = repeated.filter(|(row, _)| !is_foreign(*row)) {
                     let table = &entity.tables[resolved.rows[row].table];
-                    layout.set_aside.insert(index, repeated_key(table, &resolved.rows[row], plugin));
+                    layout.set_aside.insert(index, repeated_key(table, &resolved.rows[row], &resolved.plugin));
                     layout.repeats.push((index, first));
                     given.forget(resolved, index);
                     continue;
@@ -362,7 +362,7 @@ fn of_rows(list: &[(usize, NulledReference)], is_written: impl Fn(usize) -> bool
 }
 
 /// Says that a row's key comes from another record of this migration too.
-pub fn repeated_key(table: &TablePlan, row: &ResolvedRow, plugin: &(String, String)) -> Box<Refused> {
+pub fn repeated_key(table: &TablePlan, row: &ResolvedRow, plugin: &Arc<PluginId>) -> Box<Refused> {
     let name = &table.schema.name;
     let message = format!(
         "`{name}`: the row with the key {} has been written from another record of this migration",

@@ -1,10 +1,12 @@
 //! The first two stages: records through the transformer, rows through the validators. No transaction is open here.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::error::Failure;
 use crate::plugin::Documents;
 use crate::plugin::Outcome;
+use crate::plugin::PluginId;
 use crate::plugin::PluginRow;
 use crate::plugin::RecordFault;
 use crate::plugin::Transformer;
@@ -22,8 +24,8 @@ pub struct Refused {
     pub field: Option<String>,
     /// One sentence.
     pub message: String,
-    /// The component that refused it, or whose row was refused: name and digest.
-    pub plugin: Option<(String, String)>,
+    /// The component that refused it, or whose row was refused.
+    pub plugin: Option<Arc<PluginId>>,
 }
 
 /// What a record is so far.
@@ -44,6 +46,8 @@ pub struct Transformed {
     pub batch: Batch,
     /// One a record.
     pub mapped: Vec<Mapped>,
+    /// The transformer that made it.
+    pub plugin: Arc<PluginId>,
 }
 
 /// A batch behind the validators.
@@ -52,7 +56,7 @@ pub struct Validated(pub Transformed);
 
 /// Puts a batch through the transformer, so many records a call.
 pub fn transform(batch: Batch, transformer: &Transformer, call_records: usize) -> Result<Transformed, Failure> {
-    let plugin = || Some((transformer.component().name().to_owned(), transformer.component().digest().to_owned()));
+    let plugin = transformer.component().id();
     let mut mapped: Vec<Option<Mapped>> = batch
         .records
         .iter()
@@ -78,7 +82,7 @@ pub fn transform(batch: Batch, transformer: &Transformer, call_records: usize) -
                 Ok(Outcome::Rows(rows)) => Mapped::Rows(rows),
                 Ok(Outcome::Skip(reason)) => Mapped::Skip(reason),
                 Ok(Outcome::Reject { code, field, message }) => {
-                    let refused = Refused { stage: "transform", code, field, message, plugin: plugin() };
+                    let refused = Refused { stage: "transform", code, field, message, plugin: Some(plugin.clone()) };
                     Mapped::Dead(Box::new(refused), Vec::new())
                 }
                 Err(fault) => Mapped::Dead(Box::new(faulty(fault, transformer)), Vec::new()),
@@ -87,12 +91,11 @@ pub fn transform(batch: Batch, transformer: &Transformer, call_records: usize) -
     }
     let mapped: Option<Vec<Mapped>> = mapped.into_iter().collect();
     let mapped = mapped.ok_or_else(|| Failure::bug("a record came back from the transformer without an outcome"))?;
-    Ok(Transformed { batch, mapped })
+    Ok(Transformed { batch, mapped, plugin: plugin.clone() })
 }
 
 fn faulty(fault: RecordFault, transformer: &Transformer) -> Refused {
-    let component = transformer.component();
-    let plugin = Some((component.name().to_owned(), component.digest().to_owned()));
+    let plugin = Some(transformer.component().id().clone());
     Refused { stage: "transform", code: fault.code.to_owned(), field: None, message: fault.message, plugin }
 }
 
@@ -122,8 +125,7 @@ pub fn validate(
                 owners.resize(rows.len(), index);
             }
         }
-        let component = validator.component();
-        let plugin = Some((component.name().to_owned(), component.digest().to_owned()));
+        let plugin = Some(validator.component().id().clone());
         for (owner, result) in owners.into_iter().zip(validator.validate_bisecting(&rows)?) {
             let (code, field, message) = match result {
                 Ok(violations) => match violations.into_iter().next() {

@@ -67,7 +67,9 @@ cases! { super::check, CASES:
     references
     refusals
     refusals_many
+    refusals_update
     repeated_and_worse
+    schema_in_part
     self_reference
     self_reference_skip
     self_reference_update
@@ -106,6 +108,7 @@ cases! { super::fails, FAILURES:
     fail_missing_table
     fail_no_component
     fail_reference_fail
+    fail_schema_in_part
     fail_several
     fail_target_unreachable
     fail_truncated_bson
