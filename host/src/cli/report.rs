@@ -3,6 +3,7 @@
 
 mod dead_letters;
 mod plan;
+mod replay;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -25,6 +26,9 @@ pub use dead_letters::dead_letter;
 pub use dead_letters::dead_letters;
 pub use plan::inspection;
 pub use plan::plan;
+pub use replay::discarded;
+pub use replay::exported;
+pub use replay::replay;
 
 /// Entities that the end of a report names as the slowest.
 const SLOWEST: usize = 3;

@@ -11,11 +11,13 @@ pub mod failure;
 pub mod fingerprint;
 pub mod finish;
 pub mod given;
+pub mod heal;
 pub mod layout;
 pub mod ledger;
 pub mod open;
 pub mod parents;
 pub mod progress;
+pub mod replay;
 pub mod report;
 pub mod resolve;
 pub mod retry;
@@ -228,7 +230,28 @@ fn selected(opened: &Opened, names: &[String]) -> Result<BTreeSet<usize>, Failur
 
 /// A resume under another identity is refused; one with another output needs consent.
 fn check_fingerprint(opened: &Opened, options: &Options) -> Result<(), Failure> {
-    let Some(stored) = &opened.stored else { return Ok(()) };
+    if opened.stored.is_none() {
+        return Ok(());
+    }
+    let output = changes(opened)?;
+    if !output.is_empty() && !options.accept_change {
+        return Err(Failure::usage(format!(
+            "the migration `{}` has begun with other output:\n  {}",
+            opened.plan.name,
+            output.join("\n  ")
+        ))
+        .hint("`--accept-change` goes on with the new one for the records that are left"));
+    }
+    Ok(())
+}
+
+/// Returns what has changed in the output since the migration began; fails where it has not begun, or where its
+/// identity is another.
+fn changes(opened: &Opened) -> Result<Vec<String>, Failure> {
+    let Some(stored) = &opened.stored else {
+        return Err(Failure::usage(format!("the migration `{}` has not begun", opened.plan.name))
+            .hint("`whimbrel run <manifest> --execute` begins it"));
+    };
     let read = |json: &str| {
         serde_json::from_str(json).map_err(|error| Failure::failed("the stored fingerprint is unreadable").cause(error))
     };
@@ -241,16 +264,7 @@ fn check_fingerprint(opened: &Opened, options: &Options) -> Result<(), Failure> 
         ))
         .hint("put it back, give the migration another name, or forget what was done with `whimbrel reset`"));
     }
-    let output = opened.fingerprint.output_changes(&read(&stored.output)?);
-    if !output.is_empty() && !options.accept_change {
-        return Err(Failure::usage(format!(
-            "the migration `{}` has begun with other output:\n  {}",
-            opened.plan.name,
-            output.join("\n  ")
-        ))
-        .hint("`--accept-change` goes on with the new one for the records that are left"));
-    }
-    Ok(())
+    Ok(opened.fingerprint.output_changes(&read(&stored.output)?))
 }
 
 /// Makes what a first run needs: the schema, whimbrel's own tables, the migration's row.

@@ -10,5 +10,6 @@ mod crm;
 mod faults;
 mod plugin;
 mod recovery;
+mod replay;
 mod report;
 mod tidy;

@@ -40,7 +40,26 @@ CREATE TABLE whimbrel.dead_letter (
     attempts BIGINT NOT NULL,
     format TEXT NOT NULL,
     original BYTEA NOT NULL,
-    at TEXT NOT NULL
+    at TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('dead', 'replayed', 'discarded')),
+    reason TEXT, -- why it was discarded
+    refused TEXT NOT NULL -- JSON: rows that the last attempt had, by table
+);
+
+CREATE TABLE whimbrel.dead_letter_attempt (
+    migration TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    document BIGINT NOT NULL,
+    attempt BIGINT NOT NULL,
+    run TEXT NOT NULL,
+    at TEXT NOT NULL,
+    digest TEXT,
+    fate TEXT NOT NULL,
+    stage TEXT,
+    code TEXT,
+    field TEXT,
+    message TEXT,
+    PRIMARY KEY (migration, entity, document, attempt)
 );
 
 CREATE INDEX dead_letter_entity ON whimbrel.dead_letter (migration, entity);
@@ -49,6 +68,8 @@ CREATE TABLE whimbrel.ledger (
     migration TEXT NOT NULL,
     entity TEXT NOT NULL,
     sequence BIGINT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('batch', 'replay', 'repair')),
+    run TEXT NOT NULL,
     first_document BIGINT NOT NULL,
     end_document BIGINT NOT NULL,
     end_token TEXT NOT NULL,
@@ -92,6 +113,9 @@ CREATE TABLE whimbrel.nulled_reference (
 
 CREATE INDEX nulled_reference_parent ON whimbrel.nulled_reference (migration, parent_entity, parent_key);
 
+-- A key may be longer than a B-tree takes.
+CREATE INDEX nulled_reference_row ON whimbrel.nulled_reference USING hash (row_key_blob);
+
 CREATE TABLE whimbrel.id_map (
     migration TEXT NOT NULL,
     entity TEXT NOT NULL,
@@ -108,4 +132,17 @@ CREATE TABLE whimbrel.run (
     ended_at TEXT,
     status TEXT NOT NULL,
     report TEXT
+);
+
+CREATE TABLE whimbrel.review (
+    migration TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('verify', 'repair')),
+    part TEXT NOT NULL, -- an entity, or a table that is searched for rows that nobody wrote
+    digest TEXT NOT NULL,
+    sequence BIGINT NOT NULL,
+    place BYTEA NOT NULL,
+    is_done BIGINT NOT NULL CHECK (is_done IN (0, 1)),
+    counts TEXT NOT NULL, -- JSON
+    updated_at TEXT NOT NULL,
+    PRIMARY KEY (migration, kind, part)
 );
