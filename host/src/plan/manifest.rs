@@ -53,7 +53,7 @@ pub struct Tables {
     pub source: BTreeMap<String, SourceTable>,
     /// Where rows go.
     pub target: TargetTable,
-    /// Limits of single components.
+    /// Limits and grants of single components.
     #[serde(default)]
     pub plugin: BTreeMap<String, PluginTable>,
     /// What holds for every entity that does not say otherwise.
@@ -62,6 +62,10 @@ pub struct Tables {
     /// What is moved.
     #[schemars(length(min = 1))]
     pub entity: Vec<EntityTable>,
+    /// The variables that the URLs were made of, each with the pointer of such a URL.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub url_variables: BTreeMap<String, String>,
 }
 
 /// One source.
@@ -82,16 +86,60 @@ pub struct TargetTable {
     pub schema: Option<String>,
 }
 
-/// Limits of one component.
+/// Limits and grants of one component.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PluginTable {
     /// The component's file, where it is not in the plugins folder.
     pub path: Option<String>,
-    /// Linear memory, such as `64MiB`.
+    /// Linear memory of one instance, such as `64MiB`; `256MiB` where it is left out.
     pub memory: Option<String>,
-    /// Time for one batch, such as `2s`.
+    /// Time for one call, such as `2s`; `10s` where it is left out.
     pub deadline: Option<String>,
+    /// What one call may hand back, such as `64MiB`; `32MiB` where it is left out.
+    pub output_bytes: Option<String>,
+    /// Rows that one call may hand back; 1,000,000 where it is left out.
+    pub output_rows: Option<usize>,
+    /// Log lines of one call; 100 where it is left out.
+    pub log_lines: Option<usize>,
+    /// Log text of one call, such as `64KiB`, which it is where it is left out.
+    pub log_bytes: Option<String>,
+    /// Stack, `1MiB` at most; `512KiB` where it is left out. All plugins have the largest that one of them asks for.
+    pub stack: Option<String>,
+    /// Entries of one table of functions; 100,000 where it is left out.
+    #[schemars(range(max = 100_000))]
+    pub table_elements: Option<usize>,
+    /// Tables of functions of the component; 32 where it is left out.
+    #[schemars(range(max = 32))]
+    pub tables: Option<usize>,
+    /// Core instances that the component is made of; 32 where it is left out.
+    #[schemars(range(max = 32))]
+    pub instances: Option<usize>,
+    /// What it may touch; nothing where it is left out. Never the network.
+    #[serde(default)]
+    pub grant: GrantTable,
+}
+
+/// What one component may touch.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GrantTable {
+    /// Folders it may read. An empty list lets it import the interface of files and shows it none.
+    pub files: Option<Vec<FilesGrant>>,
+    /// Environment variables it sees; never one that a URL of the manifest is made of.
+    #[serde(default)]
+    pub env: Vec<String>,
+}
+
+/// A folder that a component may read.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FilesGrant {
+    /// The folder, relative to the manifest.
+    pub path: String,
+    /// Where the component sees it, such as `/lookups`.
+    #[schemars(regex(pattern = r"^/.+"), extend("x-form" = "a path from the root, such as `/lookups`"))]
+    pub r#as: String,
 }
 
 /// What can be said for one entity or, under `[defaults]`, for all.
@@ -353,17 +401,23 @@ impl Tables {
     /// Puts environment variables into the places that take them; returns those that are not set.
     fn expand(&mut self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<(String, String, Option<String>)> {
         let mut unset = Vec::new();
+        let mut url_variables = BTreeMap::new();
         let mut places: Vec<(String, &mut String)> =
             self.source.iter_mut().map(|(name, source)| (format!("/source/{name}/url"), &mut source.url)).collect();
         places.push(("/target/url".to_owned(), &mut self.target.url));
         places.extend(self.target.schema.as_mut().map(|schema| ("/target/schema".to_owned(), schema)));
         places.extend(self.plugins.as_mut().map(|plugins| ("/plugins".to_owned(), plugins)));
         for (pointer, text) in places {
+            if pointer.ends_with("/url") {
+                let names = text.split("${").skip(1).filter_map(|after| after.split([':', '}']).next());
+                url_variables.extend(names.map(|name| (name.to_owned(), pointer.clone())));
+            }
             match expand(text, variable) {
                 Ok(expanded) => *text = expanded,
                 Err(message) => unset.push((pointer, message, None)),
             }
         }
+        self.url_variables = url_variables;
         unset
     }
 }

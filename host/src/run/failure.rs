@@ -64,11 +64,20 @@ impl From<PluginError> for Failure {
             PluginError::Deadline { plugin, .. } => {
                 Some(format!("raise `plugin.{plugin}.deadline`, or mend the plugin and run again"))
             }
-            PluginError::Limit { plugin, name: "memory", .. } => Some(format!("raise `plugin.{plugin}.memory`")),
+            PluginError::Limit { plugin, name, .. } => {
+                Some(format!("raise `plugin.{plugin}.{name}`, or mend the plugin and run again"))
+            }
+            PluginError::Import { plugin, grant: Some(grant), .. } => {
+                Some(format!("the line `{grant}` under `[plugin.{plugin}]` grants it"))
+            }
+            PluginError::Import { interface, .. } if interface.starts_with("wasi:sockets/") => {
+                Some("no plugin is ever granted the network; build it without".to_owned())
+            }
+            PluginError::Import { .. } => Some("no host gives this; build the plugin without it".to_owned()),
             PluginError::Version { is_newer: true, .. } => {
                 Some("use a newer whimbrel, or build the plugin against an older contract".to_owned())
             }
-            PluginError::Version { .. } | PluginError::World { .. } => {
+            PluginError::Version { .. } | PluginError::World { .. } | PluginError::Signature { .. } => {
                 Some("build the plugin against the `wit/` of this version".to_owned())
             }
             PluginError::NotAComponent { .. } => Some("build it for the target `wasm32-wasip2`".to_owned()),
@@ -82,6 +91,8 @@ impl From<PluginError> for Failure {
                 | PluginError::World { .. }
                 | PluginError::Version { .. }
                 | PluginError::Import { .. }
+                | PluginError::Signature { .. }
+                | PluginError::Folder { .. }
                 | PluginError::Role { .. }
         );
         let failure = if is_usage { Self::usage(error.to_string()) } else { Self::failed(error.to_string()) };

@@ -216,3 +216,30 @@ fn an_instance_that_cannot_be_made_blames_no_record() {
     assert_eq!(error.to_string(), "plugin `guest`: `instantiate` went over the limit `memory` of 64 KiB");
     assert!(!error.is_record_fault());
 }
+
+#[test]
+fn differences_are_found_between_records_and_not_between_calls() {
+    use deterministic::DifferenceKind;
+    use deterministic::differences;
+    let sent = vec![rawdoc! { "a": 1 }; 5];
+    let (bytes, ranges) = documents(&sent);
+    let batch = Documents { bytes: &bytes, ranges: &ranges };
+    assert_eq!(differences(&open(&guest::echo(0, 0), Limits::default()), batch).unwrap(), []);
+    // Random numbers begin anew in every call: the second record of a batch has another one than it would have alone.
+    let found = differences(&open(&guest::pinned(), Limits::default()), batch).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].document, found[0].kind), (1, DifferenceKind::Alone));
+}
+
+#[test]
+fn a_component_of_too_many_parts_is_stopped_by_name() {
+    let (engine, _cache) = engine();
+    for (limits, expected) in [
+        (Limits { instances: 0, ..Limits::default() }, "`instances` of 0"),
+        (Limits { tables: 0, ..Limits::default() }, "`tables` of 0"),
+        (Limits { table_elements: 0, ..Limits::default() }, "`table-elements` of 0"),
+    ] {
+        let error = Component::granted(&engine, &guest::tables(), "guest", &limits, Grants::default()).unwrap_err();
+        assert_eq!(error.to_string(), format!("plugin `guest`: `instantiate` went over the limit {expected}"));
+    }
+}
