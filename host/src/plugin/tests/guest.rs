@@ -242,3 +242,9 @@ pub(super) fn tables() -> Vec<u8> {
     let module = format!("(module {RUNTIME} (table 8 funcref) {STRICT})");
     component("validator-plugin", "0.1.0", "", &module.replace("PAYLOAD", "0"))
 }
+
+/// The strict validator with a start function of its own.
+pub(super) fn starting(body: &str) -> Vec<u8> {
+    let module = format!("(module {RUNTIME} (func $start {body}) (start $start) {STRICT})");
+    component("validator-plugin", "0.1.0", "", &module.replace("PAYLOAD", "0"))
+}
