@@ -1,5 +1,8 @@
 //! One instance's state, and what its errors mean.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
 use wasmtime::Store;
 use wasmtime::Trap;
 use wasmtime::component::ResourceTable;
@@ -38,6 +41,18 @@ pub(super) struct State {
     wasi: WasiCtx,
     meter: Meter,
     last_words: LastWords,
+}
+
+impl State {
+    /// Says once that a guest looked at an environment in which nothing is granted.
+    pub(super) fn say_what_lacks(&self, plugin: &str, has_said: &AtomicBool) {
+        if self.lacks_environment && !has_said.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                plugin,
+                "looked at its environment, which is empty: `grant.env = [\"NAME\"]` under `[plugin.{plugin}]` grants a variable"
+            );
+        }
+    }
 }
 
 impl WasiView for State {

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
 
 use bson::RawDocument;
 use bytes::Bytes;
@@ -243,13 +242,7 @@ impl Transformer {
             }
         };
         let transformed = transformed.map_err(|error| fault("transform", &store, error))?;
-        if store.data().lacks_environment && !self.has_said.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                plugin = component.name(),
-                "looked at its environment, which is empty: `grant.env = [\"NAME\"]` under `[plugin.{}]` grants a variable",
-                component.name()
-            );
-        }
+        store.data().say_what_lacks(component.name(), &self.has_said);
         Ok(transformed.0)
     }
 

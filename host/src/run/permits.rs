@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::components::Found;
 use crate::plan::Manifest;
-use crate::plan::manifest;
+use crate::plan::plugin_table;
 use crate::plugin::Folder;
 use crate::plugin::Grants;
 use crate::plugin::Limits;
@@ -28,7 +28,7 @@ pub fn limits(manifest: &Manifest, name: &str, found: &mut Found) -> Limits {
     ];
     for (key, text, limit, max) in sizes {
         let Some(text) = text else { continue };
-        match manifest::parse_bytes(text) {
+        match plugin_table::parse_bytes(text) {
             Some(bytes) if bytes <= max => *limit = bytes,
             Some(_) => {
                 found.push((format!("/plugin/{name}/{key}"), format!("expected `1MiB` at most, found `{text}`"), None))

@@ -121,6 +121,24 @@ fn the_cache_is_used_and_a_changed_entry_is_not() {
     }
 }
 
+#[test]
+fn an_entry_under_another_name_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let load = |bytes: &[u8]| {
+        let component = Component::from_bytes(&Engine::new(Some(cache.clone())).unwrap(), bytes, "p").unwrap();
+        let mut entries = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
+        let named = |path: &std::path::PathBuf| path.to_string_lossy().contains(component.digest());
+        let entry = entries.find(named).unwrap();
+        (component.world(), entry)
+    };
+    let ((_, echo), (_, strict)) = (load(&guest::echo(0, 0)), load(&guest::strict()));
+    let whole = std::fs::read(&echo).unwrap();
+    std::fs::copy(&strict, &echo).unwrap();
+    assert_eq!(load(&guest::echo(0, 0)).0, World::Transformer);
+    assert!(std::fs::read(&echo).unwrap() == whole, "it was compiled again");
+}
+
 #[cfg(unix)]
 #[test]
 fn an_entry_that_others_may_write_is_not_run() {

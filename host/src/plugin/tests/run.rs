@@ -135,6 +135,10 @@ fn output_is_limited_in_bytes_and_rows() {
     let error =
         open(&guest::echo(0, 0), Limits { output_bytes: 64 << 10, ..Limits::default() }).transform(batch).unwrap_err();
     assert_eq!(error.to_string(), "plugin `guest`: `transform` went over the limit `output-bytes` of 64 KiB");
+    // Texts are counted one by one before they are taken: many may be the same bytes of the guest.
+    let error =
+        open(&guest::echo(1, 0), Limits { output_bytes: 64 << 10, ..Limits::default() }).transform(batch).unwrap_err();
+    assert_eq!(error.to_string(), "plugin `guest`: `transform` went over the limit `output-bytes` of 64 KiB");
     let error = open(&guest::echo(0, 0), Limits { output_rows: 99, ..Limits::default() }).transform(batch).unwrap_err();
     assert_eq!(error.to_string(), "plugin `guest`: `transform` went over the limit `output-rows` of 99");
 }
