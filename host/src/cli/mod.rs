@@ -134,7 +134,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
         Command::Schema => {
-            report::json(&crate::plan::manifest::schema());
+            report::json(&crate::plan::tables::schema());
             Ok(DONE)
         }
     }

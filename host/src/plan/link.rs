@@ -4,11 +4,11 @@ use super::EntityPlan;
 use super::OnMissing;
 use super::ReferencePlan;
 use super::TablePlan;
-use super::manifest::EntityTable;
 use super::resolve::Described;
 use super::resolve::Found;
 use super::resolve::TargetTables;
 use super::schema::nearest;
+use super::tables::EntityTable;
 use crate::record::TableSchema;
 
 /// Finds where every reference of an entity points.

@@ -8,6 +8,7 @@ pub mod position;
 pub mod problem;
 pub mod resolve;
 pub mod schema;
+pub mod tables;
 
 use crate::record::TableSchema;
 

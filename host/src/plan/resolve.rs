@@ -10,10 +10,10 @@ use super::Plan;
 use super::Problem;
 use super::TablePlan;
 use super::link;
-use super::manifest::DeadLettersMax;
-use super::manifest::EntityTable;
 use super::order;
 use super::schema::nearest;
+use super::tables::DeadLettersMax;
+use super::tables::EntityTable;
 use crate::record::ColumnType;
 use crate::record::TableSchema;
 

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
-use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
 use super::claimed::RowKey;
 use super::ledger;
+use super::parents::Parents;
+use super::parents::find_parents;
+use super::parents::look_up_ids;
+use super::parents::reference_key;
 use super::resolve::Resolved;
 use super::resolve::ResolvedRow;
 use super::resolve::Settled;
@@ -24,14 +27,11 @@ use crate::plan::Plan;
 use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
 use crate::record::Value;
-use crate::record::convert;
 use crate::record::packed;
 use crate::record::value;
 
 /// Records that became dead letters, by their index in the batch.
 pub type Dead = BTreeMap<usize, Box<Refused>>;
-/// Whether a parent of this compact key stands in the target, by table and reference.
-type FoundParents = BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>;
 
 /// Whose batch is laid out.
 #[derive(Clone, Copy)]
@@ -44,16 +44,6 @@ pub struct Place<'a> {
     pub books: &'a Bookkeeping,
     /// The transformer's name and digest.
     pub plugin: &'a (String, String),
-}
-
-/// Which parents stand in the target: asked once a batch, by table and reference.
-#[derive(Default)]
-pub struct Parents {
-    found: Option<FoundParents>,
-    /// Ids of other entities that are stored, not computed: compact values by entity and source key.
-    stored: HashMap<(usize, String), Option<Vec<u8>>>,
-    /// Row and fed column of references whose id is not known; the source key stands there for messages alone.
-    unresolved: HashSet<(usize, usize)>,
 }
 
 /// How a batch will be written.
@@ -336,63 +326,6 @@ fn of_rows(list: &[(usize, NulledReference)], is_written: impl Fn(usize) -> bool
     list.iter().filter(|(row, _)| is_written(*row)).map(|(_, reference)| reference.clone()).collect()
 }
 
-/// The compact key that a reference looks for, or `None` where a part of it is NULL. Values take the parent's types.
-fn reference_key(reference: &ReferencePlan, values: &[Value]) -> Option<Vec<u8>> {
-    parent_key(reference, values).map(|(key, _)| value::encode(&key))
-}
-
-/// The key that a reference looks for, and whether the parent's columns can hold it at all.
-fn parent_key(reference: &ReferencePlan, values: &[Value]) -> Option<(Vec<Value>, bool)> {
-    let mut fits = true;
-    let mut key = Vec::with_capacity(reference.columns.len());
-    for (&column, &parent) in reference.columns.iter().zip(&reference.parent_columns) {
-        let value = &values[column];
-        if value.is_null() {
-            return None;
-        }
-        key.push(convert::fit(value.clone(), &reference.parent.columns[parent]).unwrap_or_else(|_| {
-            fits = false;
-            value.clone()
-        }));
-    }
-    Some((key, fits))
-}
-
-/// Asks the target, once for each reference of each table, which parents stand there.
-async fn find_parents(
-    entity: &EntityPlan,
-    tx: &mut dyn Transaction,
-    resolved: &Resolved,
-    looked_up: &HashMap<usize, Vec<Value>>,
-    unresolved: &HashSet<(usize, usize)>,
-) -> Result<FoundParents, TargetError> {
-    let mut found = BTreeMap::new();
-    for (table_index, table) in entity.tables.iter().enumerate() {
-        for (position, reference) in table.references.iter().enumerate() {
-            let mut keys: HashMap<Vec<u8>, bool> = HashMap::new();
-            let mut wanted: Vec<Vec<Value>> = Vec::new();
-            for (index, row) in resolved.rows.iter().enumerate().filter(|(_, row)| row.table == table_index) {
-                let values = looked_up.get(&index).unwrap_or(&row.values);
-                if let Some((key, fits)) = parent_key(reference, values)
-                    && let Entry::Vacant(entry) = keys.entry(value::encode(&key))
-                {
-                    entry.insert(false);
-                    if fits && !reference.columns.iter().any(|&column| unresolved.contains(&(index, column))) {
-                        wanted.push(key);
-                    }
-                }
-            }
-            if !wanted.is_empty() {
-                for key in tx.find(&reference.parent, &reference.parent_columns, &wanted, &[]).await?.into_keys() {
-                    keys.insert(key, true);
-                }
-            }
-            found.insert((table_index, position), keys);
-        }
-    }
-    Ok(found)
-}
-
 /// Rows that other rows of this entity may have as parents.
 fn parents_among<'a>(entity: &'a EntityPlan, resolved: &Resolved, rows: Range<usize>) -> InBatch<'a> {
     let mut among = InBatch::new();
@@ -436,38 +369,6 @@ fn no_parent(resolved: &Resolved, index: usize, refused: &Refused) -> Failure {
         "`references.{}.on-missing` says `fail`; `dead-letter` would set the record aside, `null` leave the column empty",
         refused.field.clone().unwrap_or_default()
     ))
-}
-
-/// Fills in references to entities whose ids are stored; returns the values of the rows that have some.
-async fn look_up_ids(
-    plan: &Plan,
-    entity: usize,
-    books: &Bookkeeping,
-    tx: &mut dyn Transaction,
-    resolved: &Resolved,
-    parents: &mut Parents,
-) -> Result<HashMap<usize, Vec<Value>>, TargetError> {
-    let mut values: HashMap<usize, Vec<Value>> = HashMap::new();
-    for (index, row) in resolved.rows.iter().enumerate() {
-        for (column, parent, key) in &row.pending {
-            let place = (*parent, key.as_str().to_owned());
-            if !parents.stored.contains_key(&place) {
-                let id = books.id(tx, &plan.entities[*parent].name, key.as_str()).await?;
-                parents.stored.insert(place.clone(), id);
-            }
-            let stored = parents.stored.get(&place).and_then(Option::as_deref);
-            let id = stored.and_then(packed::decode).and_then(|mut values| values.pop());
-            // A parent without a stored id is missing: its own key stands for it in the message.
-            let target = &plan.entities[entity].tables[row.table];
-            let schema = &target.schema.columns[target.columns[*column]];
-            let value = id.and_then(|id| convert::fit(id, schema).ok()).unwrap_or_else(|| {
-                parents.unresolved.insert((index, *column));
-                Value::Text(key.as_str().to_owned())
-            });
-            values.entry(index).or_insert_with(|| row.values.clone())[*column] = value;
-        }
-    }
-    Ok(values)
 }
 
 fn missing_parent(plan: &Plan, table: &TablePlan, reference: &ReferencePlan, values: &[Value]) -> Box<Refused> {

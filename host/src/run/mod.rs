@@ -13,6 +13,7 @@ pub mod finish;
 pub mod layout;
 pub mod ledger;
 pub mod open;
+pub mod parents;
 pub mod permits;
 pub mod progress;
 pub mod report;

@@ -121,7 +121,7 @@ fn transactions_begin_where_the_architecture_says() {
     });
     let mut files: Vec<String> = inserts.map(|(file, _, _)| file).collect();
     files.dedup();
-    assert_eq!(files, ["host/src/run/commit.rs", "host/src/run/finish.rs"]);
+    assert_eq!(files, ["host/src/run/commit/write.rs", "host/src/run/finish.rs"]);
 }
 
 #[test]

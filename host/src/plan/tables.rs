@@ -1,0 +1,257 @@
+//! The tables of a manifest, as a user writes them, and their JSON Schema.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::Budget;
+use super::IdStrategy;
+use super::OnConflict;
+use super::OnMissing;
+use super::plugin_table::PluginTable;
+
+/// The top level of a manifest.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(title = "whimbrel manifest")]
+pub struct Tables {
+    /// The version of this format: 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub version: u32,
+    /// The migration's identity in the target.
+    #[schemars(length(min = 1, max = 200))]
+    pub name: String,
+    /// What computed ids hang on; the name where it is left out. Manifests may share one.
+    pub namespace: Option<String>,
+    /// The folder with the components; `plugins` beside the manifest where it is left out.
+    pub plugins: Option<String>,
+    /// Dead letters that the whole run bears: a number, or a percentage such as `0.1%`; unlimited where it is left
+    /// out, for every entity has its own limit.
+    pub dead_letters_max: Option<DeadLettersMax>,
+    /// Where records come from.
+    pub source: BTreeMap<String, SourceTable>,
+    /// Where rows go.
+    pub target: TargetTable,
+    /// Limits and grants of single components.
+    #[serde(default)]
+    pub plugin: BTreeMap<String, PluginTable>,
+    /// What holds for every entity that does not say otherwise.
+    #[serde(default)]
+    pub defaults: Settings,
+    /// What is moved.
+    #[schemars(length(min = 1))]
+    pub entity: Vec<EntityTable>,
+    /// The variables that the URLs were made of, each with the pointer of such a URL.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub url_variables: BTreeMap<String, String>,
+}
+
+/// One source.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SourceTable {
+    /// Such as `mongodump:./dump/crm` or `mongoexport:./export`; `${NAME:-default}` takes an environment variable.
+    pub url: String,
+}
+
+/// The target.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TargetTable {
+    /// Such as `sqlite:./crm.db` or `postgres://user@host/database`; `${NAME:-default}` takes an environment variable.
+    pub url: String,
+    /// A file of SQL statements, run once when the tables it makes are missing.
+    pub schema: Option<String>,
+}
+
+/// What can be said for one entity or, under `[defaults]`, for all.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// The transformer.
+    pub transform: Option<String>,
+    /// The validators, in order.
+    pub validate: Option<Vec<ValidateTable>>,
+    /// How references to the entity resolve; `uuid-v5` where it is left out.
+    pub id: Option<IdStrategy>,
+    /// Records in one plugin call; 1,000 where it is left out.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub batch_records: Option<usize>,
+    /// Rows in one commit, about; 5,000 where it is left out.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub transaction_rows: Option<usize>,
+    /// What happens to a row whose key stands in the target already; `fail` where it is left out.
+    pub on_conflict: Option<OnConflict>,
+    /// Dead letters that are borne: a number, or a percentage such as `0.1%`; 0 where it is left out.
+    pub dead_letters_max: Option<DeadLettersMax>,
+}
+
+/// One entity.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(deny_unknown_fields)]
+pub struct EntityTable {
+    /// Its name, unique in the manifest.
+    #[schemars(length(min = 1, max = 200))]
+    pub name: String,
+    /// What is read: `source.Collection`.
+    #[schemars(regex(pattern = r"^[^.]+\..+$"), extend("x-form" = "`source.Collection`"))]
+    pub from: String,
+    /// The field, or fields, that make the record's key; `_id` where it is left out.
+    pub key: Option<KeyFields>,
+    /// The tables that get rows; the transformer says where it is left out.
+    pub into: Option<Vec<String>>,
+    /// Policies of single reference columns.
+    #[serde(default)]
+    pub references: BTreeMap<String, ReferenceTable>,
+    /// Tables that may stay without rows.
+    #[serde(default)]
+    pub allow_empty: Vec<String>,
+    /// For the transformer; whimbrel does not look inside.
+    #[serde(default)]
+    #[schemars(schema_with = "any_object")]
+    pub config: Json,
+    /// What differs from `[defaults]`.
+    #[serde(flatten)]
+    pub settings: Settings,
+}
+
+/// One field or several.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum KeyFields {
+    /// One.
+    One(String),
+    /// Several: a composite key.
+    Several(#[schemars(length(min = 1))] Vec<String>),
+}
+
+/// How many dead letters are borne, as written.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum DeadLettersMax {
+    /// So many.
+    Count(u64),
+    /// A number or a percentage.
+    Text(
+        #[schemars(
+            regex(pattern = r"^\s*([0-9]+|[0-9]+(\.[0-9]+)?\s*%)\s*$"),
+            extend("x-form" = "a number, or a percentage such as `0.1%`")
+        )]
+        String,
+    ),
+}
+
+impl DeadLettersMax {
+    /// Returns the budget, or `None` for text that the schema would have refused.
+    pub fn budget(&self) -> Option<Budget> {
+        match self {
+            Self::Count(count) => Some(Budget::Count(*count)),
+            Self::Text(text) => Budget::parse(text),
+        }
+    }
+}
+
+/// The policy of one reference column.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ReferenceTable {
+    /// What happens where there is no parent; `dead-letter` where it is left out.
+    pub on_missing: OnMissing,
+}
+
+/// One validator.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ValidateTable {
+    /// By name alone.
+    Name(String),
+    /// With a configuration.
+    Configured(ConfiguredValidator),
+}
+
+/// A validator and its configuration.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ConfiguredValidator {
+    /// The component's name.
+    pub plugin: String,
+    /// For the validator; whimbrel does not look inside.
+    #[serde(default)]
+    #[schemars(schema_with = "any_object")]
+    pub config: Json,
+}
+
+fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "object" })
+}
+
+impl ValidateTable {
+    /// Returns the component's name and its configuration as JSON text.
+    pub fn parts(&self) -> (&str, String) {
+        match self {
+            Self::Name(name) => (name, "{}".to_owned()),
+            Self::Configured(table) => (&table.plugin, config_text(&table.config)),
+        }
+    }
+}
+
+impl EntityTable {
+    /// Returns the fields that make the key.
+    pub fn key_fields(&self) -> Vec<String> {
+        match &self.key {
+            None => vec!["_id".to_owned()],
+            Some(KeyFields::One(field)) => vec![field.clone()],
+            Some(KeyFields::Several(fields)) => fields.clone(),
+        }
+    }
+
+    /// Returns the source's name and the collection's.
+    pub fn source_and_collection(&self) -> (&str, &str) {
+        self.from.split_once('.').unwrap_or((&self.from, ""))
+    }
+
+    /// Returns the transformer's configuration as JSON text.
+    pub fn config_text(&self) -> String {
+        config_text(&self.config)
+    }
+}
+
+fn config_text(config: &Json) -> String {
+    if config.is_null() { "{}".to_owned() } else { config.to_string() }
+}
+
+impl Settings {
+    /// Returns these settings with the gaps filled from the defaults.
+    #[must_use]
+    pub fn or(&self, defaults: &Self) -> Self {
+        Self {
+            transform: self.transform.clone().or_else(|| defaults.transform.clone()),
+            validate: self.validate.clone().or_else(|| defaults.validate.clone()),
+            id: self.id.or(defaults.id),
+            batch_records: self.batch_records.or(defaults.batch_records),
+            transaction_rows: self.transaction_rows.or(defaults.transaction_rows),
+            on_conflict: self.on_conflict.or(defaults.on_conflict),
+            dead_letters_max: self.dead_letters_max.clone().or_else(|| defaults.dead_letters_max.clone()),
+        }
+    }
+
+    /// Returns the budget; the schema has checked its form.
+    pub fn budget(&self) -> Budget {
+        self.dead_letters_max.as_ref().and_then(DeadLettersMax::budget).unwrap_or(Budget::Count(0))
+    }
+}
+
+/// Returns the JSON Schema of the manifest, for editors and for the check.
+pub fn schema() -> Json {
+    let mut schema = schemars::schema_for!(Tables).to_value();
+    // `flatten` leaves the object open; the entity's own keys and the settings are all there is.
+    if let Some(entity) = schema.pointer_mut("/$defs/EntityTable").and_then(Json::as_object_mut) {
+        entity.insert("additionalProperties".to_owned(), Json::Bool(false));
+        entity.remove("unevaluatedProperties");
+    }
+    schema
+}

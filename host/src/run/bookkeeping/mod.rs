@@ -1,0 +1,153 @@
+//! whimbrel's own tables, one file a group of them. Only statements; `commit` decides when.
+
+mod checkpoint;
+mod dead_letter;
+mod id_map;
+mod ledger;
+mod migration;
+mod reference;
+mod statement;
+
+pub use checkpoint::Checkpoint;
+pub use dead_letter::DeadLetter;
+pub use dead_letter::StoredLetter;
+pub use migration::MigrationRow;
+pub use reference::NulledReference;
+use statement::Columns;
+use statement::text;
+
+use crate::connector::Target;
+use crate::connector::TargetError;
+use crate::connector::Transaction;
+use crate::record::Value;
+
+/// The statements for one migration on one target.
+#[derive(Debug, Clone)]
+pub struct Bookkeeping {
+    migration: String,
+    tables: Names,
+}
+
+/// The full names of whimbrel's own tables.
+#[derive(Debug, Clone)]
+struct Names {
+    migration: String,
+    checkpoint: String,
+    dead_letter: String,
+    ledger: String,
+    deferred_reference: String,
+    nulled_reference: String,
+    id_map: String,
+    run: String,
+}
+
+impl Bookkeeping {
+    /// Names the tables of this target.
+    pub fn new(target: &dyn Target, migration: &str) -> Self {
+        let own = |name| target.own_table(name);
+        Self {
+            migration: migration.to_owned(),
+            tables: Names {
+                migration: own("migration"),
+                checkpoint: own("checkpoint"),
+                dead_letter: own("dead_letter"),
+                ledger: own("ledger"),
+                deferred_reference: own("deferred_reference"),
+                nulled_reference: own("nulled_reference"),
+                id_map: own("id_map"),
+                run: own("run"),
+            },
+        }
+    }
+
+    /// Copies where an entity stands, its ledger and its stored ids into another target's tables, page by page.
+    pub async fn copy(
+        &self,
+        from: &mut dyn Transaction,
+        into: &Self,
+        to: &mut dyn Transaction,
+        entity: &str,
+    ) -> Result<(), TargetError> {
+        const PAGE: i64 = 100;
+        for (source, target, columns, order) in [
+            (
+                &self.tables.checkpoint,
+                &into.tables.checkpoint,
+                "state, document, token, batches, fates, rows, updated_at",
+                "entity",
+            ),
+            (
+                &self.tables.ledger,
+                &into.tables.ledger,
+                "sequence, first_document, end_document, end_token, digest, counts, packed",
+                "sequence",
+            ),
+            (&self.tables.id_map, &into.tables.id_map, "key, id", "key"),
+            (
+                &self.tables.deferred_reference,
+                &into.tables.deferred_reference,
+                "target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value",
+                "id",
+            ),
+        ] {
+            let select = format!(
+                "SELECT {columns} FROM {source} WHERE migration = $1 AND entity = $2 ORDER BY {order} LIMIT $3 OFFSET $4"
+            );
+            let places: Vec<String> = (3..3 + columns.split(", ").count()).map(|place| format!("${place}")).collect();
+            let insert =
+                format!("INSERT INTO {target} (migration, entity, {columns}) VALUES ($1, $2, {})", places.join(", "));
+            for page in 0.. {
+                let place = [text(&self.migration), text(entity), Value::Integer(PAGE), Value::Integer(page * PAGE)];
+                let rows = from.query(&select, &place).await?;
+                let is_last = rows.len() < 100;
+                for row in rows {
+                    let parameters: Vec<Value> = [text(&self.migration), text(entity)].into_iter().chain(row).collect();
+                    to.execute(&insert, &parameters).await?;
+                }
+                if is_last {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets everything about the migration; returns what was forgotten, by table.
+    pub async fn reset(&self, tx: &mut dyn Transaction) -> Result<Vec<(&'static str, u64)>, TargetError> {
+        let mut forgotten = Vec::new();
+        for (name, table, column) in self.per_migration() {
+            let sql = format!("DELETE FROM {table} WHERE {column} = $1");
+            forgotten.push((name, tx.execute(&sql, &[text(&self.migration)]).await?));
+        }
+        Ok(forgotten)
+    }
+
+    /// Counts what `reset` would forget, by table.
+    pub async fn count(&self, tx: &mut dyn Transaction) -> Result<Vec<(&'static str, u64)>, TargetError> {
+        let mut counts = Vec::new();
+        for (name, table, column) in self.per_migration() {
+            let sql = format!("SELECT COUNT(*) FROM {table} WHERE {column} = $1");
+            let rows = tx.query(&sql, &[text(&self.migration)]).await?;
+            counts.push((name, rows.into_iter().next().map_or(0, |row| Columns::new(row).unsigned())));
+        }
+        Ok(counts)
+    }
+
+    fn per_migration(&self) -> [(&'static str, &str, &'static str); 8] {
+        [
+            ("checkpoint", &self.tables.checkpoint, "migration"),
+            ("dead_letter", &self.tables.dead_letter, "migration"),
+            ("ledger", &self.tables.ledger, "migration"),
+            ("deferred_reference", &self.tables.deferred_reference, "migration"),
+            ("nulled_reference", &self.tables.nulled_reference, "migration"),
+            ("id_map", &self.tables.id_map, "migration"),
+            ("run", &self.tables.run, "migration"),
+            ("migration", &self.tables.migration, "name"),
+        ]
+    }
+}
+
+/// Returns the present, RFC 3339 in UTC. It dates our own bookkeeping and never enters a row.
+pub fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}

@@ -1,0 +1,109 @@
+//! How values go into statements and come back; many rows go in one.
+
+use crate::connector::TargetError;
+use crate::connector::Transaction;
+use crate::record::Value;
+
+/// Rows in one statement. Few sizes, as a target keeps each statement prepared.
+const ROWS_A_STATEMENT: [usize; 3] = [64, 8, 1];
+/// Bytes of values in one statement, about.
+const STATEMENT_BYTES_MAX: usize = 1 << 20;
+
+/// Inserts rows, many in one statement: each statement is a round trip.
+pub(super) async fn insert_rows<T>(
+    tx: &mut dyn Transaction,
+    insert: &str,
+    conflict: &str,
+    items: &[T],
+    row: impl Fn(&T) -> Vec<Value>,
+) -> Result<(), TargetError> {
+    let mut items = items.iter().peekable();
+    while items.peek().is_some() {
+        let mut rows: Vec<Vec<Value>> = Vec::new();
+        let mut bytes = 0;
+        while let Some(item) = items.next_if(|_| rows.len() < ROWS_A_STATEMENT[0] && bytes < STATEMENT_BYTES_MAX) {
+            let row = row(item);
+            bytes += row.iter().map(bytes_of).sum::<usize>();
+            rows.push(row);
+        }
+        for size in ROWS_A_STATEMENT {
+            while rows.len() >= size {
+                let now: Vec<Vec<Value>> = rows.drain(..size).collect();
+                let columns = now[0].len();
+                let places: Vec<String> = (0..size)
+                    .map(|row| {
+                        let places: Vec<String> =
+                            (1..=columns).map(|place| format!("${}", row * columns + place)).collect();
+                        format!("({})", places.join(", "))
+                    })
+                    .collect();
+                let sql = format!("{insert} VALUES {} {conflict}", places.join(", "));
+                tx.execute(&sql, &now.concat()).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn bytes_of(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => 8,
+    }
+}
+
+/// Takes the columns of one row in order; these tables are our own, so a wrong type reads as empty.
+pub(super) struct Columns(std::vec::IntoIter<Value>);
+
+impl Columns {
+    pub(super) fn new(row: Vec<Value>) -> Self {
+        Self(row.into_iter())
+    }
+
+    pub(super) fn optional(&mut self) -> Option<String> {
+        match self.0.next() {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn text(&mut self) -> String {
+        self.optional().unwrap_or_default()
+    }
+
+    pub(super) fn integer(&mut self) -> i64 {
+        match self.0.next() {
+            Some(Value::Integer(value)) => value,
+            _ => 0,
+        }
+    }
+
+    pub(super) fn unsigned(&mut self) -> u64 {
+        u64::try_from(self.integer()).unwrap_or(0)
+    }
+
+    pub(super) fn bytes(&mut self) -> Vec<u8> {
+        match self.0.next() {
+            Some(Value::Bytes(bytes)) => bytes,
+            _ => Vec::new(),
+        }
+    }
+}
+
+pub(super) fn text(value: &str) -> Value {
+    // PostgreSQL's text holds no NUL; a message that quotes one shows it instead.
+    if value.contains('\0') { Value::Text(value.replace('\0', "\\0")) } else { Value::Text(value.to_owned()) }
+}
+
+pub(super) fn optional(value: Option<&str>) -> Value {
+    value.map_or(Value::Null, text)
+}
+
+pub(super) fn integer(value: u64) -> Value {
+    Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+pub(super) fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("counts are plain maps of integers")
+}

@@ -1,0 +1,161 @@
+//! What a batch came to: one fate a record and one place a row, counted, packed for the ledger, and made up into dead letters.
+
+use super::Committer;
+use crate::error::Failure;
+use crate::plan::EntityPlan;
+use crate::run::bookkeeping::Checkpoint;
+use crate::run::bookkeeping::DeadLetter;
+use crate::run::layout::Dead;
+use crate::run::layout::Layout;
+use crate::run::ledger::Fate;
+use crate::run::ledger::Packer;
+use crate::run::ledger::RowFate;
+use crate::run::report::Fates;
+use crate::run::report::RowCounts;
+use crate::run::report::Rows as RowTotals;
+use crate::run::report::State;
+use crate::run::report::add_rows;
+use crate::run::resolve::Resolved;
+use crate::run::resolve::Settled;
+
+/// What a batch came to.
+pub(super) struct Outcome {
+    pub fates: Fates,
+    pub rows: RowTotals,
+    pub packed: Vec<u8>,
+}
+
+impl Committer {
+    pub(super) fn letters(&self, resolved: &Resolved, dead: &Dead) -> Vec<DeadLetter> {
+        resolved
+            .records
+            .iter()
+            .enumerate()
+            .filter_map(|(index, settled)| {
+                let refused = match settled {
+                    Settled::Dead(refused) => refused,
+                    _ => dead.get(&index)?,
+                };
+                let record = &resolved.batch.records[index];
+                Some(DeadLetter {
+                    document: record.document,
+                    position: format!("{}:{}", resolved.batch.origin, record.offset),
+                    key: record.key.as_ref().map(|key| key.as_str().to_owned()),
+                    stage: refused.stage,
+                    code: refused.code.clone(),
+                    field: refused.field.clone(),
+                    message: refused.message.clone(),
+                    plugin: refused.plugin.as_ref().map(|(name, _)| name.clone()),
+                    digest: refused.plugin.as_ref().map(|(_, digest)| digest.clone()),
+                    is_bson: record.fault.as_ref().is_none_or(|fault| fault.is_bson),
+                    original: resolved.batch.body(record).to_vec(),
+                })
+            })
+            .collect()
+    }
+
+    /// Counts what became of every record and row, and packs it for the ledger.
+    pub(super) fn account(
+        &self,
+        resolved: &Resolved,
+        layout: &Layout,
+        dead: &Dead,
+        row_fates: &[Option<RowFate>],
+    ) -> Outcome {
+        let tables = &self.entity().tables;
+        let mut fates = Fates { read: resolved.batch.records.len() as u64, ..Fates::default() };
+        let mut counts = vec![RowCounts::default(); tables.len()];
+        for (index, counts) in counts.iter_mut().enumerate() {
+            counts.collapsed += resolved.rows_collapsed[index];
+            counts.refused += resolved.rows_refused[index];
+        }
+        let mut packer = Packer::new(tables.iter().map(|table| table.schema.name.as_str()));
+        for (index, settled) in resolved.records.iter().enumerate() {
+            let source = resolved.batch.body(&resolved.batch.records[index]);
+            let range = match settled {
+                Settled::Rows(range) if !dead.contains_key(&index) => range.clone(),
+                Settled::Rows(range) => {
+                    for row in &resolved.rows[range.clone()] {
+                        counts[row.table].refused += 1;
+                    }
+                    fates.dead += 1;
+                    packer.record(Fate::Dead, source);
+                    continue;
+                }
+                Settled::Dead(_) => {
+                    fates.dead += 1;
+                    packer.record(Fate::Dead, source);
+                    continue;
+                }
+                Settled::Skip => {
+                    fates.skipped += 1;
+                    packer.record(Fate::Skipped, source);
+                    continue;
+                }
+            };
+            let of_record = || range.clone().filter_map(|row| row_fates[row].as_ref().map(|fate| (row, fate)));
+            let fate = if of_record().any(|(_, fate)| matches!(fate, RowFate::Inserted | RowFate::Updated(_))) {
+                fates.written += 1;
+                Fate::Written
+            } else if of_record().any(|(_, fate)| *fate == RowFate::Skipped) {
+                fates.skipped += 1;
+                Fate::Skipped
+            } else {
+                fates.unchanged += 1;
+                Fate::Unchanged
+            };
+            packer.record(fate, source);
+            for (row, fate) in of_record() {
+                let resolved_row = &resolved.rows[row];
+                let counts = &mut counts[resolved_row.table];
+                match fate {
+                    RowFate::Inserted => counts.inserted += 1,
+                    RowFate::Updated(_) => counts.updated += 1,
+                    RowFate::Unchanged => counts.unchanged += 1,
+                    RowFate::Skipped => counts.skipped += 1,
+                }
+                packer.row(resolved_row.table, fate, &resolved_row.key, layout.digest(resolved, row));
+            }
+        }
+        let mut rows = RowTotals::new();
+        for (table, counts) in tables.iter().zip(counts) {
+            rows.entry(table.schema.name.clone()).or_default().add(&counts);
+        }
+        Outcome { fates, rows, packed: packer.finish() }
+    }
+}
+
+/// The checkpoint behind a batch.
+pub(super) fn advance(from: &Checkpoint, resolved: &Resolved, outcome: &Outcome) -> Checkpoint {
+    let mut to = Checkpoint { state: State::Partial, position: resolved.batch.end.clone(), ..from.clone() };
+    to.batches += 1;
+    to.fates.add(&outcome.fates);
+    add_rows(&mut to.rows, &outcome.rows);
+    to
+}
+
+/// Every record read has one fate and every row out one place, or the run stops before the commit.
+pub(super) fn conserve(entity: &EntityPlan, resolved: &Resolved, outcome: &Outcome) -> Result<(), Failure> {
+    let fates = &outcome.fates;
+    if fates.read != fates.sum() {
+        return Err(Failure::bug(format!(
+            "`{}`: {} records were read and {} have a fate",
+            entity.name,
+            fates.read,
+            fates.sum()
+        )));
+    }
+    for (index, table) in entity.tables.iter().enumerate() {
+        let counted = outcome.rows.get(&table.schema.name).map_or(0, RowCounts::sum);
+        let feeding = |other: usize| entity.tables[other].schema.name == table.schema.name;
+        let out: u64 =
+            (0..entity.tables.len()).filter(|&other| feeding(other)).map(|other| resolved.rows_out[other]).sum();
+        if counted != out {
+            return Err(Failure::bug(format!(
+                "`{}`: {out} rows came out for `{}` and {counted} have a place",
+                entity.name, entity.tables[index].schema.name
+            )));
+        }
+    }
+    Ok(())
+}

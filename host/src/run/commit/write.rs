@@ -1,0 +1,275 @@
+//! The rows of a batch go into the target; those that it refuses are found by bisection between savepoints.
+
+use std::collections::BTreeMap;
+use std::collections::HashSet;
+
+use super::Attempt;
+use super::CommitError;
+use super::Committer;
+use crate::connector::TargetError;
+use crate::connector::Transaction;
+use crate::connector::target::Inserted;
+use crate::connector::target::Refusal;
+use crate::connector::target::Rows;
+use crate::error::Failure;
+use crate::plan::OnConflict;
+use crate::record::Value;
+use crate::record::value;
+use crate::run::bookkeeping::Checkpoint;
+use crate::run::claimed::RowKey;
+use crate::run::claimed::claimed_by;
+use crate::run::layout::Dead;
+use crate::run::layout::Layout;
+use crate::run::layout::display_key;
+use crate::run::layout::repeated_key;
+use crate::run::ledger::RowFate;
+use crate::run::resolve::Resolved;
+use crate::run::resolve::Settled;
+use crate::run::transform::Refused;
+
+/// How many savepoints the search for refused rows may set in one batch.
+const SAVEPOINTS_MAX: usize = 20_000;
+
+/// What became of the rows of some records, tried together.
+enum Part {
+    Written(Vec<(usize, RowFate)>),
+    Refused(Refusing),
+}
+
+enum Refusing {
+    /// These records, for these reasons.
+    Records(Dead),
+    /// One of them, and the target does not say which.
+    Somebody(Refusal),
+}
+
+impl Committer {
+    /// Writes the rows of the living records and returns what became of each row. A refused record joins the dead.
+    pub(super) async fn write(
+        &mut self,
+        tx: &mut dyn Transaction,
+        from: &Checkpoint,
+        resolved: &Resolved,
+        layout: &Layout,
+        dead: &mut Dead,
+        checks_each: bool,
+    ) -> Result<Vec<Option<RowFate>>, Attempt> {
+        let mut row_fates: Vec<Option<RowFate>> = vec![None; resolved.rows.len()];
+        let mut waiting = vec![layout.records.as_slice()];
+        let mut savepoints = 0;
+        while let Some(records) = waiting.pop() {
+            if records.is_empty() {
+                continue;
+            }
+            savepoints += 1;
+            if savepoints > SAVEPOINTS_MAX {
+                return Err(Failure::failed(format!(
+                    "the target refused rows of `{}` beyond {SAVEPOINTS_MAX} savepoints",
+                    self.entity().name
+                ))
+                .into());
+            }
+            tx.savepoint("part").await?;
+            let written = self.write_part(tx, resolved, layout, records, &row_fates, checks_each).await?;
+            let refused = match written {
+                Part::Written(fates) => {
+                    tx.release("part").await?;
+                    for (row, fate) in fates {
+                        row_fates[row] = Some(fate);
+                    }
+                    continue;
+                }
+                Part::Refused(refused) => refused,
+            };
+            tx.rollback_to("part").await?;
+            tx.release("part").await?;
+            match refused {
+                // Several at once, by their keys: the others get another try together.
+                Refusing::Records(refused) => {
+                    dead.extend(refused);
+                    waiting.extend(records.split(|record| dead.contains_key(record)).rev());
+                }
+                Refusing::Somebody(refusal) => match records {
+                    [record] => {
+                        dead.insert(*record, self.refused(&refusal));
+                    }
+                    _ => {
+                        let (left, right) = records.split_at(records.len() / 2);
+                        waiting.extend([right, left]);
+                    }
+                },
+            }
+            if layout.depends_on(dead, |row| resolved.rows[row].record) {
+                // Others were judged by it: they must be judged again before the target does.
+                return Ok(row_fates);
+            }
+            let dead_before = resolved.records.iter().filter(|settled| matches!(settled, Settled::Dead(_))).count();
+            let dead_now = dead_before + dead.len() + layout.set_aside.len();
+            if self.is_over_budget(from, dead_now as u64, resolved.records.len() as u64) {
+                dead.extend(layout.set_aside.iter().map(|(record, refused)| (*record, refused.clone())));
+                return Err(Attempt::Commit(CommitError::OverBudget(self.letters(resolved, dead))));
+            }
+        }
+        Ok(row_fates)
+    }
+
+    async fn write_part(
+        &mut self,
+        tx: &mut dyn Transaction,
+        resolved: &Resolved,
+        layout: &Layout,
+        records: &[usize],
+        earlier: &[Option<RowFate>],
+        checks_each: bool,
+    ) -> Result<Part, Attempt> {
+        let plan = self.plan.clone();
+        let entity = &plan.entities[self.entity];
+        let mut fates: Vec<(usize, RowFate)> = Vec::new();
+        for (table_index, table) in entity.tables.iter().enumerate() {
+            let rows: Vec<usize> = records
+                .iter()
+                .filter_map(|&record| match &resolved.records[record] {
+                    Settled::Rows(range) => Some(range.clone()),
+                    _ => None,
+                })
+                .flatten()
+                .filter(|&row| resolved.rows[row].table == table_index)
+                .collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let values: Vec<&[Value]> = rows.iter().map(|&row| layout.values(resolved, row)).collect();
+            let call = Rows { table: &table.schema, columns: &table.columns, key: &table.key, rows: &values };
+            let inserted = match tx.insert(call).await {
+                Ok(inserted) => inserted,
+                Err(TargetError::Refused(refusal)) => return Ok(self.part_refused(resolved, &rows, refusal)),
+                Err(error) => return Err(error.into()),
+            };
+            let conflicts: Vec<(usize, Vec<Value>)> = rows
+                .iter()
+                .zip(inserted)
+                .filter_map(|(&row, inserted)| match inserted {
+                    Inserted::New => {
+                        fates.push((row, RowFate::Inserted));
+                        None
+                    }
+                    Inserted::Conflict(standing) => Some((row, standing)),
+                })
+                .collect();
+            if conflicts.is_empty() {
+                continue;
+            }
+            let now = fates.iter().filter(|(_, fate)| *fate != RowFate::Skipped).map(|(row, _)| *row);
+            let before =
+                earlier.iter().enumerate().filter(|(_, fate)| fate.as_ref().is_some_and(|f| *f != RowFate::Skipped));
+            let written: Vec<usize> = now.chain(before.map(|(row, _)| row)).collect();
+            let refused = self.duplicates(tx, resolved, &conflicts, written.into_iter()).await?;
+            if !refused.is_empty() {
+                return Ok(Part::Refused(Refusing::Records(refused)));
+            }
+            let mut updates: Vec<usize> = Vec::new();
+            for (row, standing) in conflicts {
+                let is_equal = table
+                    .columns
+                    .iter()
+                    .zip(standing.iter().zip(layout.values(resolved, row)))
+                    .all(|(&column, (old, new))| value::same_in(&table.schema.columns[column].kind, old, new));
+                let fate = match (is_equal, entity.on_conflict) {
+                    (true, _) => RowFate::Unchanged,
+                    (false, OnConflict::Update) => {
+                        updates.push(row);
+                        RowFate::Updated(standing)
+                    }
+                    (false, OnConflict::Skip | OnConflict::Fail) => RowFate::Skipped,
+                };
+                fates.push((row, fate));
+            }
+            if !updates.is_empty() {
+                let values: Vec<&[Value]> = updates.iter().map(|&row| layout.values(resolved, row)).collect();
+                let call = Rows { rows: &values, ..call };
+                match tx.update(call).await {
+                    Ok(()) => {}
+                    Err(TargetError::Refused(refusal)) => return Ok(self.part_refused(resolved, &updates, refusal)),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        if checks_each {
+            match tx.check_constraints().await {
+                Ok(()) => {}
+                Err(TargetError::Refused(refusal)) => return Ok(Part::Refused(Refusing::Somebody(refusal))),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Part::Written(fates))
+    }
+
+    fn part_refused(&self, resolved: &Resolved, rows: &[usize], refusal: Refusal) -> Part {
+        match refusal.row.and_then(|row| rows.get(row)) {
+            Some(&row) => {
+                let record = resolved.rows[row].record;
+                Part::Refused(Refusing::Records(BTreeMap::from([(record, self.refused(&refusal))])))
+            }
+            None => Part::Refused(Refusing::Somebody(refusal)),
+        }
+    }
+
+    /// Conflicts with rows that this migration wrote itself are no conflicts but duplicate keys in the source.
+    ///
+    /// What stands in the target is asked, not what was to be written: a collation may find two spellings equal.
+    /// `written` are rows of this transaction.
+    async fn duplicates(
+        &mut self,
+        tx: &mut dyn Transaction,
+        resolved: &Resolved,
+        conflicts: &[(usize, Vec<Value>)],
+        written: impl Iterator<Item = usize>,
+    ) -> Result<Dead, Failure> {
+        let plan = self.plan.clone();
+        let entity = &plan.entities[self.entity];
+        let table_of = |row: usize| &entity.tables[resolved.rows[row].table];
+        let standing_key = |(row, standing): &(usize, Vec<Value>)| -> RowKey {
+            let table = table_of(*row);
+            let positions = table.key.iter().filter_map(|key| table.columns.iter().position(|column| column == key));
+            let key: Vec<Value> = positions.map(|position| standing[position].clone()).collect();
+            (table.schema.name.clone(), value::encode(&key))
+        };
+        let keys: HashSet<RowKey> = conflicts.iter().map(standing_key).collect();
+        let mut claimed = self.claimed.among(tx, &self.books, &entity.name, &keys).await?;
+        let own = written.map(|row| (table_of(row).schema.name.clone(), resolved.rows[row].key.clone()));
+        claimed.extend(own.filter(|key| keys.contains(key)));
+        // Another entity may feed the same table.
+        for other in plan.entities.iter().filter(|other| other.name != entity.name) {
+            if other.tables.iter().any(|table| keys.iter().any(|(name, _)| *name == table.schema.name)) {
+                claimed.extend(claimed_by(tx, &self.books, &other.name, &keys).await?);
+            }
+        }
+        let mut dead = Dead::new();
+        for conflict in conflicts {
+            let resolved_row = &resolved.rows[conflict.0];
+            let table = table_of(conflict.0);
+            let refused = if claimed.contains(&standing_key(conflict)) {
+                repeated_key(table, resolved_row, &self.plugin)
+            } else if entity.on_conflict == OnConflict::Fail {
+                let key = display_key(table, resolved_row);
+                let message =
+                    format!("`{}`: the row with the key {key} stands in the target already", table.schema.name);
+                self.write_refusal("conflict", None, message)
+            } else {
+                continue;
+            };
+            dead.insert(resolved_row.record, refused);
+        }
+        Ok(dead)
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Box<Refused> {
+        let constraint = refusal.constraint.as_ref().map(|name| format!(" (constraint `{name}`)")).unwrap_or_default();
+        let message = format!("`{}`: {}{constraint}", refusal.table, refusal.message);
+        self.write_refusal(refusal.code, refusal.column.clone().or_else(|| refusal.constraint.clone()), message)
+    }
+
+    fn write_refusal(&self, code: &str, field: Option<String>, message: String) -> Box<Refused> {
+        Box::new(Refused { stage: "write", code: code.to_owned(), field, message, plugin: Some(self.plugin.clone()) })
+    }
+}
