@@ -51,6 +51,24 @@ impl Whimbrel {
         self.env("FAILPOINTS", points)
     }
 
+    /// Lets another program run the call, such as `setpriv` with its options.
+    #[must_use]
+    pub fn under<'a>(self, program: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut words = program.into_iter();
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words).arg(self.0.get_program()).args(self.0.get_args()).stdin(Stdio::null());
+        for (name, value) in self.0.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        if let Some(folder) = self.0.get_current_dir() {
+            command.current_dir(folder);
+        }
+        Self(command)
+    }
+
     /// Runs to the end.
     pub fn run(mut self) -> Ended {
         let output = self.0.output().expect("the command is built");

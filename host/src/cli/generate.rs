@@ -1,5 +1,6 @@
 //! `whimbrel completions` and `whimbrel man`: made from the same definitions as the command line itself.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -28,19 +29,39 @@ pub struct ManArgs {
 }
 
 /// Prints completions for a shell.
-pub fn completions(args: &CompletionsArgs) -> Result<u8, Failure> {
+pub fn completions(args: &CompletionsArgs, json: bool) -> Result<u8, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "whimbrel", &mut script);
-    report::raw(&script);
+    if json {
+        let script = String::from_utf8_lossy(&script);
+        report::json(&serde_json::json!({ "shell": args.shell.to_string(), "script": script }));
+    } else {
+        report::raw(&script);
+    }
     Ok(DONE)
 }
 
 /// Writes the man pages.
-pub fn man(args: &ManArgs) -> Result<u8, Failure> {
-    std::fs::create_dir_all(&args.folder)
+pub fn man(args: &ManArgs, json: bool) -> Result<u8, Failure> {
+    let pages = std::fs::create_dir_all(&args.folder)
         .and_then(|()| clap_mangen::generate_to(Cli::command(), &args.folder))
+        .and_then(|()| pages(&args.folder))
         .map_err(|error| {
             Failure::failed(format!("cannot write man pages to `{}`", args.folder.display())).cause(error)
         })?;
+    if json {
+        report::json(&serde_json::json!({ "folder": args.folder, "pages": pages }));
+    }
     Ok(DONE)
+}
+
+/// Returns the names of the pages in a folder.
+fn pages(folder: &Path) -> std::io::Result<Vec<String>> {
+    let mut pages = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        pages.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    pages.retain(|name| name.starts_with("whimbrel") && name.ends_with(".1"));
+    pages.sort();
+    Ok(pages)
 }

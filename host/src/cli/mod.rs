@@ -131,8 +131,8 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Status(args) => status::status(&args, json).await,
         Command::DeadLetter(command) => dead_letter::dead_letter(&command, json).await,
         Command::Plugin(command) => plugin::plugin(&command, json),
-        Command::Completions(args) => generate::completions(&args),
-        Command::Man(args) => generate::man(&args),
+        Command::Completions(args) => generate::completions(&args, json),
+        Command::Man(args) => generate::man(&args, json),
         Command::Schema => {
             report::json(&crate::plan::tables::schema());
             Ok(DONE)

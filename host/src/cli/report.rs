@@ -1,26 +1,29 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing is allowed")]
 
+mod dead_letters;
+mod plan;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-use bson::RawDocument;
 use serde::Serialize;
 use serde_json::json;
 
-use super::plan::PlanReport;
-use super::plugin::Inspection;
 use super::status::StatusReport;
-use crate::connector::extended_json;
 use crate::error::Failure;
 use crate::error::Kind;
-use crate::run::bookkeeping::StoredLetter;
 use crate::run::report::Mode;
 use crate::run::report::Reason;
 use crate::run::report::Report;
 use crate::run::report::Rows;
 use crate::run::report::Status;
+
+pub use dead_letters::dead_letter;
+pub use dead_letters::dead_letters;
+pub use plan::inspection;
+pub use plan::plan;
 
 /// Entities that the end of a report names as the slowest.
 const SLOWEST: usize = 3;
@@ -215,70 +218,6 @@ fn table(text: &mut String, head: &[&str], rows: Vec<Vec<String>>) {
     }
 }
 
-/// Prints a plan.
-pub fn plan(report: &PlanReport, as_json: bool) {
-    if as_json {
-        return json(report);
-    }
-    let mut text = format!("{} → {}, ids in the namespace `{}`\n", report.migration, report.target, report.namespace);
-    if !report.creates.is_empty() {
-        let _ = writeln!(text, "creates the missing tables {}", report.creates.join(", "));
-    }
-    for (index, entity) in report.entities.iter().enumerate() {
-        let _ = writeln!(
-            text,
-            "\n{}. {}: {} documents of {}",
-            index + 1,
-            entity.name,
-            entity.source.documents,
-            entity.from
-        );
-        let _ = writeln!(text, "   key {}, id {}, through {}", entity.key.join(", "), entity.id, entity.transform);
-        if !entity.validate.is_empty() {
-            let _ = writeln!(text, "   checked by {}", entity.validate.join(", "));
-        }
-        if !entity.after.is_empty() {
-            let _ = writeln!(text, "   after {}", entity.after.join(", "));
-        }
-        for table in &entity.tables {
-            let _ = writeln!(text, "   → {} ({})", table.name, table.columns.join(", "));
-            for reference in &table.references {
-                let _ = writeln!(
-                    text,
-                    "     {} → {}, without a parent: {}",
-                    reference.columns,
-                    reference.parent,
-                    state(&reference.on_missing)
-                );
-            }
-            if !table.unfed.is_empty() {
-                let _ = writeln!(text, "     not fed: {}", table.unfed.join(", "));
-            }
-            if !table.not_predicted.is_empty() {
-                let _ = writeln!(text, "     a dry run does not predict {}", table.not_predicted.join(", "));
-            }
-        }
-        let source = &entity.source;
-        let counted = |fields: &std::collections::BTreeMap<String, u64>| {
-            fields.iter().map(|(name, count)| format!("{name} ({count})")).collect::<Vec<_>>().join(", ")
-        };
-        if !source.faults.is_empty() {
-            let _ = writeln!(text, "   unreadable or without a key: {}", counted(&source.faults));
-        }
-        if !source.unmapped.is_empty() {
-            let more = if source.is_cut { " and more" } else { "" };
-            let _ = writeln!(text, "   unmapped source fields: {}{more}", counted(&source.unmapped));
-        }
-        if !source.never_present.is_empty() {
-            let _ = writeln!(text, "   mapped, but never present: {}", source.never_present.join(", "));
-        }
-    }
-    let _ = writeln!(text);
-    let rows = report.plugins.iter().map(|p| vec![p.name.clone(), p.world.clone(), p.digest.clone()]).collect();
-    table(&mut text, &["plugin", "world", "digest"], rows);
-    print(&text);
-}
-
 /// Prints where a migration stands.
 pub fn status(status: &StatusReport, as_json: bool) {
     if as_json {
@@ -330,148 +269,5 @@ pub fn reset(migration: &str, is_done: bool, forgotten: &[(&'static str, u64)], 
             let _ = writeln!(text, "nothing was forgotten yet; `--execute` does it");
         }
     }
-    print(&text);
-}
-
-/// Prints dead letters by reason, and some of them.
-pub fn dead_letters(reasons_found: &[(bool, Reason)], letters: &[StoredLetter], as_json: bool) {
-    if as_json {
-        let reasons: Vec<_> = reasons_found
-            .iter()
-            .map(|(provisional, reason)| {
-                let mut value = json!(reason);
-                value["provisional"] = json!(provisional);
-                value
-            })
-            .collect();
-        return json(
-            &json!({ "reasons": reasons, "dead_letters": letters.iter().map(letter_json).collect::<Vec<_>>() }),
-        );
-    }
-    let mut text = String::new();
-    if reasons_found.is_empty() {
-        let _ = writeln!(text, "there are no dead letters");
-        return print(&text);
-    }
-    let of = |wanted: bool| -> Vec<Reason> {
-        reasons_found
-            .iter()
-            .filter(|(provisional, _)| *provisional == wanted)
-            .map(|(_, reason)| reason.clone())
-            .collect()
-    };
-    reasons(&mut text, "by reason", &of(false));
-    reasons(&mut text, "provisional (their batch was rolled back and will be read again)", &of(true));
-    if !letters.is_empty() {
-        let _ = writeln!(text);
-        let rows = letters.iter().map(|stored| {
-            let letter = &stored.letter;
-            let key = letter.key.clone().unwrap_or_else(|| "-".to_owned());
-            vec![
-                stored.id.to_string(),
-                stored.entity.clone(),
-                letter.position.clone(),
-                key,
-                letter.code.clone(),
-                letter.message.clone(),
-            ]
-        });
-        table(&mut text, &["number", "entity", "position", "key", "code", "message"], rows.collect());
-        let _ = writeln!(text, "\n`whimbrel dead-letter show <manifest> <number>` shows one in full");
-    }
-    print(text.trim_start_matches('\n'));
-}
-
-/// Prints one dead letter in full.
-pub fn dead_letter(stored: &StoredLetter, as_json: bool) {
-    if as_json {
-        return json(&letter_json(stored));
-    }
-    let letter = &stored.letter;
-    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    let mut text = format!("dead letter {} of `{}`\n", stored.id, stored.entity);
-    if stored.is_provisional {
-        let _ = writeln!(text, "  provisional: its batch was rolled back and will be read again");
-    }
-    for (name, value) in [
-        ("position", letter.position.clone()),
-        ("document", letter.document.to_string()),
-        ("key", or_none(&letter.key)),
-        ("stage", stored.stage.clone()),
-        ("code", letter.code.clone()),
-        ("field", or_none(&letter.field)),
-        ("message", letter.message.clone()),
-        ("plugin", or_none(&letter.plugin)),
-        ("digest", or_none(&letter.digest)),
-        ("attempts", stored.attempts.to_string()),
-        ("run", stored.run.clone()),
-        ("at", stored.at.clone()),
-    ] {
-        let _ = writeln!(text, "  {name:<9} {value}");
-    }
-    let _ = writeln!(text, "  original\n{}", original(stored));
-    print(&text);
-}
-
-fn letter_json(stored: &StoredLetter) -> serde_json::Value {
-    let letter = &stored.letter;
-    json!({
-        "number": stored.id,
-        "entity": stored.entity,
-        "provisional": stored.is_provisional,
-        "document": letter.document,
-        "position": letter.position,
-        "key": letter.key,
-        "stage": stored.stage,
-        "code": letter.code,
-        "field": letter.field,
-        "message": letter.message,
-        "plugin": letter.plugin,
-        "digest": letter.digest,
-        "attempts": stored.attempts,
-        "run": stored.run,
-        "at": stored.at,
-        "original": original(stored),
-    })
-}
-
-/// The record as it was read: Extended JSON, or its text, or hexadecimal digits where it is neither.
-fn original(stored: &StoredLetter) -> String {
-    let letter = &stored.letter;
-    let from_bson =
-        || RawDocument::from_bytes(&letter.original).ok().and_then(|raw| extended_json::to_canonical(raw).ok());
-    let from_text = || String::from_utf8(letter.original.clone()).ok();
-    let shown = if letter.is_bson { from_bson() } else { from_text() };
-    shown.unwrap_or_else(|| {
-        letter.original.iter().fold(String::from("hex "), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-    })
-}
-
-/// Prints what a component is.
-pub fn inspection(inspection: &Inspection, as_json: bool) {
-    if as_json {
-        return json(inspection);
-    }
-    let mut text = format!("{}: {}\n", inspection.name, inspection.summary);
-    for (name, value) in [
-        ("world", format!("{} {}", inspection.world, inspection.version)),
-        ("digest", inspection.digest.clone()),
-        ("size", format!("{} bytes", inspection.size)),
-        ("bodies", inspection.payload.clone()),
-    ] {
-        let _ = writeln!(text, "  {name:<8} {value}");
-    }
-    let _ = writeln!(text, "  imports");
-    for import in &inspection.imports {
-        let functions = if import.functions.is_empty() { "types only".to_owned() } else { import.functions.join(", ") };
-        let _ = writeln!(text, "    {}: {functions}", import.interface);
-        if let Some(grant) = &import.grant {
-            let _ = writeln!(text, "      empty unless granted: {grant}");
-        }
-    }
-    let _ = writeln!(text, "  configuration schema\n{:#}", inspection.config_schema);
     print(&text);
 }

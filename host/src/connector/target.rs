@@ -31,8 +31,11 @@ pub trait Target: Send + Sync {
     /// Returns the table's schema, or `None` where there is no such table.
     async fn table(&self, name: &str) -> Result<Option<TableSchema>, TargetError>;
 
-    /// Returns the schemas that these tables would have after the statements of a schema file, tried out in a scratch
-    /// database that is gone afterwards; `None` for a table that the file does not create.
+    /// Returns the schemas that these tables would have after the statements of a schema file; `None` for a table that
+    /// is not there even then.
+    ///
+    /// The file is tried out against what stands in the target, and nothing of it stays. It fails where
+    /// `apply_schema` would, but for what only the rows in a SQLite file would refuse.
     async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<TableSchema>>, TargetError>;
 
     /// Runs the statements of a schema file in one transaction.

@@ -81,14 +81,22 @@ pub struct Import {
     pub given: Given,
 }
 
+/// Which component something came from: what messages call it, and the sha-256 of its file in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginId {
+    /// What messages call it.
+    pub name: String,
+    /// The sha-256 of the file.
+    pub digest: String,
+}
+
 /// A compiled component. Cheap to clone.
 #[derive(Clone)]
 pub struct Component(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
-    name: String,
-    digest: String,
+    id: Arc<PluginId>,
     size: usize,
     imports: Vec<Import>,
     grants: Grants,
@@ -153,27 +161,24 @@ impl Component {
         signature::check(engine, &kind, name, world)?;
         let pre = prepare(engine, &compiled, world).map_err(|error| invalid(name, error))?;
         let about = store::off_the_loop(|| ask_about(engine, name, limits, &grants, &pre))?;
-        let inner = Inner {
-            engine: engine.clone(),
-            name: name.to_owned(),
-            digest,
-            size: bytes.len(),
-            imports,
-            grants,
-            about,
-            pre,
-        };
+        let id = Arc::new(PluginId { name: name.to_owned(), digest });
+        let inner = Inner { engine: engine.clone(), id, size: bytes.len(), imports, grants, about, pre };
         Ok(Self(Arc::new(inner)))
     }
 
     /// Returns the name that messages use.
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.0.id.name
     }
 
     /// Returns the sha-256 of the file, in hexadecimal.
     pub fn digest(&self) -> &str {
-        &self.0.digest
+        &self.0.id.digest
+    }
+
+    /// Returns its name and digest.
+    pub fn id(&self) -> &Arc<PluginId> {
+        &self.0.id
     }
 
     /// Returns what the component does.
@@ -230,7 +235,7 @@ impl Component {
 
 impl fmt::Debug for Component {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Component").field("name", &self.0.name).field("digest", &self.0.digest).finish()
+        formatter.debug_struct("Component").field("id", &self.0.id).finish()
     }
 }
 

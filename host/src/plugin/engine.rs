@@ -26,7 +26,7 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 const INSTANCES_MAX: u32 = 64;
 /// Memory of a slot that is wiped rather than given back to the system between two instances: enough for a batch of a
 /// thousand usual documents, whose pages would otherwise be faulted in again for each.
-const KEPT_BYTES: usize = 4 << 20;
+const KEPT_BYTES: usize = 8 << 20;
 
 /// Compiles and runs components. Cheap to clone; dropping the last one ends its clock thread.
 #[derive(Clone)]

@@ -25,6 +25,7 @@ pub use component::About;
 pub use component::Component;
 pub use component::Import;
 pub use component::Payload;
+pub use component::PluginId;
 pub use component::World;
 pub use engine::Engine;
 pub use error::OpenError;

@@ -51,7 +51,7 @@ pub fn convert<'a>(value: RawBsonRef<'a>, column: &Column) -> Result<Converted<'
         RawBsonRef::Int32(value) => Value::Integer(i64::from(value)),
         RawBsonRef::Int64(value) => Value::Integer(value),
         RawBsonRef::Double(value) => Value::Float(value),
-        RawBsonRef::Decimal128(value) => match Decimal::parse(&value.to_string()) {
+        RawBsonRef::Decimal128(value) => match Decimal::from_decimal128(value.bytes()) {
             Some(number) => Value::Decimal(number),
             None => return Err(mismatch("not-finite", expected_type(column), format!("decimal `{value}`"))),
         },

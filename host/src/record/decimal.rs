@@ -41,6 +41,26 @@ impl Decimal {
         if value.is_finite() { Self::parse(&format!("{value:e}")) } else { None }
     }
 
+    /// Reads the 16 bytes of a BSON Decimal128: IEEE 754-2008, binary integer significand, little-endian; `None` for NaN
+    /// and infinity.
+    pub fn from_decimal128(bytes: [u8; 16]) -> Option<Self> {
+        const EXPONENT_BIAS: i32 = 6176;
+        const SIGNIFICAND_MAX: u128 = 10_u128.pow(34) - 1;
+        let bits = u128::from_le_bytes(bytes);
+        // Two leading ones: NaN, infinity, or a significand that no canonical number has, which stands for zero.
+        let is_long = (bits >> 125) & 0b11 == 0b11;
+        if is_long && (bits >> 123) & 0b1111 == 0b1111 {
+            return None;
+        }
+        let significand = bits & ((1 << 113) - 1);
+        if is_long || significand == 0 || significand > SIGNIFICAND_MAX {
+            return Some(Self::zero());
+        }
+        let exponent = i32::try_from((bits >> 113) & 0x3fff).ok()? - EXPONENT_BIAS;
+        let digits = significand.to_string();
+        Self::assemble(bits >> 127 == 1, &digits, "", exponent)
+    }
+
     /// Returns zero.
     pub fn zero() -> Self {
         Self { negative: false, digits: String::new(), exponent: 0 }
@@ -208,6 +228,36 @@ mod tests {
             ("1E-6176", &format!("0.{}1", "0".repeat(6175))),
         ] {
             assert_eq!(plain(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_decimal128_is_the_number_that_its_text_is() {
+        for text in [
+            "0",
+            "-0E+3",
+            "1",
+            "-12.34",
+            "1E+6144",
+            "9.999999999999999999999999999999999E+6144",
+            "1E-6176",
+            "-100E-2",
+            "1234567890123456789012345678901234",
+        ] {
+            let number: bson::Decimal128 = text.parse().expect(text);
+            let read = Decimal::from_decimal128(number.bytes());
+            assert_eq!(read, Decimal::parse(&number.to_string()), "{text}");
+            assert!(read.is_some(), "{text}");
+        }
+        for text in ["NaN", "-NaN", "Infinity", "-Infinity"] {
+            let number: bson::Decimal128 = text.parse().expect(text);
+            assert_eq!(Decimal::from_decimal128(number.bytes()), None, "{text}");
+        }
+        // Significands that no canonical number has stand for zero.
+        for high in [0x6c10_0000_0000_0000_u64, 0x3041_ffff_ffff_ffff] {
+            let mut bytes = [0xff; 16];
+            bytes[8..].copy_from_slice(&high.to_le_bytes());
+            assert_eq!(Decimal::from_decimal128(bytes), Some(Decimal::zero()), "{high:x}");
         }
     }
 

@@ -42,8 +42,6 @@ pub struct Committer {
     books: Bookkeeping,
     run: String,
     run_budget: Arc<RunBudget>,
-    /// The transformer's name and digest.
-    plugin: (String, String),
     claimed: Claimed,
 }
 
@@ -98,9 +96,8 @@ impl Committer {
         books: Bookkeeping,
         run: String,
         run_budget: Arc<RunBudget>,
-        plugin: (String, String),
     ) -> Self {
-        Self { plan, entity, target, books, run, run_budget, plugin, claimed: Claimed::default() }
+        Self { plan, entity, target, books, run, run_budget, claimed: Claimed::default() }
     }
 
     /// Returns the entity's plan.
@@ -183,7 +180,7 @@ impl Committer {
         let mut parents = Parents::default();
         let mut checks_each = false;
         let (layout, row_fates) = loop {
-            let place = Place { plan: &self.plan, entity: self.entity, books: &self.books, plugin: &self.plugin };
+            let place = Place { plan: &self.plan, entity: self.entity, books: &self.books };
             let layout = Layout::new(place, &mut *tx, resolved, &refused, &foreign, &mut parents).await?;
             let known = (refused.len(), foreign.len());
             let row_fates = self.write(&mut *tx, from, resolved, &layout, &mut refused, checks_each).await?;
@@ -238,7 +235,7 @@ impl Committer {
                 to.batches,
                 first,
                 &to.position,
-                &self.plugin.1,
+                &resolved.plugin.digest,
                 &counts,
                 outcome.packed.clone(),
             )

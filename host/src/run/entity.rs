@@ -32,8 +32,8 @@ use crate::plugin::Validator;
 use crate::record::Batch;
 use crate::record::Position;
 
-/// Batches that are read, transformed and resolved ahead of the one being committed.
-const BATCHES_AHEAD: usize = 2;
+/// Batches that are transformed and resolved side by side at most, where there are the cores for it.
+const MAPPERS_MAX: usize = 4;
 /// Bytes of record bodies in one batch.
 const BATCH_BYTES_MAX: usize = 16 << 20;
 /// Plugin calls that one commit may hold.
@@ -113,9 +113,12 @@ impl Ahead {
         let (sender, receiver) = mpsc::channel(1);
         let task = tokio::spawn(async move {
             let mut batches = Box::pin(batches);
-            while let Some(batch) = batches.next().await {
+            // Room first: a batch that nobody can take yet would only fill memory.
+            while let Ok(room) = sender.reserve().await {
+                let Some(batch) = batches.next().await else { break };
                 let is_last = batch.is_err();
-                if sender.send(batch).await.is_err() || is_last {
+                room.send(batch);
+                if is_last {
                     break;
                 }
             }
@@ -169,6 +172,11 @@ impl Mapper {
     }
 }
 
+/// One core is the commit's.
+fn mappers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).clamp(1, MAPPERS_MAX))
+}
+
 /// The batches of a source behind a position, mapped, in order.
 fn batches(
     source: Box<dyn Source>,
@@ -207,5 +215,5 @@ fn batches(
             }
         }
     })
-    .buffered(BATCHES_AHEAD)
+    .buffered(mappers())
 }

@@ -6,6 +6,15 @@ use crate::error::Failure;
 use crate::plan::schema::nearest;
 use crate::plugin::PluginError;
 
+/// How a plugin is made to fit this host; the SDK's version is the host's.
+const REBUILD: &str = concat!(
+    "rebuild it for `wasm32-wasip2` against whimbrel-sdk ",
+    env!("CARGO_PKG_VERSION_MAJOR"),
+    ".",
+    env!("CARGO_PKG_VERSION_MINOR"),
+    " (`cargo xtask plugins` rebuilds those that come with whimbrel)"
+);
+
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
         let hint = match &error {
@@ -74,11 +83,9 @@ impl From<PluginError> for Failure {
                 Some("no plugin is ever granted the network; build it without".to_owned())
             }
             PluginError::Import { .. } => Some("no host gives this; build the plugin without it".to_owned()),
-            PluginError::Version { is_newer: true, .. } => {
-                Some("use a newer whimbrel, or build the plugin against an older contract".to_owned())
-            }
+            PluginError::Version { is_newer: true, .. } => Some(format!("use a newer whimbrel, or {REBUILD}")),
             PluginError::Version { .. } | PluginError::World { .. } | PluginError::Signature { .. } => {
-                Some("build the plugin against the `wit/` of this version".to_owned())
+                Some(REBUILD.to_owned())
             }
             PluginError::NotAComponent { .. } => Some("build it for the target `wasm32-wasip2`".to_owned()),
             _ => None,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
@@ -26,6 +27,7 @@ use crate::plan::OnMissing;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
+use crate::plugin::PluginId;
 use crate::record::Value;
 use crate::record::packed;
 use crate::record::value;
@@ -42,8 +44,6 @@ pub struct Place<'a> {
     pub entity: usize,
     /// The statements on whimbrel's own tables.
     pub books: &'a Bookkeeping,
-    /// The transformer's name and digest.
-    pub plugin: &'a (String, String),
 }
 
 /// How a batch will be written.
@@ -92,7 +92,7 @@ impl Layout {
         foreign: &HashSet<RowKey>,
         parents: &mut Parents,
     ) -> Result<Self, LayoutError> {
-        let Place { plan, entity: entity_index, books, plugin } = place;
+        let Place { plan, entity: entity_index, books } = place;
         let entity = &plan.entities[entity_index];
         let looked_up = look_up_ids(plan, entity_index, books, tx, resolved, parents).await?;
         if parents.found.is_none() {
@@ -127,7 +127,7 @@ impl Layout {
                 let repeated = range.clone().find_map(|row| Some((row, *seen.get(&name_and_key(row))?)));
                 if let Some((row, first)) = repeated.filter(|(row, _)| !is_foreign(*row)) {
                     let table = &entity.tables[resolved.rows[row].table];
-                    layout.set_aside.insert(index, repeated_key(table, &resolved.rows[row], plugin));
+                    layout.set_aside.insert(index, repeated_key(table, &resolved.rows[row], &resolved.plugin));
                     layout.repeats.push((index, first));
                     continue;
                 }
@@ -349,7 +349,7 @@ fn parents_among<'a>(entity: &'a EntityPlan, resolved: &Resolved, rows: Range<us
 }
 
 /// Says that a row's key comes from another record of this migration too.
-pub fn repeated_key(table: &TablePlan, row: &ResolvedRow, plugin: &(String, String)) -> Box<Refused> {
+pub fn repeated_key(table: &TablePlan, row: &ResolvedRow, plugin: &Arc<PluginId>) -> Box<Refused> {
     let name = &table.schema.name;
     let message = format!(
         "`{name}`: the row with the key {} has been written from another record of this migration",

@@ -19,6 +19,7 @@ use super::resolve::Resolver;
 use crate::connector;
 use crate::connector::Source;
 use crate::connector::Target;
+use crate::connector::TargetError;
 use crate::connector::target::Mode;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
@@ -102,12 +103,10 @@ pub async fn open(manifest: Manifest, mode: Mode) -> Result<Opened, Failure> {
         })?;
         parts.push(entity_parts(&manifest, entity, &transformer, &validators, &loaded, &*source));
         sources.push(source);
-        let component = transformer.component();
-        let plugin = (component.name().to_owned(), component.digest().to_owned());
         mappers.push(Arc::new(Mapper {
             transformer,
             validators: validators.into_iter().map(|(validator, _)| validator).collect(),
-            resolver: Resolver::new(plan.clone(), index, plugin),
+            resolver: Resolver::new(plan.clone(), index),
             call_records: entity.batch_records,
             transaction_rows: entity.transaction_rows,
             calls: AtomicUsize::new(1),
@@ -184,7 +183,9 @@ async fn target_tables(
             }
         }
         if let Some(sql) = script.as_ref().filter(|_| !absent.is_empty()) {
-            for (name, table) in absent.iter().zip(target.tables_of_script(sql, &absent).await?) {
+            let tried = target.tables_of_script(sql, &absent).await;
+            let tried = tried.map_err(|error| schema_failure(manifest, &absent, &tables, error))?;
+            for (name, table) in absent.iter().zip(tried) {
                 if let Some(table) = table {
                     missing.push(table.clone());
                     tables.insert(name.clone(), table);
@@ -197,6 +198,24 @@ async fn target_tables(
     let names: Vec<String> = missing.iter().map(|table: &crate::record::TableSchema| table.name.clone()).collect();
     let schema = script.filter(|_| !names.is_empty()).map(|sql| (sql, names));
     Ok((tables, schema, missing))
+}
+
+/// Says that the schema file cannot make what is missing. It is run whole, so what is there already may be in its way.
+fn schema_failure(manifest: &Manifest, absent: &[String], tables: &TargetTables, error: TargetError) -> Failure {
+    if !matches!(error, TargetError::Database { .. }) {
+        return error.into();
+    }
+    let file = manifest.tables.target.schema.as_deref().unwrap_or_default();
+    let quoted = |names: Vec<&String>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let missing = quoted(absent.iter().collect());
+    let there = quoted(tables.keys().collect());
+    let failure = Failure::usage(format!("the schema file `{file}` cannot be applied to the target")).cause(error);
+    if there.is_empty() {
+        return failure;
+    }
+    failure.hint(format!(
+        "the target lacks {missing} and has {there}; the file is run whole, so say `IF NOT EXISTS` in it, or create what is missing by hand"
+    ))
 }
 
 fn entity_parts(

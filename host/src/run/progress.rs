@@ -37,12 +37,13 @@ pub struct EntityProgress {
 }
 
 impl Progress {
-    /// Shows bars where `terminal` is true.
-    pub fn new(terminal: bool, entities: usize) -> Self {
+    /// Shows bars where `terminal` is true, for so many entities, of which some are done already.
+    pub fn new(terminal: bool, entities: usize, done: usize) -> Self {
         let bars = terminal.then(|| {
             let bars = MultiProgress::new();
             let overall = bars.add(bar(true));
             overall.set_length(units(1.0) * entities as u64);
+            stands_at(&overall, units(1.0) * done as u64);
             overall.set_prefix("all");
             (bars, overall)
         });
@@ -55,9 +56,9 @@ impl Progress {
         let bars = self.bars.as_ref().map(|(bars, overall)| {
             let bar = bars.insert_from_back(1, bar(through.is_some()));
             bar.set_prefix(name.to_owned());
-            bar.set_position(units(begun_through));
+            stands_at(&bar, units(begun_through));
             bar.set_message("waiting");
-            overall.inc(units(begun_through));
+            stands_at(overall, overall.position() + units(begun_through));
             (bar, overall.clone())
         });
         EntityProgress {
@@ -86,6 +87,14 @@ fn bar(is_known: bool) -> ProgressBar {
         (ProgressBar::no_length(), "{prefix:20!} {spinner} of unknown {msg}")
     };
     bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Moves a bar to where an earlier run has come, which says nothing of how fast this one is.
+fn stands_at(bar: &ProgressBar, position: u64) {
+    bar.set_position(position);
+    // The estimate forgets times only, not the step that it saw last.
+    bar.tick();
+    bar.reset_eta();
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a whole bar")]
@@ -146,5 +155,30 @@ impl Drop for EntityProgress {
         if let Some((bar, _)) = &self.bars {
             bar.abandon();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_before_a_resume_counts_and_is_no_speed() {
+        let progress = Progress::new(true, 4, 1);
+        let mut users = progress.entity("users", 500, Some(0.5));
+        let Some((_, overall)) = &progress.bars else { panic!("no bars") };
+        let Some((bar, _)) = &users.bars.clone() else { panic!("no bar") };
+        assert_eq!((overall.position(), overall.length()), (15_000, Some(40_000)));
+        assert_eq!(bar.position(), 5_000);
+        let begun = Instant::now();
+        users.begin();
+        while begun.elapsed() < Duration::from_millis(20) {
+            std::hint::spin_loop();
+        }
+        // Two of a hundred parts took some time: the parts left take many times as long.
+        users.advance(&Checkpoint::default(), Some(0.52));
+        assert_eq!(overall.position(), 15_200);
+        let took = Duration::from_millis(20);
+        assert!(bar.eta() > took * 12 && overall.eta() > took * 60, "{:?} {:?}", bar.eta(), overall.eta());
     }
 }

@@ -17,6 +17,7 @@ use crate::plan::IdStrategy;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
+use crate::plugin::PluginId;
 use crate::plugin::PluginRow;
 use crate::record::Batch;
 use crate::record::Column;
@@ -46,6 +47,8 @@ pub struct Resolved {
     pub rows_refused: Vec<u64>,
     /// Whether two rows of a table have the same key.
     pub repeats_keys: bool,
+    /// The transformer that made the rows.
+    pub plugin: Arc<PluginId>,
 }
 
 /// What a record is before it is written.
@@ -80,7 +83,6 @@ pub struct ResolvedRow {
 pub struct Resolver {
     plan: Arc<Plan>,
     entity: usize,
-    plugin: (String, String),
     entities: HashMap<String, usize>,
     ids: Vec<EntityIds>,
     columns: Vec<Vec<Column>>,
@@ -88,8 +90,8 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// Prepares an entity; `plugin` is the transformer's name and digest.
-    pub fn new(plan: Arc<Plan>, entity: usize, plugin: (String, String)) -> Self {
+    /// Prepares an entity.
+    pub fn new(plan: Arc<Plan>, entity: usize) -> Self {
         let tables = &plan.entities[entity].tables;
         let columns = tables
             .iter()
@@ -108,7 +110,6 @@ impl Resolver {
             key_positions,
             plan,
             entity,
-            plugin,
         }
     }
 
@@ -125,6 +126,7 @@ impl Resolver {
             rows_collapsed: vec![0; tables],
             rows_refused: vec![0; tables],
             repeats_keys: false,
+            plugin: transformed.plugin,
         };
         for (index, mapped) in transformed.mapped.into_iter().enumerate() {
             let settled = match mapped {
@@ -137,7 +139,8 @@ impl Resolver {
                     let start = resolved.rows.len();
                     match self.record(index, &rows, &mut resolved) {
                         Ok(()) => Settled::Rows(start..resolved.rows.len()),
-                        Err(refused) => {
+                        Err(mut refused) => {
+                            refused.plugin = Some(resolved.plugin.clone());
                             resolved.rows.truncate(start);
                             self.count_dead(&mut resolved, rows.iter().map(|row| row.table));
                             Settled::Dead(refused)
@@ -216,7 +219,7 @@ impl Resolver {
         let malformed = |message: String| self.refuse("malformed-row", None, message);
         let document = RawDocument::from_bytes(body).map_err(|error| malformed(error.to_string()))?;
         let mut values = vec![Value::Null; columns.len()];
-        let mut is_set = vec![false; columns.len()];
+        let mut is_set = Seen::new(columns.len());
         let mut pending = Vec::new();
         let mut next = 0;
         for field in document.iter_elements() {
@@ -232,11 +235,10 @@ impl Resolver {
                 })?
             };
             next = position + 1;
-            if is_set[position] {
+            if is_set.set(position) {
                 let message = format!("the column `{}.{name}` is there twice", plan.schema.name);
                 return Err(self.refuse("malformed-row", Some(name.to_owned()), message));
             }
-            is_set[position] = true;
             let value = field.value().map_err(|error| malformed(error.to_string()))?;
             let column = &columns[position];
             values[position] = match convert::convert(value, column).map_err(|m| self.mismatch(plan, column, &m))? {
@@ -260,9 +262,12 @@ impl Resolver {
                 return Err(self.refuse("not-null", Some(name.clone()), message));
             }
         }
-        let key: Vec<Value> = self.key_positions[table].iter().map(|&position| values[position].clone()).collect();
+        let mut key = Vec::new();
+        for &position in &self.key_positions[table] {
+            value::encode_into(&values[position], &mut key);
+        }
         let digest = ledger::digest(&values);
-        Ok(ResolvedRow { record: index, table, key: value::encode(&key), digest, values, pending })
+        Ok(ResolvedRow { record: index, table, key, digest, values, pending })
     }
 
     /// The id that a reference resolves to.
@@ -323,6 +328,30 @@ impl Resolver {
     }
 
     fn refuse(&self, code: &str, field: Option<String>, message: String) -> Box<Refused> {
-        Box::new(Refused { stage: "resolve", code: code.to_owned(), field, message, plugin: Some(self.plugin.clone()) })
+        Box::new(Refused { stage: "resolve", code: code.to_owned(), field, message, plugin: None })
+    }
+}
+
+/// Which columns of a row are there; a row rarely has more than a word of them.
+struct Seen {
+    first: u64,
+    more: Vec<bool>,
+}
+
+impl Seen {
+    fn new(columns: usize) -> Self {
+        Self { first: 0, more: vec![false; columns.saturating_sub(64)] }
+    }
+
+    /// Marks a column; returns whether it was marked before.
+    fn set(&mut self, column: usize) -> bool {
+        match column.checked_sub(64) {
+            Some(column) => std::mem::replace(&mut self.more[column], true),
+            None => {
+                let was = self.first >> column & 1 == 1;
+                self.first |= 1 << column;
+                was
+            }
+        }
     }
 }

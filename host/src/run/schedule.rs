@@ -50,15 +50,14 @@ pub async fn run_entities(
     shutdown: &Shutdown,
 ) -> Vec<Option<EntityEnd>> {
     let plan = opened.plan.clone();
-    let progress = Progress::new(options.terminal, selected.len());
+    let done = selected.iter().filter(|&&entity| starts[entity].state == State::Completed).count();
+    let progress = Progress::new(options.terminal, selected.len(), done);
     // How far each entity stands in its source before this run.
     let throughs: Vec<Option<f64>> =
         opened.sources.iter().zip(starts).map(|(source, start)| source.progress(&start.position)).collect();
     let mut ready: Vec<Option<EntityRun>> = Vec::new();
     for (index, (source, mapper)) in opened.sources.into_iter().zip(opened.mappers).enumerate() {
         let is_wanted = selected.contains(&index) && starts[index].state != State::Completed;
-        let component = mapper.transformer.component();
-        let plugin = (component.name().to_owned(), component.digest().to_owned());
         ready.push(is_wanted.then(|| EntityRun {
             source,
             committer: Committer::new(
@@ -68,7 +67,6 @@ pub async fn run_entities(
                 books.clone(),
                 run.to_owned(),
                 budget.clone(),
-                plugin,
             ),
             mapper,
             checkpoint: starts[index].clone(),

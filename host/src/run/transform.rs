@@ -7,6 +7,7 @@ use crate::error::Failure;
 use crate::plugin::Documents;
 use crate::plugin::Outcome;
 use crate::plugin::PluginError;
+use crate::plugin::PluginId;
 use crate::plugin::PluginRow;
 use crate::plugin::RecordFault;
 use crate::plugin::Transformer;
@@ -24,8 +25,8 @@ pub struct Refused {
     pub field: Option<String>,
     /// One sentence.
     pub message: String,
-    /// The component that refused it, or whose row was refused: name and digest.
-    pub plugin: Option<(String, String)>,
+    /// The component that refused it, or whose row was refused.
+    pub plugin: Option<Arc<PluginId>>,
 }
 
 /// What a record is so far.
@@ -46,6 +47,8 @@ pub struct Transformed {
     pub batch: Batch,
     /// One a record.
     pub mapped: Vec<Mapped>,
+    /// The transformer that made it.
+    pub plugin: Arc<PluginId>,
 }
 
 /// A batch behind the validators.
@@ -82,7 +85,7 @@ impl<'a> Place<'a> {
 
 /// Puts a batch through the transformer, so many records a call.
 pub fn transform(batch: Batch, transformer: &Transformer, call_records: usize) -> Result<Transformed, Failure> {
-    let plugin = || Some((transformer.component().name().to_owned(), transformer.component().digest().to_owned()));
+    let plugin = transformer.component().id();
     let mut mapped: Vec<Option<Mapped>> = batch
         .records
         .iter()
@@ -113,7 +116,7 @@ pub fn transform(batch: Batch, transformer: &Transformer, call_records: usize) -
                 Ok(Outcome::Rows(rows)) => Mapped::Rows(rows),
                 Ok(Outcome::Skip(reason)) => Mapped::Skip(reason),
                 Ok(Outcome::Reject { code, field, message }) => {
-                    let refused = Refused { stage: "transform", code, field, message, plugin: plugin() };
+                    let refused = Refused { stage: "transform", code, field, message, plugin: Some(plugin.clone()) };
                     Mapped::Dead(Box::new(refused), Vec::new())
                 }
                 Err(fault) => Mapped::Dead(Box::new(faulty(fault, transformer)), Vec::new()),
@@ -122,12 +125,11 @@ pub fn transform(batch: Batch, transformer: &Transformer, call_records: usize) -
     }
     let mapped: Option<Vec<Mapped>> = mapped.into_iter().collect();
     let mapped = mapped.ok_or_else(|| Failure::bug("a record came back from the transformer without an outcome"))?;
-    Ok(Transformed { batch, mapped })
+    Ok(Transformed { batch, mapped, plugin: plugin.clone() })
 }
 
 fn faulty(fault: RecordFault, transformer: &Transformer) -> Refused {
-    let component = transformer.component();
-    let plugin = Some((component.name().to_owned(), component.digest().to_owned()));
+    let plugin = Some(transformer.component().id().clone());
     Refused { stage: "transform", code: fault.code.to_owned(), field: None, message: fault.message, plugin }
 }
 
@@ -157,8 +159,7 @@ pub fn validate(
                 owners.resize(rows.len(), index);
             }
         }
-        let component = validator.component();
-        let plugin = Some((component.name().to_owned(), component.digest().to_owned()));
+        let plugin = Some(validator.component().id().clone());
         let place = Place::new(validator.entity(), &transformed.batch, &owners);
         let results = {
             let _span = place.span().entered();

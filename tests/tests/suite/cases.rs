@@ -66,6 +66,8 @@ cases! { super::check, CASES:
     references
     refusals
     refusals_many
+    refusals_update
+    schema_in_part
     self_reference
     skipped_rows
     validators
@@ -100,6 +102,7 @@ cases! { super::fails, FAILURES:
     fail_missing_table
     fail_no_component
     fail_reference_fail
+    fail_schema_in_part
     fail_target_unreachable
     fail_truncated_bson
     fail_tuning_is_free

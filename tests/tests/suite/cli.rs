@@ -113,10 +113,17 @@ fn completions_and_man_pages_know_the_commands() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = Whimbrel::new(["completions", shell]).run().expect(0).stdout;
         assert!(script.contains("dead-letter") && script.contains("accept-change"), "{shell}");
+        let json = Whimbrel::new(["completions", shell, "--json"]).run().expect(0).json();
+        assert_eq!((&json["shell"], &json["script"]), (&shell.into(), &script.into()));
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    Whimbrel::new(["man", path]).run().expect(0);
+    assert_eq!(Whimbrel::new(["man", path]).run().expect(0).stdout, "");
+    let json = Whimbrel::new(["man", path, "--json"]).run().expect(0).json();
+    assert_eq!(json["folder"], path);
+    let pages = json["pages"].as_array().unwrap();
+    assert_eq!(pages.len(), fs::read_dir(path).unwrap().count());
+    assert!(pages.contains(&"whimbrel-dead-letter-show.1".into()), "{json:#}");
     assert!(fs::read_to_string(folder.path().join("whimbrel-run.1")).unwrap().contains("accept"));
 }
 
@@ -192,8 +199,11 @@ fn every_command_speaks_json_and_text() {
     let schema = Whimbrel::new(["schema"]).run().expect(0).json();
     has_keys(&schema, &["$schema", "properties"]);
 
+    let kept = dump::all(&migration.database);
     let reset = migration.run(&["reset", "migration.toml", "--json"]).expect(0).json();
     assert_eq!((&reset["executed"], &reset["rows_stay"]), (&false.into(), &true.into()));
+    assert_eq!(reset["forgotten"]["checkpoint"], 1, "{reset:#}");
+    assert_eq!(dump::all(&migration.database), kept, "only `--execute` forgets");
     migration.run(&["reset", "migration.toml", "--execute"]).expect(0);
     assert_eq!(dump::bookkeeping(&migration.database), "", "nothing is remembered");
     assert!(dump::tables(&migration.database).contains("n1"), "rows stay");
@@ -358,7 +368,13 @@ fn no_permission_is_named() {
     assert_eq!(left, "## people: id, name, age\n\n");
 }
 
-/// A folder that nobody may write to, where the tests do not run as root.
+/// Takes the rights of nobody for a call: root may write everywhere.
+#[cfg(unix)]
+fn without_rights(call: Whimbrel) -> Whimbrel {
+    call.under(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])
+}
+
+/// A folder or a file that may be read but not written: nothing is done, and what is missing is named.
 #[cfg(unix)]
 #[test]
 fn an_unwritable_file_is_named() {
@@ -366,13 +382,67 @@ fn an_unwritable_file_is_named() {
     let migration = Migration::sqlite(20);
     let file = migration.database.file().unwrap();
     let folder = file.parent().unwrap();
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o555)).unwrap();
-    let is_bound = fs::write(folder.join("probe"), "").is_err();
-    if is_bound {
-        let ended = migration.run(&["run", "migration.toml", "--execute", "--yes"]).expect(1);
-        assert!(ended.stderr.contains("permission"), "{ended}");
-    } else {
-        skipped("root may write everywhere");
+    let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    allow(folder, 0o555);
+    allow(migration.folder.path(), 0o755);
+    let is_root = fs::write(folder.join("probe"), "").is_ok();
+    let call = |arguments: &[&str]| {
+        let call = migration.call(arguments);
+        if is_root { without_rights(call) } else { call }
+    };
+    let execute = ["run", "migration.toml", "--execute", "--yes"];
+    if is_root {
+        fs::remove_file(folder.join("probe")).unwrap();
+        let can_drop = without_rights(Whimbrel::new(["--version"])).into_command().output();
+        if !can_drop.is_ok_and(|output| output.status.success()) {
+            return skipped("the tests run as root, and `setpriv` gives nobody's rights to no program here");
+        }
     }
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    let ended = call(&execute).run().expect(1);
+    assert!(ended.stderr.contains("error: no permission to open the database"), "{ended}");
+    assert!(!file.exists());
+    // Without `--execute` there is nothing to write.
+    call(&["run", "migration.toml"]).run().expect(3);
+
+    allow(folder, 0o755);
+    rusqlite::Connection::open(file).and_then(|connection| connection.execute_batch(SCHEMA)).unwrap();
+    allow(file, 0o444);
+    let before = fs::read(file).unwrap();
+    for mode in [0o555, 0o777] {
+        allow(folder, mode);
+        let ended = call(&execute).run().expect(1);
+        assert!(ended.stderr.contains("error: no permission to"), "{ended}");
+        assert_eq!(fs::read(file).unwrap(), before);
+        call(&["run", "migration.toml"]).run().expect(3);
+    }
+    allow(folder, 0o755);
+}
+
+/// `--entity` and `--limit` move a sample, and a dry run of it says what the real one does.
+#[test]
+fn a_sample_of_one_entity_is_predicted_and_moved() {
+    let migration = Migration::sqlite(20);
+    let path = migration.folder.path().join("migration.toml");
+    let manifest = fs::read_to_string(&path).unwrap();
+    let (head, entity) = manifest.split_once("[[entity]]").unwrap();
+    let other = entity.replace("\"people\"", "\"pets\"").replace("old.people", "old.pets");
+    fs::write(&path, format!("{head}[[entity]]{entity}\n[[entity]]{other}")).unwrap();
+    fs::write(migration.folder.path().join("schema.sql"), format!("{SCHEMA}{}", SCHEMA.replace("people", "pets")))
+        .unwrap();
+    fs::write(migration.folder.path().join("pets.json"), "{\"_id\": 1, \"name\": \"rex\"}\n").unwrap();
+    let sample = ["run", "migration.toml", "--json", "--entity", "people", "--limit", "7"];
+    let dry = migration.run(&sample).expect(0).json();
+    assert!(!migration.database.file().unwrap().exists());
+    let executed = migration.run(&[&sample[..], &["--execute", "--yes"]].concat()).expect(0).json();
+    for report in [&dry, &executed] {
+        assert_eq!(report["entities"].as_array().unwrap().len(), 1, "{report:#}");
+        let entity = &report["entities"][0];
+        assert_eq!((&entity["name"], &entity["state"]), (&"people".into(), &"partial".into()));
+        assert_eq!(entity["total"]["read"], 7);
+        assert_eq!(entity["rows"], dry["entities"][0]["rows"]);
+    }
+    assert_eq!(migration.database.query("SELECT COUNT(*) FROM people"), [[Some("7".to_owned())]]);
+    assert_eq!(migration.database.query("SELECT COUNT(*) FROM pets"), [[Some("0".to_owned())]]);
+    let unknown = migration.run(&["run", "migration.toml", "--entity", "poeple"]).expect(2);
+    assert!(unknown.stderr.contains("did you mean `people`?"), "{unknown}");
 }

@@ -16,8 +16,26 @@ use bson::oid::ObjectId;
 
 use xtask::generate::random::Random;
 
-/// The target's table.
-pub const SCHEMA: &str = "CREATE TABLE orders (
+/// What the rows' ids are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ids {
+    /// Computed, which scatters them over the primary key's index.
+    Uuid,
+    /// The documents' own, which ascend.
+    Kept,
+}
+
+impl Ids {
+    /// Returns the statement that makes the target's table.
+    pub fn schema(self) -> String {
+        match self {
+            Self::Uuid => SCHEMA.to_owned(),
+            Self::Kept => SCHEMA.replace("id UUID", "id VARCHAR(24)"),
+        }
+    }
+}
+
+const SCHEMA: &str = "CREATE TABLE orders (
     id UUID PRIMARY KEY,
     number VARCHAR(20) NOT NULL,
     status VARCHAR(10) NOT NULL CHECK (status IN ('OPEN', 'PAID', 'SHIPPED', 'CLOSED')),
@@ -49,6 +67,7 @@ url = "${TARGET_URL}"
 
 [[entity]]
 name = "orders"
+id = "@ID@"
 from = "shop.Orders"
 transform = "mongo-to-sql"
 into = ["orders"]
@@ -96,7 +115,7 @@ const WORDS: &[&str] = &[
 ];
 
 /// Writes a dump of so many documents and the manifest into a folder; returns the dump's bytes.
-pub fn write(folder: &Path, plugins: &Path, documents: u64) -> io::Result<u64> {
+pub fn write(folder: &Path, plugins: &Path, documents: u64, ids: Ids) -> io::Result<u64> {
     fs::create_dir_all(folder.join("dump"))?;
     let mut file = BufWriter::new(File::create(folder.join("dump/Orders.bson"))?);
     let mut bytes = 0;
@@ -107,7 +126,9 @@ pub fn write(folder: &Path, plugins: &Path, documents: u64) -> io::Result<u64> {
     }
     file.flush()?;
     let plugins = plugins.display().to_string();
-    fs::write(folder.join("migration.toml"), MANIFEST.replace("@PLUGINS@", &plugins).replace("@DUMP@", "./dump"))?;
+    let id = if ids == Ids::Uuid { "uuid-v5" } else { "keep" };
+    let manifest = MANIFEST.replace("@PLUGINS@", &plugins).replace("@DUMP@", "./dump").replace("@ID@", id);
+    fs::write(folder.join("migration.toml"), manifest)?;
     Ok(bytes)
 }
 

@@ -9,7 +9,7 @@ use sqlx::Connection;
 use sqlx::PgConnection;
 use tokio::runtime::Runtime;
 
-use super::dump::SCHEMA;
+use super::dump::Ids;
 
 const DEFAULT_URL: &str = "postgres://postgres@127.0.0.1:5432/postgres";
 const HEADER_BYTES: usize = 19;
@@ -44,11 +44,11 @@ impl Server {
     }
 
     /// Makes a database with the empty table and returns its URL; nothing of what went before is left to be written.
-    pub fn create_with_table(&mut self, name: &str) -> Result<String, Box<dyn Error>> {
+    pub fn create_with_table(&mut self, name: &str, ids: Ids) -> Result<String, Box<dyn Error>> {
         let url = self.create(name)?;
         self.runtime.block_on(async {
             let mut connection = PgConnection::connect(&url).await?;
-            sqlx::raw_sql(SCHEMA).execute(&mut connection).await?;
+            sqlx::raw_sql(AssertSqlSafe(ids.schema())).execute(&mut connection).await?;
             connection.close().await
         })?;
         self.execute("CHECKPOINT")?;

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
-use super::dump::SCHEMA;
+use super::dump::Ids;
 
 /// Rows as SQLite stores them.
 pub type Rows = Vec<Vec<Value>>;
@@ -24,11 +24,11 @@ pub fn rows(file: &Path) -> Result<Rows, Box<dyn Error>> {
 }
 
 /// Makes a database with the empty table, in place of the one that was there.
-pub fn create(file: &Path) -> Result<(), Box<dyn Error>> {
+pub fn create(file: &Path, ids: Ids) -> Result<(), Box<dyn Error>> {
     remove(file)?;
     let connection = Connection::open(file)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    connection.execute_batch(SCHEMA)?;
+    connection.execute_batch(&ids.schema())?;
     Ok(())
 }
 
@@ -40,6 +40,7 @@ pub fn write(file: &Path, rows: &Rows, rows_a_transaction: usize) -> Result<f64,
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 16 * 1024, |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     let mut statement = connection.prepare(&format!("INSERT INTO orders VALUES ({places})"))?;
     for transaction in rows.chunks(rows_a_transaction) {

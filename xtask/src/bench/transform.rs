@@ -64,6 +64,8 @@ pub struct Measured {
     pub native: Duration,
     /// CPU time a document of the component, median.
     pub component: Duration,
+    /// CPU time of a call without documents: the instance and its `configure`.
+    pub empty_call: Duration,
 }
 
 impl Measured {
@@ -107,7 +109,9 @@ fn measure(name: &'static str, component: &Component, config: &str) -> Result<Me
         natives.push(timed(|| native_outcomes(&native, batch).map(drop))?);
         components.push(timed(|| Ok(component.transform(batch).map(drop)?))?);
     }
-    Ok(Measured { name, native: median(natives), component: median(components) })
+    let none = Documents { bytes: &[], ranges: &[] };
+    let empty_call = timed(|| Ok(component.transform(none).map(drop)?))? * u32::try_from(RECORDS)?;
+    Ok(Measured { name, native: median(natives), component: median(components), empty_call })
 }
 
 fn native_transformer(config: &str) -> Result<MongoToSql, Box<dyn Error>> {

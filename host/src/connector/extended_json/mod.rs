@@ -1,9 +1,11 @@
 //! Extended JSON v2: files written by mongoexport as a source, and the exact way from BSON to text and back.
 
 mod frame;
+mod layout;
 mod lines;
 mod parse;
 mod source;
+mod text;
 mod wrapper;
 mod write;
 

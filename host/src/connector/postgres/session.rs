@@ -23,7 +23,7 @@ const SERVER_VERSION_MIN: i32 = 130_000;
 pub enum Mode {
     /// Read and write.
     ReadWrite,
-    /// Every session's transactions are read-only; only the scratch database of a schema file is written.
+    /// Every session's transactions are read-only; only a schema file is tried out, in one that is rolled back.
     ReadOnly,
 }
 
@@ -58,13 +58,13 @@ impl Session {
     pub fn options(&self) -> PgConnectOptions {
         match self.mode {
             Mode::ReadWrite => self.options.clone(),
-            Mode::ReadOnly => self.options.clone().options([("default_transaction_read_only", "on")]),
+            Mode::ReadOnly => self.read_only_options(),
         }
     }
 
-    /// Returns the options of a session that may write whatever the mode is.
-    pub fn writable_options(&self) -> PgConnectOptions {
-        self.options.clone()
+    /// Returns the options of a session whose transactions write only where they say so.
+    pub fn read_only_options(&self) -> PgConnectOptions {
+        self.options.clone().options([("default_transaction_read_only", "on")])
     }
 
     /// Opens one session.

@@ -21,7 +21,7 @@ use crate::connector::Transaction;
 use crate::connector::target::Lock;
 use crate::record::TableSchema;
 
-/// Sessions at most, locks and scratch databases aside.
+/// Sessions at most, locks and schema files aside.
 const SESSIONS_MAX: u32 = 8;
 /// Transactions side by side.
 const WRITERS_MAX: usize = 4;
@@ -70,7 +70,7 @@ impl Target for PostgresTarget {
     }
 
     async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<TableSchema>>, TargetError> {
-        script::try_out(self.session.clone(), sql.to_owned(), names.to_vec()).await
+        script::try_out(&self.session, sql, names).await
     }
 
     async fn apply_schema(&self, sql: &str) -> Result<(), TargetError> {

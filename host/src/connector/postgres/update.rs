@@ -5,16 +5,19 @@ use sqlx::PgConnection;
 
 use super::arrays;
 use super::error::row_error;
+use super::lookup;
 use super::name::TableName;
 use super::name::quote;
 use super::types;
 use crate::connector::TargetError;
+use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
+use crate::record::Value;
 
 /// Rows of one UPDATE.
 const UPDATE_ROWS_MAX: usize = 5_000;
 
-/// Sets all columns but the key's. A row that is not there fails the call.
+/// Sets all columns but the key's. A row that is not there fails the call; one that a trigger leaves as it was is refused.
 pub(super) async fn update(connection: &mut PgConnection, rows: Rows<'_>) -> Result<(), TargetError> {
     let set: Vec<usize> = (0..rows.columns.len()).filter(|place| !rows.key.contains(&rows.columns[*place])).collect();
     if rows.rows.is_empty() || set.is_empty() {
@@ -34,11 +37,44 @@ pub(super) async fn update(connection: &mut PgConnection, rows: Rows<'_>) -> Res
             .execute(&mut *connection)
             .await
             .map_err(|error| row_error(error, &format!("write to `{}`", rows.table.name), &rows.table.name, &[]))?;
-        if usize::try_from(done.rows_affected()).is_ok_and(|touched| touched != chunk.len()) {
-            return Err(failed(format!("expected {} rows to be there, found {}", chunk.len(), done.rows_affected())));
+        let touched = usize::try_from(done.rows_affected()).unwrap_or(usize::MAX);
+        if touched == chunk.len() {
+            continue;
         }
+        let there = count_there(&mut *connection, &rows, chunk).await?;
+        if touched > chunk.len() || there < chunk.len() {
+            return Err(failed(format!("expected {} rows to be there, found {}", chunk.len(), touched.max(there))));
+        }
+        return Err(left_alone(&rows, chunk, chunk.len() - touched));
     }
     Ok(())
+}
+
+async fn count_there(connection: &mut PgConnection, rows: &Rows<'_>, chunk: &[usize]) -> Result<usize, TargetError> {
+    let places: Vec<usize> =
+        rows.key.iter().filter_map(|key| rows.columns.iter().position(|column| column == key)).collect();
+    let keys: Vec<Vec<&Value>> =
+        chunk.iter().map(|row| places.iter().map(|place| &rows.rows[*row][*place]).collect()).collect();
+    let found = lookup::lookup(connection, rows.table, rows.key, &keys, rows.key).await?;
+    Ok(found.iter().flatten().count())
+}
+
+/// Refuses rows that are there and were not touched. Which ones, only a call with one row tells.
+fn left_alone(rows: &Rows<'_>, chunk: &[usize], left: usize) -> TargetError {
+    TargetError::Refused(Refusal {
+        code: "trigger",
+        table: rows.table.name.clone(),
+        constraint: None,
+        column: None,
+        message: match chunk {
+            [_] => "a trigger, a rule or a policy left the row as it was".to_owned(),
+            _ => format!("expected every row to be updated, found {left} left alone by a trigger, a rule or a policy"),
+        },
+        row: match chunk {
+            [only] => Some(*only),
+            _ => None,
+        },
+    })
 }
 
 fn statement(rows: &Rows<'_>, set: &[usize]) -> Option<String> {

@@ -16,6 +16,8 @@ use super::target::Mode;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Memory of the page cache.
 const CACHE_KIB: u32 = 16 * 1024;
+/// Pages of the log before they go into the file, 64 MiB: pages that random ids make dirty again and again then go once.
+const LOG_PAGES: u32 = 16 * 1024;
 /// Prepared statements kept.
 const STATEMENTS_MAX: usize = 128;
 
@@ -42,9 +44,20 @@ pub(super) fn open(path: &Path, mode: Mode) -> rusqlite::Result<Connection> {
     if mode != Mode::ReadOnly {
         // Some file systems cannot hold a WAL: SQLite then answers with the journal it uses instead, as safe but slower.
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG_PAGES, |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", if mode == Mode::Scratch { "OFF" } else { "FULL" })?;
     }
     Ok(connection)
+}
+
+/// Opens the file without SQLite, to learn why SQLite could not.
+pub(super) fn probe(path: &Path, mode: Mode) -> std::io::Result<()> {
+    match mode {
+        Mode::ReadOnly => File::open(path).map(drop),
+        Mode::ReadWriteCreate | Mode::Scratch => {
+            File::options().read(true).write(true).create(true).truncate(false).open(path).map(drop)
+        }
+    }
 }
 
 fn flags(access: OpenFlags) -> OpenFlags {

@@ -9,14 +9,17 @@
 
 mod clock;
 mod file;
+mod insert;
 mod lock;
 mod name;
 mod parents;
 mod refusal;
 mod schema;
+mod select;
 mod target;
 mod transaction;
 mod types;
+mod update;
 
 pub use target::Mode;
 pub use target::SqliteTarget;

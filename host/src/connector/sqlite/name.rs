@@ -1,5 +1,7 @@
 //! Identifiers in SQL.
 
+use crate::record::TableSchema;
+
 /// Returns an identifier in double quotes.
 pub(super) fn quote(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
@@ -13,4 +15,10 @@ pub(super) fn bare(table: &str) -> &str {
 /// Returns a table's name as SQL writes it.
 pub(super) fn table(table: &str) -> String {
     format!("\"main\".{}", quote(bare(table)))
+}
+
+/// Returns columns as a list of SQL.
+pub(super) fn columns(table: &TableSchema, columns: &[usize]) -> String {
+    let names: Vec<String> = columns.iter().map(|column| quote(&table.columns[*column].name)).collect();
+    names.join(", ")
 }

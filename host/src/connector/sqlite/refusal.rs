@@ -1,11 +1,18 @@
 //! What SQLite's errors mean.
 
+use std::io::ErrorKind;
+
+use rusqlite::Connection;
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
+use super::parents;
+use super::schema;
 use crate::connector::target::Refusal;
+use crate::connector::target::Rows;
 use crate::connector::target::TargetError;
 use crate::record::TableSchema;
+use crate::record::Value;
 
 /// Returns what an error outside any single row means.
 pub(super) fn error(error: rusqlite::Error, what: &str) -> TargetError {
@@ -20,13 +27,48 @@ pub(super) fn error(error: rusqlite::Error, what: &str) -> TargetError {
     }
 }
 
-/// Returns what an error in opening the file means.
-pub(super) fn open_error(failed: rusqlite::Error, url: &str) -> TargetError {
-    match failed.sqlite_error_code() {
-        Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase) => {
+/// Returns what an error in opening the file means. SQLite says only that it cannot; the system knows why.
+pub(super) fn open_error(failed: rusqlite::Error, url: &str, system: std::io::Result<()>) -> TargetError {
+    match (failed.sqlite_error_code(), system) {
+        (Some(ErrorCode::CannotOpen), Err(why))
+            if matches!(why.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) =>
+        {
+            TargetError::Permission { what: format!("open the database `{url}`"), source: Box::new(why) }
+        }
+        (Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase), _) => {
             TargetError::Unreachable { url: url.to_owned(), source: Box::new(failed) }
         }
-        _ => error(failed, "open the database"),
+        _ => error(failed, &format!("open the database `{url}`")),
+    }
+}
+
+/// Returns what a schema file's error means, with the line that SQLite stopped at.
+pub(super) fn script_error(failed: rusqlite::Error, script: &str) -> TargetError {
+    match failed {
+        // Its own text would repeat the rest of the script.
+        rusqlite::Error::SqlInputError { msg, sql, offset, .. } => {
+            let before = script.len().saturating_sub(sql.len()) + usize::try_from(offset).unwrap_or(0);
+            let line = 1 + script.bytes().take(before).filter(|byte| *byte == b'\n').count();
+            TargetError::Database { what: format!("apply the schema, line {line},"), source: msg.into() }
+        }
+        failed => error(failed, "apply the schema"),
+    }
+}
+
+/// Returns what a failed write of a row means, with the foreign key at fault, which SQLite does not tell.
+pub(super) fn of_write(
+    connection: &Connection,
+    rows: Rows<'_>,
+    index: usize,
+    row: &[Value],
+    error: rusqlite::Error,
+) -> TargetError {
+    match of_row(error, rows.table, Some(index)) {
+        Err(error) => error,
+        Ok(refusal) if refusal.code == "foreign-key" => {
+            TargetError::Refused(parents::name_foreign_key(connection, rows, row, refusal))
+        }
+        Ok(refusal) => TargetError::Refused(refusal),
     }
 }
 
@@ -38,7 +80,8 @@ pub(super) fn of_row(failed: rusqlite::Error, table: &TableSchema, row: Option<u
     let column = || detail.as_deref().and_then(|detail| detail.rsplit('.').next()).map(str::to_owned);
     let (code, constraint, column) = match cause.extended_code {
         ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
-            ("unique", detail.as_deref().and_then(|detail| unique_name(table, detail)), None)
+            let (constraint, columns) = detail.as_deref().map_or((None, None), |detail| unique_of(table, detail));
+            ("unique", constraint, columns)
         }
         ffi::SQLITE_CONSTRAINT_CHECK => ("check", detail.clone(), None),
         ffi::SQLITE_CONSTRAINT_NOTNULL => ("not-null", None, column()),
@@ -51,10 +94,12 @@ pub(super) fn of_row(failed: rusqlite::Error, table: &TableSchema, row: Option<u
     Ok(Refusal { code, table: table.name.clone(), constraint, column, message, row })
 }
 
-/// Returns the name of the unique that SQLite's `t.a, t.b` or `index 'name'` means.
-pub(super) fn unique_name(table: &TableSchema, detail: &str) -> Option<String> {
+/// Returns constraint and columns of the unique that SQLite's `t.a, t.b` or `index 'name'` means.
+///
+/// A primary key or an index is known by its name, a constraint by its columns: SQLite keeps no name of it.
+fn unique_of(table: &TableSchema, detail: &str) -> (Option<String>, Option<String>) {
     if let Some(name) = detail.strip_prefix("index '").and_then(|rest| rest.strip_suffix('\'')) {
-        return Some(name.to_owned());
+        return (Some(name.to_owned()), None);
     }
     let bare = super::name::bare(&table.name);
     let text = |columns: &[usize]| {
@@ -62,9 +107,13 @@ pub(super) fn unique_name(table: &TableSchema, detail: &str) -> Option<String> {
         names.join(", ")
     };
     if text(&table.primary_key) == detail {
-        return Some(PRIMARY_KEY.to_owned());
+        return (Some(PRIMARY_KEY.to_owned()), None);
     }
-    table.uniques.iter().find(|unique| text(&unique.columns) == detail).map(|unique| unique.name.clone())
+    let Some(unique) = table.uniques.iter().find(|unique| text(&unique.columns) == detail) else {
+        return (None, None);
+    };
+    let columns = schema::listed(&table.columns, &unique.columns);
+    if unique.name == columns { (None, Some(columns)) } else { (Some(unique.name.clone()), None) }
 }
 
 /// How a refusal names a primary key: SQLite keeps no name of it.

@@ -37,6 +37,14 @@ pub(super) fn read(connection: &Connection, table: &str) -> Result<Option<TableS
     Ok(Some(TableSchema { name: table.to_owned(), columns, primary_key, uniques, foreign_keys, not_predicted }))
 }
 
+/// Returns the statements that would make everything there is, without its rows.
+pub(super) fn statements(connection: &Connection) -> Result<Vec<String>> {
+    connection
+        .prepare("SELECT sql FROM main.sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid")?
+        .query_map([], |row| row.get(0))?
+        .collect()
+}
+
 /// Returns whether some foreign key of the table is checked only at the commit, as far as its text tells.
 pub(super) fn has_deferred_foreign_keys(connection: &Connection, table: &str) -> Result<bool> {
     let sql: Option<String> = connection
@@ -97,7 +105,9 @@ fn uniques(
     let mut has_key_index = false;
     while let Some(row) = rows.next()? {
         let name: String = row.get(0)?;
-        let is_key = row.get::<_, String>(1)? == "pk";
+        let origin: String = row.get(1)?;
+        // SQLite forgets the names of UNIQUE constraints; what it calls their indexes says nothing to anybody.
+        let (is_key, is_constraint) = (origin == "pk", origin == "u");
         has_key_index |= is_key;
         if row.get(2)? {
             not_predicted.push(format!("unique index `{name}` with a condition"));
@@ -117,11 +127,19 @@ fn uniques(
         let indexes: Option<Vec<usize>> = parts.iter().map(|part| position(columns, part.0.as_deref()?)).collect();
         match indexes {
             Some(_) if is_key => {}
-            Some(columns) => uniques.push(Unique { name, columns, nulls_equal: false }),
+            Some(indexes) => {
+                let name = if is_constraint { listed(columns, &indexes) } else { name };
+                uniques.push(Unique { name, columns: indexes, nulls_equal: false });
+            }
             None => not_predicted.push(format!("unique index `{name}` over an expression")),
         }
     }
     Ok((uniques, has_key_index))
+}
+
+/// Returns columns as a person would list them.
+pub(super) fn listed(columns: &[Column], indexes: &[usize]) -> String {
+    indexes.iter().map(|index| columns[*index].name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn foreign_keys(connection: &Connection, table: &str, columns: &[Column]) -> Result<Vec<ForeignKey>> {

@@ -49,7 +49,7 @@ impl SqliteTarget {
     /// Opens the file named by a path or a `sqlite:` URL, relative to `base_dir`.
     pub fn open(path_or_url: &str, base_dir: &Path, mode: Mode) -> Result<Self, TargetError> {
         let path = file::path(path_or_url, base_dir);
-        let failed = |error| refusal::open_error(error, path_or_url);
+        let failed = |error| refusal::open_error(error, path_or_url, file::probe(&path, mode));
         let connect = || blocking(|| file::open(&path, mode)).map_err(failed);
         let (writer, reader) = (connect()?, connect()?);
         // Two paths to one file must meet at one lock. A missing file that is only read has none.
@@ -95,18 +95,23 @@ impl Target for SqliteTarget {
     }
 
     async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<TableSchema>>, TargetError> {
+        let there = self.look("read the schema", schema::statements)?;
         blocking(|| -> rusqlite::Result<_> {
             let scratch = Connection::open_in_memory()?;
             scratch.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+            for statement in &there {
+                // A virtual table makes some of the others itself, or its module is not here.
+                let _ = scratch.execute_batch(statement);
+            }
             run_script(&scratch, sql)?;
             names.iter().map(|name| schema::read(&scratch, name)).collect()
         })
-        .map_err(|error| refusal::error(error, "apply the schema in a scratch database"))
+        .map_err(|error| refusal::script_error(error, sql))
     }
 
     async fn apply_schema(&self, sql: &str) -> Result<(), TargetError> {
         let connection = self.writer.lock().await;
-        blocking(|| run_script(&connection, sql)).map_err(|error| refusal::error(error, "apply the schema"))
+        blocking(|| run_script(&connection, sql)).map_err(|error| refusal::script_error(error, sql))
     }
 
     async fn create_own_tables(&self) -> Result<(), TargetError> {

@@ -36,12 +36,13 @@ fn bad_text_is_a_malformed_row() {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "a skipped test has to say so")]
 fn the_corpus_survives_text() {
     let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data"));
     let mut files = Vec::new();
     collect(data, &mut files);
     if files.is_empty() {
-        tracing::warn!("SKIPPED: there is no BSON corpus at {}", data.display());
+        println!("SKIPPED: there is no BSON corpus at {}", data.display());
         return;
     }
     let (mut survived, mut lost) = (0, Vec::new());

@@ -45,8 +45,8 @@ impl Committer {
                     code: refused.code.clone(),
                     field: refused.field.clone(),
                     message: refused.message.clone(),
-                    plugin: refused.plugin.as_ref().map(|(name, _)| name.clone()),
-                    digest: refused.plugin.as_ref().map(|(_, digest)| digest.clone()),
+                    plugin: refused.plugin.as_ref().map(|plugin| plugin.name.clone()),
+                    digest: refused.plugin.as_ref().map(|plugin| plugin.digest.clone()),
                     is_bson: record.fault.as_ref().is_none_or(|fault| fault.is_bson),
                     original: resolved.batch.body(record).to_vec(),
                 })
@@ -71,7 +71,8 @@ impl Committer {
         }
         let mut packer = Packer::new(tables.iter().map(|table| table.schema.name.as_str()));
         for (index, settled) in resolved.records.iter().enumerate() {
-            let source = resolved.batch.body(&resolved.batch.records[index]);
+            let record = &resolved.batch.records[index];
+            let (document, source) = (record.document, resolved.batch.body(record));
             let range = match settled {
                 Settled::Rows(range) if !dead.contains_key(&index) => range.clone(),
                 Settled::Rows(range) => {
@@ -79,17 +80,17 @@ impl Committer {
                         counts[row.table].refused += 1;
                     }
                     fates.dead += 1;
-                    packer.record(Fate::Dead, source);
+                    packer.record(Fate::Dead, document, source);
                     continue;
                 }
                 Settled::Dead(_) => {
                     fates.dead += 1;
-                    packer.record(Fate::Dead, source);
+                    packer.record(Fate::Dead, document, source);
                     continue;
                 }
                 Settled::Skip => {
                     fates.skipped += 1;
-                    packer.record(Fate::Skipped, source);
+                    packer.record(Fate::Skipped, document, source);
                     continue;
                 }
             };
@@ -104,7 +105,7 @@ impl Committer {
                 fates.unchanged += 1;
                 Fate::Unchanged
             };
-            packer.record(fate, source);
+            packer.record(fate, document, source);
             for (row, fate) in of_record() {
                 let resolved_row = &resolved.rows[row];
                 let counts = &mut counts[resolved_row.table];

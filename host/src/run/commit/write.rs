@@ -91,7 +91,7 @@ impl Committer {
                 }
                 Refusing::Somebody(refusal) => match records {
                     [record] => {
-                        dead.insert(*record, self.refused(&refusal));
+                        dead.insert(*record, refused_row(resolved, &refusal));
                     }
                     _ => {
                         let (left, right) = records.split_at(records.len() / 2);
@@ -142,7 +142,7 @@ impl Committer {
             let call = Rows { table: &table.schema, columns: &table.columns, key: &table.key, rows: &values };
             let inserted = match tx.insert(call).await {
                 Ok(inserted) => inserted,
-                Err(TargetError::Refused(refusal)) => return Ok(self.part_refused(resolved, &rows, refusal)),
+                Err(TargetError::Refused(refusal)) => return Ok(part_refused(resolved, &rows, refusal)),
                 Err(error) => return Err(error.into()),
             };
             let conflicts: Vec<(usize, Vec<Value>)> = rows
@@ -189,7 +189,7 @@ impl Committer {
                 let call = Rows { rows: &values, ..call };
                 match tx.update(call).await {
                     Ok(()) => {}
-                    Err(TargetError::Refused(refusal)) => return Ok(self.part_refused(resolved, &updates, refusal)),
+                    Err(TargetError::Refused(refusal)) => return Ok(part_refused(resolved, &updates, refusal)),
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -202,16 +202,6 @@ impl Committer {
             }
         }
         Ok(Part::Written(fates))
-    }
-
-    fn part_refused(&self, resolved: &Resolved, rows: &[usize], refusal: Refusal) -> Part {
-        match refusal.row.and_then(|row| rows.get(row)) {
-            Some(&row) => {
-                let record = resolved.rows[row].record;
-                Part::Refused(Refusing::Records(BTreeMap::from([(record, self.refused(&refusal))])))
-            }
-            None => Part::Refused(Refusing::Somebody(refusal)),
-        }
     }
 
     /// Conflicts with rows that this migration wrote itself are no conflicts but duplicate keys in the source.
@@ -249,12 +239,12 @@ impl Committer {
             let resolved_row = &resolved.rows[conflict.0];
             let table = table_of(conflict.0);
             let refused = if claimed.contains(&standing_key(conflict)) {
-                repeated_key(table, resolved_row, &self.plugin)
+                repeated_key(table, resolved_row, &resolved.plugin)
             } else if entity.on_conflict == OnConflict::Fail {
                 let key = display_key(table, resolved_row);
                 let message =
                     format!("`{}`: the row with the key {key} stands in the target already", table.schema.name);
-                self.write_refusal("conflict", None, message)
+                write_refusal(resolved, "conflict", None, message)
             } else {
                 continue;
             };
@@ -262,14 +252,24 @@ impl Committer {
         }
         Ok(dead)
     }
+}
 
-    fn refused(&self, refusal: &Refusal) -> Box<Refused> {
-        let constraint = refusal.constraint.as_ref().map(|name| format!(" (constraint `{name}`)")).unwrap_or_default();
-        let message = format!("`{}`: {}{constraint}", refusal.table, refusal.message);
-        self.write_refusal(refusal.code, refusal.column.clone().or_else(|| refusal.constraint.clone()), message)
+fn part_refused(resolved: &Resolved, rows: &[usize], refusal: Refusal) -> Part {
+    match refusal.row.and_then(|row| rows.get(row)) {
+        Some(&row) => {
+            let record = resolved.rows[row].record;
+            Part::Refused(Refusing::Records(BTreeMap::from([(record, refused_row(resolved, &refusal))])))
+        }
+        None => Part::Refused(Refusing::Somebody(refusal)),
     }
+}
 
-    fn write_refusal(&self, code: &str, field: Option<String>, message: String) -> Box<Refused> {
-        Box::new(Refused { stage: "write", code: code.to_owned(), field, message, plugin: Some(self.plugin.clone()) })
-    }
+fn refused_row(resolved: &Resolved, refusal: &Refusal) -> Box<Refused> {
+    let constraint = refusal.constraint.as_ref().map(|name| format!(" (constraint `{name}`)")).unwrap_or_default();
+    let message = format!("`{}`: {}{constraint}", refusal.table, refusal.message);
+    write_refusal(resolved, refusal.code, refusal.column.clone().or_else(|| refusal.constraint.clone()), message)
+}
+
+fn write_refusal(resolved: &Resolved, code: &str, field: Option<String>, message: String) -> Box<Refused> {
+    Box::new(Refused { stage: "write", code: code.to_owned(), field, message, plugin: Some(resolved.plugin.clone()) })
 }

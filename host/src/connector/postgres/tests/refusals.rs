@@ -5,6 +5,7 @@ use super::*;
 use crate::connector::TargetError;
 use crate::connector::target::Inserted;
 use crate::connector::target::Refusal;
+use crate::connector::target::Rows;
 
 const TABLES: &str = "
 CREATE TABLE parent (id int PRIMARY KEY);
@@ -84,6 +85,34 @@ async fn every_refusal_names_its_constraint_and_row() {
             refused(with(row(3, "c"), 2, text("1"))).await.message,
             "column `amount`: expected integer, found text"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_update_that_a_trigger_swallows_is_refused() {
+    in_database(move |url| async move {
+        let sql = "CREATE TABLE t (id int PRIMARY KEY, name text); INSERT INTO t VALUES (1, 'a'), (2, 'b');
+            CREATE FUNCTION mute() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF NEW.name = 'mute' THEN RETURN NULL; END IF; RETURN NEW; END $$;
+            CREATE TRIGGER mute BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION mute();";
+        let target = open(&url, sql).await;
+        let table = table(&target, "t").await;
+        let (good, mute) = ([Value::Integer(1), text("c")], [Value::Integer(2), text("mute")]);
+        let gone = [Value::Integer(3), text("c")];
+        let mut tx = target.begin().await.unwrap();
+        let mut update = async |rows: &[&[Value]]| {
+            tx.update(Rows { table: &table, columns: &[0, 1], key: &[0], rows }).await.unwrap_err()
+        };
+        for (rows, row) in [(&[&good[..], &mute[..]][..], None), (&[&mute[..]][..], Some(0))] {
+            match update(rows).await {
+                TargetError::Refused(refusal) => assert_eq!((refusal.code, refusal.row), ("trigger", row)),
+                other => panic!("{other:?}"),
+            }
+        }
+        for rows in [&[&gone[..]][..], &[&gone[..], &mute[..]][..]] {
+            assert!(matches!(update(rows).await, TargetError::Database { .. }));
+        }
     })
     .await;
 }

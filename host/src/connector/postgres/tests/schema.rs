@@ -21,7 +21,7 @@ async fn chinook_is_read() {
         let names = ["track", "playlist_track", "public.employee", "nothing"].map(str::to_owned);
         let tried = target.tables_of_script(&script, &names).await.unwrap();
         assert!(tried[3].is_none());
-        assert!(target.table("track").await.unwrap().is_none(), "the scratch database is another one");
+        assert!(target.table("track").await.unwrap().is_none(), "a script that is tried out leaves nothing");
         let track = tried[0].clone().unwrap();
         assert_eq!(track.primary_key, [0]);
         let kinds: Vec<_> =
@@ -171,32 +171,32 @@ async fn scripts_are_one_transaction() {
 }
 
 #[tokio::test]
-async fn a_scratch_database_is_gone_afterwards() {
+async fn a_script_that_is_tried_out_leaves_nothing() {
     in_database(move |url| async move {
-        // What a role of its own has made can be told from what other tests make meanwhile.
-        let role = format!("whimbrel_test_{}", uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, url.as_bytes()).simple());
-        texts(&url, &format!("CREATE ROLE {role} LOGIN CREATEDB")).await;
-        let target =
-            PostgresTarget::open(&url.replace("postgres://postgres@", &format!("postgres://{role}@")), Mode::ReadOnly)
-                .await;
-        let found = match &target {
-            Ok(target) => Some((
-                target.tables_of_script("CREATE TABLE a (x int)", &["a".to_owned()]).await,
-                target.tables_of_script("CREATE TABLE b (x nonsense)", &["b".to_owned()]).await,
-            )),
-            Err(_) => None,
-        };
-        drop(target);
-        let left =
-            texts(&url, &format!("SELECT datname::text FROM pg_database WHERE datdba = '{role}'::regrole")).await;
-        for database in left.iter().flatten() {
-            texts(&url, &format!("DROP DATABASE \"{database}\" WITH (FORCE)")).await;
+        let everything = "SELECT (SELECT count(*) FROM pg_class) || ' ' || (SELECT count(*) FROM pg_type) || ' ' || \
+            (SELECT count(*) FROM pg_namespace WHERE nspname NOT LIKE 'pg_%temp_%') || ' ' || (SELECT count(*) FROM pg_extension)";
+        let target = open(&url, "CREATE TABLE parent (id int PRIMARY KEY)").await;
+        let before = texts(&url, everything).await;
+        for mode in [Mode::ReadOnly, Mode::ReadWrite] {
+            let target = PostgresTarget::open(&url, mode).await.unwrap();
+            let made = target.tables_of_script(ALL, &["crm.Order Items".to_owned()]).await.unwrap();
+            assert!(made[0].is_some());
+            // A script that tries to end the transaction does not get through with anything.
+            for sql in ["CREATE TABLE a (x int); COMMIT;", "ROLLBACK; CREATE TABLE a (x int)", "COMMIT; CREATE TABLE a (x int)"] {
+                target.tables_of_script(sql, &["a".to_owned()]).await.unwrap_err();
+                assert_eq!(texts(&url, everything).await, before, "{sql}");
+            }
         }
-        texts(&url, &format!("DROP ROLE {role}")).await;
-        let (made, failed) = found.expect("the role may connect");
-        assert!(made.unwrap()[0].is_some());
-        assert!(failed.is_err());
-        assert_eq!(left, Vec::<Option<String>>::new());
+        // What is there has its say.
+        let child = "CREATE TABLE child (id int REFERENCES parent);";
+        let names = ["child".to_owned(), "parent".to_owned()];
+        let failed = target.tables_of_script(&format!("{child} CREATE TABLE parent (id int)"), &names).await.unwrap_err();
+        let why = std::error::Error::source(&failed).unwrap().to_string();
+        assert_eq!(why, "relation \"parent\" already exists");
+        let mild = format!("{child} CREATE TABLE IF NOT EXISTS parent (id int)");
+        let made = target.tables_of_script(&mild, &names).await.unwrap();
+        assert_eq!(made[0].as_ref().unwrap().foreign_keys[0].parent, "parent");
+        assert_eq!(texts(&url, everything).await, before);
     })
     .await;
 }

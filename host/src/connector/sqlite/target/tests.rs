@@ -87,7 +87,6 @@ async fn refusals_name_what_refused() -> Test {
     )
     .await?;
     let table = schema_of(&fixture.target, "t").await?;
-    let email = &table.uniques[0].name;
     let row = |id: i64, email: Value, age: i64, one: Value, two: Value, parent: Value| {
         vec![Value::Integer(id), email, Value::Integer(age), one, two, parent]
     };
@@ -95,7 +94,7 @@ async fn refusals_name_what_refused() -> Test {
     let good = row(7, text("g"), 18, here(), here(), Value::Integer(7));
     let null = || Value::Null;
     for (bad, code, constraint, column) in [
-        (row(8, text("a@b"), 20, null(), null(), null()), "unique", Some(email.as_str()), None),
+        (row(8, text("a@b"), 20, null(), null(), null()), "unique", None, Some("email")),
         (row(8, text("c"), 17, null(), null(), null()), "check", Some("grown"), None),
         (row(8, null(), 20, null(), null(), null()), "not-null", None, Some("email")),
         (row(8, text("c"), 20, here(), gone(), null()), "foreign-key", Some("t(two) references p"), Some("two")),
@@ -121,11 +120,38 @@ async fn refusals_name_what_refused() -> Test {
         transaction.release("a \"b").await?;
         transaction.rollback().await?;
     }
+    let pair = schema_of(&fixture.target, "q").await?;
+    let mut transaction = fixture.target.begin().await?;
+    let twice = vec![Value::Integer(1), Value::Integer(2)];
+    let found = refusal(insert(&mut *transaction, &pair, &[twice.clone(), twice]).await)?;
+    assert_eq!((found.constraint, found.column.as_deref()), (None, Some("a, b")));
+    transaction.rollback().await?;
     let mut transaction = fixture.target.begin().await?;
     let nan = vec![text("x")];
     let strict = TableSchema { primary_key: Vec::new(), ..schema_of(&fixture.target, "s").await? };
     assert_eq!(refusal(insert(&mut *transaction, &strict, &[nan]).await)?.code, "value");
     assert_eq!(refusal(insert(&mut *transaction, &strict, &[vec![Value::Float(f64::NAN)]]).await)?.code, "value");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_a_trigger_swallows_is_refused() -> Test {
+    let fixture = fixture(
+        "CREATE TABLE t (id INT PRIMARY KEY, name TEXT);
+         INSERT INTO t VALUES (1, 'a'), (2, 'b');
+         CREATE TRIGGER mute BEFORE UPDATE ON t WHEN NEW.name = 'mute' BEGIN SELECT RAISE(IGNORE); END;",
+    )
+    .await?;
+    let table = schema_of(&fixture.target, "t").await?;
+    let mut transaction = fixture.target.begin().await?;
+    let rows: [&[Value]; 2] = [&[Value::Integer(1), text("c")], &[Value::Integer(2), text("mute")]];
+    let (key, columns) = ([0], [0, 1]);
+    let update = transaction.update(Rows { table: &table, columns: &columns, key: &key, rows: &rows }).await;
+    let found = refusal(update.map(|()| Vec::new()))?;
+    assert_eq!((found.code, found.row), ("trigger", Some(1)));
+    let gone: [&[Value]; 1] = [&[Value::Integer(3), text("c")]];
+    let update = transaction.update(Rows { table: &table, columns: &columns, key: &key, rows: &gone }).await;
+    assert!(matches!(update, Err(TargetError::Database { .. })), "{update:?}");
     Ok(())
 }
 
@@ -242,7 +268,18 @@ async fn a_script_is_run_whole_or_not_at_all() -> Test {
     assert_eq!(fixture.target.table("a").await?, None);
     let names = ["a".to_owned(), "old".to_owned()];
     let tables = fixture.target.tables_of_script("CREATE TABLE a (id INT)", &names).await?;
-    assert_eq!(tables.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(tables.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true]);
+    // What is there has its say.
+    let both = "CREATE TABLE a (id INT REFERENCES old);\nCREATE TABLE old (id INT)";
+    let failed = fixture.target.tables_of_script(both, &names).await.err().ok_or("expected a failure")?;
+    let why = std::error::Error::source(&failed).map(ToString::to_string).unwrap_or_default();
+    assert_eq!(
+        (failed.to_string().as_str(), why.as_str()),
+        ("apply the schema, line 2, failed", "table old already exists")
+    );
+    let mild = both.replace("TABLE old", "TABLE IF NOT EXISTS old");
+    assert!(fixture.target.tables_of_script(&mild, &names).await?[0].is_some());
+    assert_eq!(fixture.target.table("a").await?, None);
     let beside = fixture.folder.path().join("beside.db");
     let attach = format!("ATTACH '{}' AS x; CREATE TABLE x.t (a)", beside.display());
     assert!(fixture.target.tables_of_script(&attach, &names).await.is_err());

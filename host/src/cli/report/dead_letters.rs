@@ -1,0 +1,130 @@
+//! How dead letters are shown: by reason, and one by one.
+
+use std::fmt::Write as _;
+
+use bson::RawDocument;
+
+use super::json;
+use super::print;
+use super::reasons;
+use super::table;
+use crate::connector::extended_json;
+use crate::run::bookkeeping::StoredLetter;
+use crate::run::report::Reason;
+
+/// Prints dead letters by reason, and some of them.
+pub fn dead_letters(reasons_found: &[(bool, Reason)], letters: &[StoredLetter], as_json: bool) {
+    if as_json {
+        let reasons: Vec<_> = reasons_found
+            .iter()
+            .map(|(provisional, reason)| {
+                let mut value = json!(reason);
+                value["provisional"] = json!(provisional);
+                value
+            })
+            .collect();
+        return json(
+            &json!({ "reasons": reasons, "dead_letters": letters.iter().map(letter_json).collect::<Vec<_>>() }),
+        );
+    }
+    let mut text = String::new();
+    if reasons_found.is_empty() {
+        let _ = writeln!(text, "there are no dead letters");
+        return print(&text);
+    }
+    let of = |wanted: bool| -> Vec<Reason> {
+        reasons_found
+            .iter()
+            .filter(|(provisional, _)| *provisional == wanted)
+            .map(|(_, reason)| reason.clone())
+            .collect()
+    };
+    reasons(&mut text, "by reason", &of(false));
+    reasons(&mut text, "provisional (their batch was rolled back and will be read again)", &of(true));
+    if !letters.is_empty() {
+        let _ = writeln!(text);
+        let rows = letters.iter().map(|stored| {
+            let letter = &stored.letter;
+            let key = letter.key.clone().unwrap_or_else(|| "-".to_owned());
+            vec![
+                stored.id.to_string(),
+                stored.entity.clone(),
+                letter.position.clone(),
+                key,
+                letter.code.clone(),
+                letter.message.clone(),
+            ]
+        });
+        table(&mut text, &["number", "entity", "position", "key", "code", "message"], rows.collect());
+        let _ = writeln!(text, "\n`whimbrel dead-letter show <manifest> <number>` shows one in full");
+    }
+    print(text.trim_start_matches('\n'));
+}
+
+/// Prints one dead letter in full.
+pub fn dead_letter(stored: &StoredLetter, as_json: bool) {
+    if as_json {
+        return json(&letter_json(stored));
+    }
+    let letter = &stored.letter;
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let mut text = format!("dead letter {} of `{}`\n", stored.id, stored.entity);
+    if stored.is_provisional {
+        let _ = writeln!(text, "  provisional: its batch was rolled back and will be read again");
+    }
+    for (name, value) in [
+        ("position", letter.position.clone()),
+        ("document", letter.document.to_string()),
+        ("key", or_none(&letter.key)),
+        ("stage", stored.stage.clone()),
+        ("code", letter.code.clone()),
+        ("field", or_none(&letter.field)),
+        ("message", letter.message.clone()),
+        ("plugin", or_none(&letter.plugin)),
+        ("digest", or_none(&letter.digest)),
+        ("attempts", stored.attempts.to_string()),
+        ("run", stored.run.clone()),
+        ("at", stored.at.clone()),
+    ] {
+        let _ = writeln!(text, "  {name:<9} {value}");
+    }
+    let _ = writeln!(text, "  original\n{}", original(stored));
+    print(&text);
+}
+
+fn letter_json(stored: &StoredLetter) -> serde_json::Value {
+    let letter = &stored.letter;
+    json!({
+        "number": stored.id,
+        "entity": stored.entity,
+        "provisional": stored.is_provisional,
+        "document": letter.document,
+        "position": letter.position,
+        "key": letter.key,
+        "stage": stored.stage,
+        "code": letter.code,
+        "field": letter.field,
+        "message": letter.message,
+        "plugin": letter.plugin,
+        "digest": letter.digest,
+        "attempts": stored.attempts,
+        "run": stored.run,
+        "at": stored.at,
+        "original": original(stored),
+    })
+}
+
+/// The record as it was read: Extended JSON, or its text, or hexadecimal digits where it is neither.
+fn original(stored: &StoredLetter) -> String {
+    let letter = &stored.letter;
+    let from_bson =
+        || RawDocument::from_bytes(&letter.original).ok().and_then(|raw| extended_json::to_canonical(raw).ok());
+    let from_text = || String::from_utf8(letter.original.clone()).ok();
+    let shown = if letter.is_bson { from_bson() } else { from_text() };
+    shown.unwrap_or_else(|| {
+        letter.original.iter().fold(String::from("hex "), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    })
+}

@@ -1,0 +1,80 @@
+//! Updating rows by their keys, one at a time.
+
+use rusqlite::Connection;
+
+use super::name;
+use super::refusal;
+use super::select::Select;
+use super::types;
+use super::types::BindError;
+use crate::connector::target::Refusal;
+use crate::connector::target::Rows;
+use crate::connector::target::TargetError;
+use crate::record::Value;
+
+/// Sets all columns but the key's. A row that is not there fails the call; one that a trigger leaves as it was is refused.
+pub(super) fn update(connection: &Connection, rows: Rows<'_>) -> Result<(), TargetError> {
+    let table = rows.table;
+    let what = format!("update `{}`", table.name);
+    let part = |is_key: bool, join: &str| {
+        let terms: Vec<String> = (rows.columns.iter().enumerate())
+            .filter(|(_, column)| rows.key.contains(column) == is_key)
+            .map(|(place, column)| format!("{} = ?{}", name::quote(&table.columns[*column].name), place + 1))
+            .collect();
+        terms.join(join)
+    };
+    let (set, by) = (part(false, ", "), part(true, " AND "));
+    if set.is_empty() {
+        return Ok(());
+    }
+    let wrong = |message: &str| TargetError::Database { what: what.clone(), source: message.into() };
+    if by.is_empty() {
+        return Err(wrong("the rows have no key"));
+    }
+    let sql = format!("UPDATE {} SET {set} WHERE {by}", name::table(&table.name));
+    let mut statement = connection.prepare_cached(&sql).map_err(|error| refusal::error(error, &what))?;
+    for (index, row) in rows.rows.iter().enumerate() {
+        for (place, value) in row.iter().enumerate() {
+            types::bind(&mut statement, place + 1, value).map_err(|error| match error {
+                BindError::Value(message) => TargetError::Refused(Refusal {
+                    code: "value",
+                    table: table.name.clone(),
+                    constraint: None,
+                    column: Some(table.columns[rows.columns[place]].name.clone()),
+                    message,
+                    row: Some(index),
+                }),
+                BindError::Sqlite(error) => refusal::error(error, &what),
+            })?;
+        }
+        match statement.raw_execute() {
+            Ok(0) if is_there(connection, rows, row)? => {
+                return Err(TargetError::Refused(Refusal {
+                    code: "trigger",
+                    table: table.name.clone(),
+                    constraint: None,
+                    column: None,
+                    message: "a trigger left the row as it was".to_owned(),
+                    row: Some(index),
+                }));
+            }
+            Ok(0) => return Err(wrong("the row to update is not there")),
+            Ok(_) => {}
+            Err(error) => return Err(refusal::of_write(connection, rows, index, row, error)),
+        }
+    }
+    Ok(())
+}
+
+fn is_there(connection: &Connection, rows: Rows<'_>, row: &[Value]) -> Result<bool, TargetError> {
+    let failed = |error| match error {
+        BindError::Sqlite(error) => refusal::error(error, "look up the row to update"),
+        BindError::Value(message) => {
+            TargetError::Database { what: "look up the row to update".to_owned(), source: message.into() }
+        }
+    };
+    let place = |key: &usize| rows.columns.iter().position(|column| column == key);
+    let key = rows.key.iter().filter_map(place).map(|place| &row[place]);
+    let mut select = Select::prepare(connection, rows.table, rows.key, &[]).map_err(|error| failed(error.into()))?;
+    Ok(select.row(key).map_err(failed)?.is_some())
+}
