@@ -1,5 +1,5 @@
 //! What the tests share: the built command, the components, throwaway databases, and their content as text.
-#![allow(clippy::print_stdout, reason = "a skipped test has to say so")]
+#![allow(clippy::print_stdout, reason = "a skipped test has to say so, and a figure is to be read")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 pub mod command;
@@ -45,4 +45,9 @@ pub fn copy(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), to).unwrap();
         }
     }
+}
+
+/// Shows a figure that a test has measured, to whoever runs it with `--no-capture`.
+pub fn measured(figure: &str) {
+    println!("MEASURED: {figure}");
 }

@@ -11,6 +11,10 @@ use super::report;
 use crate::error::Failure;
 use crate::plugin::Component;
 use crate::plugin::Engine;
+use crate::plugin::Given;
+use crate::plugin::Grants;
+use crate::plugin::Import;
+use crate::plugin::Limits;
 use crate::plugin::Payload;
 
 /// What can be done with components.
@@ -46,16 +50,29 @@ pub struct Inspection {
     /// How it wants document bodies: `bson` or `extended-json`.
     pub payload: String,
     /// The interfaces it imports.
-    pub imports: Vec<String>,
+    pub imports: Vec<InspectedImport>,
     /// The JSON Schema of its configuration.
     pub config_schema: serde_json::Value,
+}
+
+/// One interface that a component imports.
+#[derive(Debug, Serialize)]
+pub struct InspectedImport {
+    /// Its name with its version.
+    pub interface: String,
+    /// The functions that it imports of it; none where it only needs its types.
+    pub functions: Vec<String>,
+    /// The line under `[plugin.NAME]` that gives the component something there; `null` where none is needed.
+    pub grant: Option<String>,
 }
 
 /// Prints what a component is.
 pub fn plugin(command: &PluginCommand, json: bool) -> Result<u8, Failure> {
     let PluginCommand::Inspect(args) = command;
     let name = args.file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().replace('_', "-"));
-    let component = Component::load(&Engine::new(None)?, &args.file, &name)?;
+    // Looking at a component must not need a manifest: files may be imported, and there are none.
+    let grants = Grants { has_files: true, ..Grants::default() };
+    let component = Component::load_granted(&Engine::new(None)?, &args.file, &name, &Limits::default(), grants)?;
     let about = component.about();
     let inspection = Inspection {
         name,
@@ -69,9 +86,17 @@ pub fn plugin(command: &PluginCommand, json: bool) -> Result<u8, Failure> {
             Payload::ExtendedJson => "extended-json",
         }
         .to_owned(),
-        imports: component.imports().to_vec(),
+        imports: component.imports().iter().map(inspected).collect(),
         config_schema: serde_json::from_str(&about.config_schema).unwrap_or_default(),
     };
     report::inspection(&inspection, json);
     Ok(DONE)
+}
+
+fn inspected(import: &Import) -> InspectedImport {
+    let grant = match import.given {
+        Given::Filled(line) | Given::Granted(line) => Some(line.to_owned()),
+        Given::Always | Given::Never => None,
+    };
+    InspectedImport { interface: import.interface.clone(), functions: import.functions.clone(), grant }
 }

@@ -1,5 +1,6 @@
 //! The manifest as a user writes it: read, checked against its own schema, nothing resolved yet.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -96,17 +97,23 @@ impl Tables {
     /// Puts environment variables into the places that take them; returns those that are not set.
     fn expand(&mut self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<(String, String, Option<String>)> {
         let mut unset = Vec::new();
+        let mut url_variables = BTreeMap::new();
         let mut places: Vec<(String, &mut String)> =
             self.source.iter_mut().map(|(name, source)| (format!("/source/{name}/url"), &mut source.url)).collect();
         places.push(("/target/url".to_owned(), &mut self.target.url));
         places.extend(self.target.schema.as_mut().map(|schema| ("/target/schema".to_owned(), schema)));
         places.extend(self.plugins.as_mut().map(|plugins| ("/plugins".to_owned(), plugins)));
         for (pointer, text) in places {
+            if pointer.ends_with("/url") {
+                let names = text.split("${").skip(1).filter_map(|after| after.split([':', '}']).next());
+                url_variables.extend(names.map(|name| (name.to_owned(), pointer.clone())));
+            }
             match expand(text, variable) {
                 Ok(expanded) => *text = expanded,
                 Err(message) => unset.push((pointer, message, None)),
             }
         }
+        self.url_variables = url_variables;
         unset
     }
 }
@@ -128,22 +135,4 @@ fn expand(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Strin
     }
     out.push_str(rest);
     Ok(out)
-}
-
-/// Reads a size such as `64MiB`, `1GiB`, `500kB` or a plain number of bytes.
-pub fn parse_bytes(text: &str) -> Option<usize> {
-    let text = text.trim();
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let number: usize = text[..digits].parse().ok()?;
-    let unit = match text[digits..].trim() {
-        "" | "B" => 1,
-        "kB" => 1_000,
-        "KiB" => 1 << 10,
-        "MB" => 1_000_000,
-        "MiB" => 1 << 20,
-        "GB" => 1_000_000_000,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    number.checked_mul(unit)
 }

@@ -3,6 +3,7 @@
 mod link;
 pub mod manifest;
 pub mod order;
+pub mod plugin_table;
 pub mod position;
 pub mod problem;
 pub mod resolve;

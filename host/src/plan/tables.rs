@@ -10,6 +10,7 @@ use super::Budget;
 use super::IdStrategy;
 use super::OnConflict;
 use super::OnMissing;
+use super::plugin_table::PluginTable;
 
 /// The top level of a manifest.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -33,7 +34,7 @@ pub struct Tables {
     pub source: BTreeMap<String, SourceTable>,
     /// Where rows go.
     pub target: TargetTable,
-    /// Limits of single components.
+    /// Limits and grants of single components.
     #[serde(default)]
     pub plugin: BTreeMap<String, PluginTable>,
     /// What holds for every entity that does not say otherwise.
@@ -42,6 +43,10 @@ pub struct Tables {
     /// What is moved.
     #[schemars(length(min = 1))]
     pub entity: Vec<EntityTable>,
+    /// The variables that the URLs were made of, each with the pointer of such a URL.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub url_variables: BTreeMap<String, String>,
 }
 
 /// One source.
@@ -60,18 +65,6 @@ pub struct TargetTable {
     pub url: String,
     /// A file of SQL statements, run once when the tables it makes are missing.
     pub schema: Option<String>,
-}
-
-/// Limits of one component.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct PluginTable {
-    /// The component's file, where it is not in the plugins folder.
-    pub path: Option<String>,
-    /// Linear memory, such as `64MiB`.
-    pub memory: Option<String>,
-    /// Time for one batch, such as `2s`.
-    pub deadline: Option<String>,
 }
 
 /// What can be said for one entity or, under `[defaults]`, for all.

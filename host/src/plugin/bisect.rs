@@ -1,9 +1,35 @@
 //! Finds the single records to blame when a whole call fails.
 
 use std::ops::Range;
+use std::time::Duration;
+use std::time::Instant;
 
 use super::error::PluginError;
 use super::row::RecordFault;
+
+/// So many deadlines may all the calls of one split batch take together.
+const DEADLINES_MAX: u32 = 10;
+
+/// The time that is left for the calls of one split batch.
+pub(super) struct Until {
+    begun: Instant,
+    deadline: Duration,
+}
+
+impl Until {
+    /// Begins with the first call, each of which has this deadline.
+    pub(super) fn new(deadline: Duration) -> Self {
+        Self { begun: Instant::now(), deadline: deadline.saturating_mul(DEADLINES_MAX) }
+    }
+
+    /// Returns the error for a batch that is still not split when the time is over.
+    pub(super) fn check(&self, plugin: &str, call: &'static str) -> Result<(), PluginError> {
+        if self.begun.elapsed() < self.deadline {
+            return Ok(());
+        }
+        Err(PluginError::Deadline { plugin: plugin.to_owned(), call, deadline: self.deadline })
+    }
+}
 
 /// Calls for `range`, and for its halves where records may be to blame, until each of them stands alone.
 ///
@@ -51,6 +77,20 @@ mod tests {
             assert_eq!(result.is_err(), bad.contains(&record), "record {record}");
         }
         assert!(calls <= 50, "{calls} calls for four bad records of a hundred");
+    }
+
+    #[test]
+    fn splitting_does_not_go_on_for_ever() {
+        let until = Until::new(std::time::Duration::from_millis(2));
+        let mut calls = 0;
+        let result = bisect::<()>(0..1_000_000, &mut |_| {
+            calls += 1;
+            until.check("p", "transform")?;
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            Err(trap())
+        });
+        assert!(matches!(result, Err(PluginError::Deadline { .. })), "{result:?}");
+        assert!(calls < 40, "{calls}");
     }
 
     #[test]

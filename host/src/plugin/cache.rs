@@ -33,10 +33,10 @@ impl Cache {
             Err("others may write to it".to_owned())
         } else {
             match entry.split_at_checked(DIGEST_BYTES) {
-                Some((kept, code)) if Sha256::digest(code).as_slice() == kept => {
+                Some((kept, code)) if self.seal(digest, code).as_slice() == kept => {
                     deserialize(engine, code).map_err(|error| format!("{error:#}"))
                 }
-                _ => Err("its bytes do not have the digest they were stored with".to_owned()),
+                _ => Err("its bytes are not those that were stored for this component".to_owned()),
             }
         };
         match loaded {
@@ -65,21 +65,31 @@ impl Cache {
         create_private_dir(&self.dir)?;
         let code = component.serialize().map_err(wasmtime::Error::into_boxed_dyn_error)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
-        file.write_all(&Sha256::digest(&code))?;
+        file.write_all(&self.seal(digest, &code))?;
         file.write_all(&code)?;
         file.as_file().sync_all()?;
         file.persist(self.path(digest))?;
         Ok(())
     }
 
+    /// Returns what an entry begins with: a digest of the code and of what it was compiled from, so that an entry under
+    /// another component's name is no better than a changed one.
+    fn seal(&self, digest: &str, code: &[u8]) -> [u8; DIGEST_BYTES] {
+        let mut seal = Sha256::new();
+        seal.update(digest.as_bytes());
+        seal.update(self.settings.to_le_bytes());
+        seal.update(code);
+        seal.finalize().into()
+    }
+
     fn path(&self, digest: &str) -> PathBuf {
-        self.dir.join(format!("{digest}-{:016x}.compiled", self.settings))
+        self.dir.join(format!("{digest}-{:016x}.code", self.settings))
     }
 }
 
 #[allow(unsafe_code, reason = "the engine cannot check native code; the caller has checked where it comes from")]
 fn deserialize(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<wasmtime::component::Component> {
-    // SAFETY: the bytes have the digest they were stored with, in a file that only this account can write; the engine
+    // SAFETY: the bytes are those that were stored for this component, in a file that only this account can write; the engine
     // itself refuses what another version or other settings have made.
     unsafe { wasmtime::component::Component::deserialize(engine, code) }
 }
@@ -92,10 +102,15 @@ fn create_private_dir(dir: &Path) -> std::io::Result<()> {
     builder.create(dir)
 }
 
+/// Returns whether only this account, or the machine's administrator, may write there.
 #[cfg(unix)]
 fn is_private(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o022 == 0)
+    use std::os::unix::fs::MetadataExt;
+    #[cfg(target_os = "linux")]
+    let is_own = |owner: u32| owner == 0 || owner == rustix::process::geteuid().as_raw();
+    #[cfg(not(target_os = "linux"))]
+    let is_own = |_: u32| true;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o022 == 0 && is_own(metadata.uid()))
 }
 
 #[cfg(not(unix))]

@@ -6,11 +6,16 @@ use std::sync::Arc;
 
 use sha2::Digest;
 use sha2::Sha256;
+use wasmtime::component::types::ComponentItem;
 
 use super::engine::Engine;
 use super::error::PluginError;
+use super::grants::Given;
+use super::grants::Grants;
 use super::grants::Pins;
+use super::grants::given;
 use super::limits::Limits;
+use super::signature;
 use super::store;
 use super::store::State;
 use super::wit::since_v0_1_0::VERSION;
@@ -65,6 +70,17 @@ pub struct About {
     pub config_schema: String,
 }
 
+/// One interface that a component imports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// Its name with its version.
+    pub interface: String,
+    /// The functions that the component really imports of it; none where it only needs its types.
+    pub functions: Vec<String>,
+    /// What the host answers it with.
+    pub given: Given,
+}
+
 /// Which component something came from: what messages call it, and the sha-256 of its file in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginId {
@@ -82,7 +98,8 @@ struct Inner {
     engine: Engine,
     id: Arc<PluginId>,
     size: usize,
-    imports: Vec<String>,
+    imports: Vec<Import>,
+    grants: Grants,
     about: About,
     pre: Pre,
 }
@@ -97,18 +114,40 @@ pub(super) enum Pre {
 impl Component {
     /// Reads and compiles a component, or takes it from the cache, and asks it what it is.
     ///
-    /// `name` is what every message calls it.
+    /// `name` is what every message calls it. Nothing is granted, and limits are those that nobody has changed.
     pub fn load(engine: &Engine, path: &Path, name: &str) -> Result<Self, PluginError> {
+        Self::load_granted(engine, path, name, &Limits::default(), Grants::default())
+    }
+
+    /// As [`Self::load`], with what a manifest says of it.
+    pub fn load_granted(
+        engine: &Engine,
+        path: &Path,
+        name: &str,
+        limits: &Limits,
+        grants: Grants,
+    ) -> Result<Self, PluginError> {
         let bytes = std::fs::read(path).map_err(|source| PluginError::Read {
             plugin: name.to_owned(),
             path: path.to_owned(),
             source,
         })?;
-        Self::from_bytes(engine, &bytes, name)
+        Self::granted(engine, &bytes, name, limits, grants)
     }
 
     /// As [`Self::load`], from the bytes of a component.
     pub fn from_bytes(engine: &Engine, bytes: &[u8], name: &str) -> Result<Self, PluginError> {
+        Self::granted(engine, bytes, name, &Limits::default(), Grants::default())
+    }
+
+    /// As [`Self::load_granted`], from the bytes of a component.
+    pub fn granted(
+        engine: &Engine,
+        bytes: &[u8],
+        name: &str,
+        limits: &Limits,
+        grants: Grants,
+    ) -> Result<Self, PluginError> {
         if let Some(found) = not_a_component(bytes) {
             return Err(PluginError::NotAComponent { plugin: name.to_owned(), found });
         }
@@ -116,13 +155,14 @@ impl Component {
         let compiled = compile(engine, bytes, &digest, name)?;
         let kind = compiled.component_type();
         let exports: Vec<_> = kind.exports(&engine.inner).map(|(export, _)| export.to_owned()).collect();
-        let imports: Vec<_> = kind.imports(&engine.inner).map(|(import, _)| import.to_owned()).collect();
         let world = world(name, &exports)?;
-        check_imports(name, &imports)?;
+        let imports = imports(engine, &kind);
+        check_imports(name, &imports, &grants)?;
+        signature::check(engine, &kind, name, world)?;
         let pre = prepare(engine, &compiled, world).map_err(|error| invalid(name, error))?;
-        let about = ask_about(engine, name, &pre)?;
+        let about = store::off_the_loop(|| ask_about(engine, name, limits, &grants, &pre))?;
         let id = Arc::new(PluginId { name: name.to_owned(), digest });
-        let inner = Inner { engine: engine.clone(), id, size: bytes.len(), imports, about, pre };
+        let inner = Inner { engine: engine.clone(), id, size: bytes.len(), imports, grants, about, pre };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -159,9 +199,14 @@ impl Component {
         self.0.size
     }
 
-    /// Returns the names of the interfaces that it imports.
-    pub fn imports(&self) -> &[String] {
+    /// Returns the interfaces that it imports.
+    pub fn imports(&self) -> &[Import] {
         &self.0.imports
+    }
+
+    /// Returns what it is granted.
+    pub fn grants(&self) -> &Grants {
+        &self.0.grants
     }
 
     /// Returns what it says of itself.
@@ -260,20 +305,47 @@ fn number(version: &str) -> Vec<u64> {
     version.split(['.', '-', '+']).take(3).map(|part| part.parse().unwrap_or(0)).collect()
 }
 
-fn check_imports(name: &str, imports: &[String]) -> Result<(), PluginError> {
-    let is_ours = |import: &str| {
-        import
-            .strip_prefix(PACKAGE)
-            .and_then(|rest| rest.split_once('@'))
-            .is_some_and(|(interface, version)| matches!(interface, "types" | "log") && version == VERSION)
-    };
-    let is_wasi = |import: &str| {
-        import.starts_with("wasi:")
-            && !import.starts_with("wasi:http/")
-            && import.split_once('@').is_some_and(|(_, version)| version.starts_with("0.2."))
-    };
-    match imports.iter().find(|import| !is_ours(import) && !is_wasi(import)) {
-        Some(import) => Err(PluginError::Import { plugin: name.to_owned(), import: import.clone() }),
+fn imports(engine: &Engine, kind: &wasmtime::component::types::Component) -> Vec<Import> {
+    let imports = kind.imports(&engine.inner).map(|(interface, import)| {
+        let functions = match &import.ty {
+            ComponentItem::ComponentInstance(instance) => instance
+                .exports(&engine.inner)
+                .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)))
+                .map(|(function, _)| function.to_owned())
+                .collect(),
+            _ => Vec::new(),
+        };
+        Import { interface: interface.to_owned(), functions, given: given_to(interface) }
+    });
+    imports.collect()
+}
+
+fn given_to(import: &str) -> Given {
+    let Some((interface, version)) = import.split_once('@') else { return Given::Never };
+    match interface.strip_prefix(PACKAGE) {
+        Some("types" | "log") if version == VERSION => Given::Always,
+        Some(_) => Given::Never,
+        None if version.starts_with("0.2.") => given(interface),
+        None => Given::Never,
+    }
+}
+
+/// Refuses what is not granted, before anything is instantiated.
+fn check_imports(name: &str, imports: &[Import], grants: &Grants) -> Result<(), PluginError> {
+    let refused = imports.iter().filter_map(|import| match import.given {
+        Given::Never => Some((import, None)),
+        Given::Granted(line) if !grants.has_files => Some((import, Some(line))),
+        _ => None,
+    });
+    // One that is called says more than one of which only types are needed.
+    let refused = refused.min_by_key(|(import, _)| import.functions.is_empty());
+    match refused {
+        Some((import, grant)) => Err(PluginError::Import {
+            plugin: name.to_owned(),
+            interface: import.interface.clone(),
+            function: import.functions.join("`, `"),
+            grant,
+        }),
         None => Ok(()),
     }
 }
@@ -286,11 +358,10 @@ fn prepare(engine: &Engine, compiled: &wasmtime::component::Component, world: Wo
     })
 }
 
-/// Asks a component what it is, with the limits every component has before anybody sets others.
-fn ask_about(engine: &Engine, name: &str, pre: &Pre) -> Result<About, PluginError> {
-    let limits = Limits::default();
-    let mut store = store::open(engine, name, &limits, Pins { now_us: 0, seed: 0 });
-    let fault = |call, store: &_, error| store::fault(name, &limits, call, store, error);
+/// Asks a component what it is.
+fn ask_about(engine: &Engine, name: &str, limits: &Limits, grants: &Grants, pre: &Pre) -> Result<About, PluginError> {
+    let mut store = store::open(engine, name, limits, grants, Pins { now_us: 0, seed: 0 })?;
+    let fault = |call, store: &_, error| store::fault(name, limits, call, store, error);
     let about = match pre {
         Pre::Transformer(pre) => {
             let instance = pre.instantiate(&mut store).map_err(|error| fault(store::INSTANTIATE, &store, error))?;

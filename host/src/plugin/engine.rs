@@ -15,6 +15,8 @@ use wasmtime::component::Linker;
 use super::cache::Cache;
 use super::error::PluginError;
 use super::grants;
+use super::limits;
+use super::limits::Limits;
 use super::store::State;
 use super::wit::since_v0_1_0::transformer;
 
@@ -32,19 +34,26 @@ pub struct Engine {
     pub(super) inner: wasmtime::Engine,
     pub(super) linker: Linker<State>,
     pub(super) cache: Option<Cache>,
+    pub(super) stack_bytes: usize,
 }
 
 impl Engine {
     /// Starts an engine that keeps compiled components in `cache_dir`, or where that is `None` in
     /// `$XDG_CACHE_HOME/whimbrel` or `~/.cache/whimbrel`; with no such folder it compiles every time.
     pub fn new(cache_dir: Option<PathBuf>) -> Result<Self, PluginError> {
+        Self::with_stack(cache_dir, Limits::default().stack_bytes)
+    }
+
+    /// As [`Self::new`]; the stack is one setting for all components, so it is the largest that any of them is given.
+    pub fn with_stack(cache_dir: Option<PathBuf>, stack_bytes: usize) -> Result<Self, PluginError> {
+        let stack_bytes = stack_bytes.min(limits::STACK_BYTES_MAX);
         let failed = |error: wasmtime::Error| PluginError::Engine { source: error.into_boxed_dyn_error() };
         // Pooled memory needs much address space, which a container may not give.
-        let inner = match wasmtime::Engine::new(&config(true)) {
+        let inner = match wasmtime::Engine::new(&config(true, stack_bytes)) {
             Ok(engine) => engine,
             Err(error) => {
                 tracing::debug!("no pooled instances: {error:#}");
-                wasmtime::Engine::new(&config(false)).map_err(failed)?
+                wasmtime::Engine::new(&config(false, stack_bytes)).map_err(failed)?
             }
         };
         start_clock(&inner).map_err(|error| PluginError::Engine { source: error.into() })?;
@@ -53,23 +62,23 @@ impl Engine {
         transformer::TransformerPlugin::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)
             .map_err(failed)?;
         let cache = cache_dir.or_else(default_cache_dir).map(|dir| Cache::new(dir, settings(&inner)));
-        Ok(Self { inner, linker, cache })
+        Ok(Self { inner, linker, cache, stack_bytes })
     }
 }
 
-fn config(is_pooled: bool) -> Config {
+fn config(is_pooled: bool, stack_bytes: usize) -> Config {
     let mut config = Config::new();
-    config.epoch_interruption(true).parallel_compilation(true);
+    config.epoch_interruption(true).parallel_compilation(true).max_wasm_stack(stack_bytes);
     if is_pooled {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(INSTANCES_MAX)
             .total_core_instances(INSTANCES_MAX * 4)
             .total_memories(INSTANCES_MAX)
             .total_tables(INSTANCES_MAX * 4)
-            .max_memories_per_component(8)
-            .max_tables_per_component(32)
-            .max_core_instances_per_component(32)
-            .table_elements(100_000)
+            .max_memories_per_component(pool_size(limits::MEMORIES_MAX))
+            .max_tables_per_component(pool_size(limits::TABLES_MAX))
+            .max_core_instances_per_component(pool_size(limits::INSTANCES_MAX))
+            .table_elements(limits::TABLE_ELEMENTS_MAX)
             .linear_memory_keep_resident(KEPT_BYTES)
             .table_keep_resident(16 << 10)
             .max_unused_warm_slots(8)
@@ -78,6 +87,10 @@ fn config(is_pooled: bool) -> Config {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
     config
+}
+
+fn pool_size(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Moves the engine's clock until the engine is gone.

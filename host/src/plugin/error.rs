@@ -60,13 +60,41 @@ pub enum PluginError {
         /// Whether a newer host is needed.
         is_newer: bool,
     },
-    /// The component wants something that no host gives.
-    #[error("plugin `{plugin}`: expected imports of `whimbrel:plugin` and `wasi` 0.2 only, found `{import}`")]
+    /// The component wants something that is not granted, or that no host gives.
+    #[error("plugin `{plugin}`: expected imports that are granted, found {}`{interface}`", function_of(.function))]
     Import {
         /// The plugin's name.
         plugin: String,
-        /// The import.
-        import: String,
+        /// The interface.
+        interface: String,
+        /// The function, or the functions, that it imports of it.
+        function: String,
+        /// The line of the manifest that would grant it; `None` where nothing does.
+        grant: Option<&'static str>,
+    },
+    /// A function of the contract has other types than the contract.
+    #[error("plugin `{plugin}`: `{interface}`: expected `{function}: {expected}`, found {found}")]
+    Signature {
+        /// The plugin's name.
+        plugin: String,
+        /// The interface.
+        interface: String,
+        /// The function.
+        function: String,
+        /// Its type in the contract.
+        expected: String,
+        /// Its type in the component, in backticks, or none.
+        found: String,
+    },
+    /// A granted folder cannot be opened.
+    #[error("plugin `{plugin}`: cannot open the granted folder `{}`", path.display())]
+    Folder {
+        /// The plugin's name.
+        plugin: String,
+        /// The folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A transformer stands where a validator is wanted, or the other way round.
     #[error("plugin `{plugin}`: expected a {expected}, found a {found}")]
@@ -148,6 +176,10 @@ pub enum PluginError {
         /// Expected, then found.
         message: String,
     },
+}
+
+fn function_of(function: &str) -> String {
+    if function.is_empty() { String::new() } else { format!("`{function}` of ") }
 }
 
 impl PluginError {

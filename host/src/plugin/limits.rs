@@ -2,7 +2,18 @@
 
 use std::time::Duration;
 
-/// The limits of one plugin; each is named in the error it leads to.
+/// The native stack that threads can spare beside what the host's own calls take.
+pub const STACK_BYTES_MAX: usize = 1 << 20;
+/// Bounds of what the pool of instances keeps room for.
+pub(super) const TABLE_ELEMENTS_MAX: usize = 100_000;
+/// As [`TABLE_ELEMENTS_MAX`], for the tables of one component.
+pub(super) const TABLES_MAX: usize = 32;
+/// As [`TABLE_ELEMENTS_MAX`], for the core instances of one component.
+pub(super) const INSTANCES_MAX: usize = 32;
+/// As [`TABLE_ELEMENTS_MAX`], for the linear memories of one component; their sum is what `memory` limits.
+pub(super) const MEMORIES_MAX: usize = 8;
+
+/// The limits of one plugin; each is named in the error it leads to, as the manifest names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// `memory`: bytes of all linear memories of one instance.
@@ -13,8 +24,14 @@ pub struct Limits {
     pub output_bytes: usize,
     /// `output-rows`: rows of one call.
     pub output_rows: usize,
+    /// `stack`: bytes of native stack. The engine has one such setting, so what is enforced is the engine's.
+    pub stack_bytes: usize,
     /// `table-elements`: entries of one table of functions.
     pub table_elements: usize,
+    /// `tables`: tables of functions of one component.
+    pub tables: usize,
+    /// `instances`: core instances that one component is made of.
+    pub instances: usize,
     /// `log-lines`: log lines of one call; the rest is left out.
     pub log_lines: usize,
     /// `log-bytes`: bytes of log lines of one call; the rest is left out.
@@ -26,9 +43,13 @@ impl Default for Limits {
         Self {
             memory_bytes: 256 << 20,
             deadline: Duration::from_secs(10),
-            output_bytes: 256 << 20,
+            // Twice the largest document; what is lifted is the host's memory, and a batch that gives more is split.
+            output_bytes: 32 << 20,
             output_rows: 1_000_000,
-            table_elements: 100_000,
+            stack_bytes: 512 << 10,
+            table_elements: TABLE_ELEMENTS_MAX,
+            tables: TABLES_MAX,
+            instances: INSTANCES_MAX,
             log_lines: 100,
             log_bytes: 64 << 10,
         }
@@ -49,11 +70,19 @@ pub(super) struct Meter {
     memory_bytes: usize,
     memory_bytes_max: usize,
     table_elements_max: usize,
+    tables_max: usize,
+    instances_max: usize,
 }
 
 impl Meter {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { memory_bytes: 0, memory_bytes_max: limits.memory_bytes, table_elements_max: limits.table_elements }
+        Self {
+            memory_bytes: 0,
+            memory_bytes_max: limits.memory_bytes,
+            table_elements_max: limits.table_elements,
+            tables_max: limits.tables,
+            instances_max: limits.instances,
+        }
     }
 }
 
@@ -74,6 +103,18 @@ impl wasmtime::ResourceLimiter for Meter {
             return Err(Exceeded { name: "table-elements", value }.into());
         }
         Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        self.instances_max
+    }
+
+    fn tables(&self) -> usize {
+        self.tables_max
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES_MAX
     }
 }
 

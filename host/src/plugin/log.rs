@@ -1,6 +1,7 @@
 //! Lines that a guest says to the operator: bounded, and never part of the result.
 
 use super::limits::Limits;
+use super::limits::bytes;
 use super::store::State;
 use super::wit::since_v0_1_0::transformer::whimbrel::plugin::log::Host;
 use super::wit::since_v0_1_0::transformer::whimbrel::plugin::log::Level;
@@ -11,21 +12,29 @@ pub(super) struct LogBudget {
     plugin: String,
     lines_left: usize,
     bytes_left: usize,
+    lines_max: usize,
+    bytes_max: usize,
     is_cut: bool,
 }
 
 impl LogBudget {
     pub(super) fn new(plugin: &str, limits: &Limits) -> Self {
-        Self { plugin: plugin.to_owned(), lines_left: limits.log_lines, bytes_left: limits.log_bytes, is_cut: false }
+        let (lines_max, bytes_max) = (limits.log_lines, limits.log_bytes);
+        let plugin = plugin.to_owned();
+        Self { plugin, lines_left: lines_max, bytes_left: bytes_max, lines_max, bytes_max, is_cut: false }
     }
 
     fn say(&mut self, level: Level, message: &str) {
         if self.lines_left == 0 || self.bytes_left == 0 {
             if !self.is_cut {
                 self.is_cut = true;
+                let (limit, value) = match self.lines_left {
+                    0 => ("log-lines", self.lines_max.to_string()),
+                    _ => ("log-bytes", bytes(self.bytes_max)),
+                };
                 tracing::warn!(
                     plugin = self.plugin,
-                    "the plugin logs more than its limits `log-lines` and `log-bytes`"
+                    "over the limit `{limit}` of {value}: the rest of this call's lines is left out"
                 );
             }
             return;

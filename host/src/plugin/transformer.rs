@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 
 use bson::RawDocument;
 use bytes::Bytes;
 use wasmtime::component::ComponentExportIndex;
 
+use super::bisect::Until;
 use super::bisect::bisect;
 use super::component::Component;
 use super::component::Payload;
@@ -113,6 +115,8 @@ pub struct Transformer {
     pins: Pins,
     /// The columns of each described table.
     columns: Vec<Vec<String>>,
+    /// What the environment lacks has been said.
+    has_said: AtomicBool,
 }
 
 impl Transformer {
@@ -127,13 +131,13 @@ impl Transformer {
             return Err(component.wrong_role(World::Transformer).into());
         };
         let (pre, setup) = (pre.clone(), wire::Setup::from(setup));
-        let mut store = store::open(component.engine(), component.name(), &limits, pins);
+        let mut store = store::open(component.engine(), component.name(), &limits, component.grants(), pins)?;
         let fault = |call, store: &_, error| store::fault(component.name(), &limits, call, store, error);
-        let instance = pre.instantiate(&mut store).map_err(|error| fault(store::INSTANTIATE, &store, error))?;
-        let described = instance
-            .whimbrel_plugin_transformer()
-            .call_describe(&mut store, &setup)
-            .map_err(|error| fault("describe", &store, error))?;
+        let instance = store::off_the_loop(|| pre.instantiate(&mut store));
+        let instance = instance.map_err(|error| fault(store::INSTANTIATE, &store, error))?;
+        let described =
+            store::off_the_loop(|| instance.whimbrel_plugin_transformer().call_describe(&mut store, &setup))
+                .map_err(|error| fault("describe", &store, error))?;
         let description = match described {
             Ok(description) => Description::from(description),
             Err(problems) if problems.is_empty() => {
@@ -148,7 +152,25 @@ impl Transformer {
         let function = instance_export(&pre, "transform").map_err(|error| fault(store::INSTANTIATE, &store, error))?;
         let indices = TransformerPluginIndices::new(pre.instance_pre());
         let indices = indices.map_err(|error| fault(store::INSTANTIATE, &store, error))?;
-        Ok((Self { component: component.clone(), pre, indices, function, setup, limits, pins, columns }, description))
+        Ok((
+            Self {
+                component: component.clone(),
+                pre,
+                indices,
+                function,
+                setup,
+                limits,
+                pins,
+                columns,
+                has_said: AtomicBool::new(false),
+            },
+            description,
+        ))
+    }
+
+    /// Returns the entity that it is for.
+    pub fn entity(&self) -> &str {
+        &self.setup.entity
     }
 
     /// Returns the component.
@@ -186,7 +208,8 @@ impl Transformer {
 
     /// Hands a batch to a fresh instance.
     fn call(&self, documents: Documents<'_>) -> Result<wire::Transformed, PluginError> {
-        let mut store = store::open(self.component.engine(), self.component.name(), &self.limits, self.pins);
+        let component = &self.component;
+        let mut store = store::open(component.engine(), component.name(), &self.limits, component.grants(), self.pins)?;
         let fault = |call, store: &_, error| store::fault(self.component.name(), &self.limits, call, store, error);
         let instance = self.pre.instance_pre().instantiate(&mut store);
         let instance = instance.map_err(|error| fault(store::INSTANTIATE, &store, error))?;
@@ -218,7 +241,9 @@ impl Transformer {
                 function.call(&mut store, (LentDocuments::ExtendedJson(&texts),))
             }
         };
-        transformed.map(|(transformed,)| transformed).map_err(|error| fault("transform", &store, error))
+        let transformed = transformed.map_err(|error| fault("transform", &store, error))?;
+        store.data().say_what_lacks(component.name(), &self.has_said);
+        Ok(transformed.0)
     }
 
     fn texts(&self, documents: Documents<'_>) -> Result<Vec<String>, PluginError> {
@@ -235,7 +260,9 @@ impl Transformer {
         &self,
         documents: Documents<'_>,
     ) -> Result<Vec<Result<Outcome, RecordFault>>, PluginError> {
+        let until = Until::new(self.limits.deadline);
         bisect(0..documents.ranges.len(), &mut |range| {
+            until.check(self.component.name(), "transform")?;
             self.transform(Documents { bytes: documents.bytes, ranges: &documents.ranges[range] })
         })
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bson::RawDocument;
 
+use super::bisect::Until;
 use super::bisect::bisect;
 use super::component::Component;
 use super::component::Payload;
@@ -65,7 +66,7 @@ impl Validator {
         };
         let setup = wire::Setup::from(setup);
         let validator = Self { component: component.clone(), pre: pre.clone(), setup, limits, pins };
-        match validator.configured()? {
+        match store::off_the_loop(|| validator.configured())? {
             Ok(_) => Ok(validator),
             Err(problems) if problems.is_empty() => {
                 let message = "expected at least one problem with a refusal, found none".to_owned();
@@ -73,6 +74,11 @@ impl Validator {
             }
             Err(problems) => Err(OpenError::Problems(problems)),
         }
+    }
+
+    /// Returns the entity that it is for.
+    pub fn entity(&self) -> &str {
+        &self.setup.entity
     }
 
     /// Returns the component.
@@ -109,7 +115,9 @@ impl Validator {
         &self,
         rows: &[PluginRow],
     ) -> Result<Vec<Result<Vec<Violation>, RecordFault>>, PluginError> {
+        let until = Until::new(self.limits.deadline);
         bisect(0..rows.len(), &mut |range: Range<usize>| {
+            until.check(self.component.name(), "validate")?;
             let mut results: Vec<_> = range.clone().map(|_| Ok(Vec::new())).collect();
             for mut violation in self.validate(&rows[range.clone()])? {
                 let at = usize::try_from(violation.row).unwrap_or(usize::MAX);
@@ -125,7 +133,8 @@ impl Validator {
     /// Makes a fresh instance and configures it, or returns the problems with that.
     #[allow(clippy::type_complexity, reason = "named once, used twice")]
     fn configured(&self) -> Result<Result<(wasmtime::Store<State>, Instance), Vec<Problem>>, PluginError> {
-        let mut store = store::open(self.component.engine(), self.component.name(), &self.limits, self.pins);
+        let component = &self.component;
+        let mut store = store::open(component.engine(), component.name(), &self.limits, component.grants(), self.pins)?;
         let fault = |call, store: &_, error| store::fault(self.component.name(), &self.limits, call, store, error);
         let instance = self.pre.instantiate(&mut store).map_err(|error| fault(store::INSTANTIATE, &store, error))?;
         let answer = instance

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::permits;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
 use crate::plan::Manifest;
-use crate::plan::manifest;
 use crate::plan::schema;
 use crate::plan::schema::nearest;
 use crate::plugin::Component;
@@ -26,6 +26,7 @@ use crate::plugin::World;
 pub struct Loaded {
     component: Component,
     limits: Limits,
+    inputs: BTreeMap<String, String>,
 }
 
 /// Problems by pointer.
@@ -58,7 +59,6 @@ fn plugin_path(manifest: &Manifest, name: &str) -> Result<PathBuf, (String, Opti
 
 /// Loads every component that an entity names, once.
 pub fn load_plugins(manifest: &Manifest, found: &mut Found) -> Result<BTreeMap<String, Loaded>, Failure> {
-    let engine = Engine::new(None)?;
     let mut wanted: Vec<(String, String)> = Vec::new();
     for (index, entity) in manifest.tables.entity.iter().enumerate() {
         let settings = entity.settings.or(&manifest.tables.defaults);
@@ -76,51 +76,39 @@ pub fn load_plugins(manifest: &Manifest, found: &mut Found) -> Result<BTreeMap<S
             wanted.push((validator.parts().0.to_owned(), at(own, &format!("validate/{position}"))));
         }
     }
-    let mut loaded = BTreeMap::new();
+    let mut sound = Vec::new();
     let mut tried = BTreeSet::new();
     for (name, pointer) in wanted {
         if !tried.insert(name.clone()) {
             continue;
         }
-        let path = match plugin_path(manifest, &name) {
-            Ok(path) => path,
-            Err((message, hint)) => {
-                found.push((pointer, message, hint));
-                continue;
+        match plugin_path(manifest, &name) {
+            Ok(path) => {
+                let (limits, grants) =
+                    (permits::limits(manifest, &name, found), permits::grants(manifest, &name, found));
+                sound.push((name, path, limits, grants));
             }
-        };
-        let limits = limits(manifest, &name, found);
-        loaded.insert(name.clone(), Loaded { component: Component::load(&engine, &path, &name)?, limits });
+            Err((message, hint)) => found.push((pointer, message, hint)),
+        }
     }
     for name in manifest.tables.plugin.keys().filter(|name| !tried.contains(*name)) {
         found.push((format!("/plugin/{name}"), format!("no entity uses the plugin `{name}`"), None));
     }
+    let stack_bytes = sound.iter().map(|(.., limits, _)| limits.stack_bytes).max();
+    let engine = Engine::with_stack(None, stack_bytes.unwrap_or_else(|| Limits::default().stack_bytes))?;
+    let mut loaded = BTreeMap::new();
+    for (name, path, limits, (grants, inputs)) in sound {
+        let component = Component::load_granted(&engine, &path, &name, &limits, grants)?;
+        loaded.insert(name, Loaded { component, limits, inputs });
+    }
     Ok(loaded)
 }
 
-fn limits(manifest: &Manifest, name: &str, found: &mut Found) -> Limits {
-    let mut limits = Limits::default();
-    let Some(table) = manifest.tables.plugin.get(name) else { return limits };
-    if let Some(memory) = &table.memory {
-        match manifest::parse_bytes(memory) {
-            Some(bytes) => limits.memory_bytes = bytes,
-            None => {
-                let message = format!("expected a size such as `64MiB`, found `{memory}`");
-                found.push((format!("/plugin/{name}/memory"), message, None));
-            }
-        }
+impl Loaded {
+    /// Returns the digests of what the component is granted, by name.
+    pub fn inputs(&self) -> &BTreeMap<String, String> {
+        &self.inputs
     }
-    if let Some(deadline) = &table.deadline {
-        let parsed = deadline.parse::<jiff::SignedDuration>().ok().and_then(|duration| duration.try_into().ok());
-        match parsed {
-            Some(duration) => limits.deadline = duration,
-            None => {
-                let message = format!("expected a time such as `2s`, found `{deadline}`");
-                found.push((format!("/plugin/{name}/deadline"), message, None));
-            }
-        }
-    }
-    limits
 }
 
 /// Gives every entity's transformer its configuration, in the manifest's order.
@@ -156,7 +144,7 @@ pub fn open_transformers(
                         .map(|problem| (format!("{pointer}{}", problem.pointer), problem.message, None)),
                 );
             }
-            Err(OpenError::Plugin(error)) => return Err(error.into()),
+            Err(OpenError::Plugin(error)) => return Err(of_entity(error.into(), &entity.name)),
         }
     }
     Ok(opened)
@@ -220,8 +208,14 @@ pub fn open_validators(
                         .map(|problem| (format!("{pointer}{}", problem.pointer), problem.message, None)),
                 );
             }
-            Err(OpenError::Plugin(error)) => return Err(error.into()),
+            Err(OpenError::Plugin(error)) => return Err(of_entity(error.into(), &entity.name)),
         }
     }
     Ok(opened)
+}
+
+/// Adds whose configuration a component was given when it failed.
+fn of_entity(mut failure: Failure, entity: &str) -> Failure {
+    failure.message.push_str(&format!(" (entity `{entity}`)"));
+    failure
 }

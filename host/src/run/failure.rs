@@ -73,9 +73,20 @@ impl From<PluginError> for Failure {
             PluginError::Deadline { plugin, .. } => {
                 Some(format!("raise `plugin.{plugin}.deadline`, or mend the plugin and run again"))
             }
-            PluginError::Limit { plugin, name: "memory", .. } => Some(format!("raise `plugin.{plugin}.memory`")),
+            PluginError::Limit { plugin, name, .. } => {
+                Some(format!("raise `plugin.{plugin}.{name}`, or mend the plugin and run again"))
+            }
+            PluginError::Import { plugin, grant: Some(grant), .. } => {
+                Some(format!("the line `{grant}` under `[plugin.{plugin}]` grants it"))
+            }
+            PluginError::Import { interface, .. } if interface.starts_with("wasi:sockets/") => {
+                Some("no plugin is ever granted the network; build it without".to_owned())
+            }
+            PluginError::Import { .. } => Some("no host gives this; build the plugin without it".to_owned()),
             PluginError::Version { is_newer: true, .. } => Some(format!("use a newer whimbrel, or {REBUILD}")),
-            PluginError::Version { .. } | PluginError::World { .. } => Some(REBUILD.to_owned()),
+            PluginError::Version { .. } | PluginError::World { .. } | PluginError::Signature { .. } => {
+                Some(REBUILD.to_owned())
+            }
             PluginError::NotAComponent { .. } => Some("build it for the target `wasm32-wasip2`".to_owned()),
             _ => None,
         };
@@ -87,6 +98,8 @@ impl From<PluginError> for Failure {
                 | PluginError::World { .. }
                 | PluginError::Version { .. }
                 | PluginError::Import { .. }
+                | PluginError::Signature { .. }
+                | PluginError::Folder { .. }
                 | PluginError::Role { .. }
         );
         let failure = if is_usage { Self::usage(error.to_string()) } else { Self::failed(error.to_string()) };

@@ -29,12 +29,34 @@ pub struct EntityParts {
     pub id: &'static str,
     /// The transformer's configuration, as JSON text.
     pub config: String,
-    /// Name and digest of the transformer and every validator, with the validator's configuration.
-    pub plugins: Vec<(String, String, String)>,
+    /// The transformer and every validator.
+    pub plugins: Vec<PluginParts>,
     /// The tables as the target describes them.
     pub tables: Vec<(String, String)>,
     /// The conflict policy and the reference policies, in words.
     pub policies: String,
+}
+
+/// What one component adds to the fingerprint.
+pub struct PluginParts {
+    /// Its name.
+    pub name: String,
+    /// Its sha-256, hexadecimal.
+    pub digest: String,
+    /// A validator's configuration, as JSON text.
+    pub config: String,
+    /// The digests of the folders and variables that it is granted.
+    pub inputs: BTreeMap<String, String>,
+}
+
+impl PluginParts {
+    fn json(&self) -> Json {
+        let mut json = json!({ "digest": self.digest, "config": self.config });
+        if !self.inputs.is_empty() {
+            json["granted"] = json!(self.inputs);
+        }
+        json
+    }
 }
 
 impl Fingerprint {
@@ -48,11 +70,8 @@ impl Fingerprint {
                 json!({ "source": entity.source, "key": entity.key.join(", "), "id": entity.id }),
             );
             let config: Json = serde_json::from_str(&entity.config).unwrap_or(Json::Null);
-            let plugins: BTreeMap<&str, Json> = entity
-                .plugins
-                .iter()
-                .map(|(name, digest, config)| (name.as_str(), json!({ "digest": digest, "config": config })))
-                .collect();
+            let plugins: BTreeMap<&str, Json> =
+                entity.plugins.iter().map(|plugin| (plugin.name.as_str(), plugin.json())).collect();
             let tables: BTreeMap<&str, &str> =
                 entity.tables.iter().map(|(name, columns)| (name.as_str(), columns.as_str())).collect();
             outputs.insert(
@@ -144,7 +163,7 @@ mod tests {
                 key: vec![key.into()],
                 id: "uuid-v5",
                 config: config.into(),
-                plugins: vec![("p".into(), "d".into(), "{}".into())],
+                plugins: Vec::new(),
                 tables: Vec::new(),
                 policies: String::new(),
             }],

@@ -16,6 +16,7 @@ pub mod layout;
 pub mod ledger;
 pub mod open;
 pub mod parents;
+pub mod permits;
 pub mod progress;
 pub mod replay;
 pub mod report;

@@ -9,9 +9,11 @@ use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::MigrationRow;
 use super::components;
 use super::components::Found;
+use super::components::Loaded;
 use super::entity::Mapper;
 use super::fingerprint::EntityParts;
 use super::fingerprint::Fingerprint;
+use super::fingerprint::PluginParts;
 use super::report::PluginReport;
 use super::resolve::Resolver;
 use crate::connector;
@@ -99,7 +101,7 @@ pub async fn open(manifest: Manifest, mode: Mode) -> Result<Opened, Failure> {
             failure.message = format!("{}:{line}:{column}: {}", manifest.file, failure.message);
             failure
         })?;
-        parts.push(entity_parts(&manifest, entity, &transformer, &validators, &*source));
+        parts.push(entity_parts(&manifest, entity, &transformer, &validators, &loaded, &*source));
         sources.push(source);
         mappers.push(Arc::new(Mapper {
             transformer,
@@ -221,13 +223,17 @@ fn entity_parts(
     entity: &EntityPlan,
     transformer: &Transformer,
     validators: &[(Validator, String)],
+    loaded: &BTreeMap<String, Loaded>,
     source: &dyn Source,
 ) -> EntityParts {
-    let component = transformer.component();
-    let mut plugins = vec![(component.name().to_owned(), component.digest().to_owned(), "{}".to_owned())];
-    plugins.extend(validators.iter().map(|(validator, config)| {
-        (validator.component().name().to_owned(), validator.component().digest().to_owned(), config.clone())
-    }));
+    let parts = |component: &Component, config: &str| PluginParts {
+        name: component.name().to_owned(),
+        digest: component.digest().to_owned(),
+        config: config.to_owned(),
+        inputs: loaded.get(component.name()).map(|loaded| loaded.inputs().clone()).unwrap_or_default(),
+    };
+    let mut plugins = vec![parts(transformer.component(), "{}")];
+    plugins.extend(validators.iter().map(|(validator, config)| parts(validator.component(), config)));
     let tables = entity.tables.iter().map(|table| {
         let columns = table.columns.iter().map(|&column| &table.schema.columns[column]);
         let columns: Vec<String> = columns

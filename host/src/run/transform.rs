@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::error::Failure;
 use crate::plugin::Documents;
 use crate::plugin::Outcome;
+use crate::plugin::PluginError;
 use crate::plugin::PluginId;
 use crate::plugin::PluginRow;
 use crate::plugin::RecordFault;
@@ -54,6 +55,34 @@ pub struct Transformed {
 #[derive(Debug)]
 pub struct Validated(pub Transformed);
 
+/// Which records a call is about, so that a person finds them.
+struct Place<'a> {
+    entity: &'a str,
+    first: u64,
+    last: u64,
+    origin: Arc<str>,
+}
+
+impl<'a> Place<'a> {
+    /// `records` are indexes into the batch, in order.
+    fn new(entity: &'a str, batch: &Batch, records: &[usize]) -> Self {
+        let document = |index: Option<&usize>| index.map_or(0, |&index| batch.records[index].document);
+        Self { entity, first: document(records.first()), last: document(records.last()), origin: batch.origin.clone() }
+    }
+
+    /// A span of the highest level, so that no filter hides where a line of the plugin comes from.
+    fn span(&self) -> tracing::Span {
+        tracing::error_span!("batch", entity = self.entity, documents = format!("{}-{}", self.first, self.last))
+    }
+
+    fn failure(&self, error: PluginError) -> Failure {
+        let Self { entity, first, last, origin } = self;
+        let mut failure = Failure::from(error);
+        failure.message.push_str(&format!(" (entity `{entity}`, documents {first} to {last} of `{origin}`)"));
+        failure
+    }
+}
+
 /// Puts a batch through the transformer, so many records a call.
 pub fn transform(batch: Batch, transformer: &Transformer, call_records: usize) -> Result<Transformed, Failure> {
     let plugin = transformer.component().id();
@@ -76,7 +105,12 @@ pub fn transform(batch: Batch, transformer: &Transformer, call_records: usize) -
     let sound: Vec<usize> = (0..mapped.len()).filter(|&index| mapped[index].is_none()).collect();
     for call in sound.chunks(call_records.max(1)) {
         let ranges: Vec<Range<usize>> = call.iter().map(|&index| batch.records[index].body.clone()).collect();
-        let outcomes = transformer.transform_bisecting(Documents { bytes: &batch.bytes, ranges: &ranges })?;
+        let place = Place::new(transformer.entity(), &batch, call);
+        let outcomes = {
+            let _span = place.span().entered();
+            transformer.transform_bisecting(Documents { bytes: &batch.bytes, ranges: &ranges })
+        };
+        let outcomes = outcomes.map_err(|error| place.failure(error))?;
         for (&index, outcome) in call.iter().zip(outcomes) {
             mapped[index] = Some(match outcome {
                 Ok(Outcome::Rows(rows)) => Mapped::Rows(rows),
@@ -126,7 +160,13 @@ pub fn validate(
             }
         }
         let plugin = Some(validator.component().id().clone());
-        for (owner, result) in owners.into_iter().zip(validator.validate_bisecting(&rows)?) {
+        let place = Place::new(validator.entity(), &transformed.batch, &owners);
+        let results = {
+            let _span = place.span().entered();
+            validator.validate_bisecting(&rows)
+        };
+        let results = results.map_err(|error| place.failure(error))?;
+        for (owner, result) in owners.into_iter().zip(results) {
             let (code, field, message) = match result {
                 Ok(violations) => match violations.into_iter().next() {
                     Some(violation) => (violation.code, violation.column, violation.message),

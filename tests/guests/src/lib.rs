@@ -69,6 +69,63 @@ pub fn each_bson(documents: Documents, row: impl Fn(&[u8]) -> (u32, &[u8])) -> T
     Transformed { outcomes, rows: Rows { tables, bodies: Documents::Bson(bodies) } }
 }
 
+/// Gives one outcome a document: a row of the table, or a rejection.
+pub fn each(documents: Documents, row: impl Fn(&[u8]) -> Result<Vec<u8>, Rejection>) -> Transformed {
+    let Documents::Bson(bytes) = documents else { panic!("expected BSON, as was asked for") };
+    let (mut outcomes, mut bodies) = (Vec::new(), Vec::new());
+    let mut count = 0;
+    for document in crate::documents(&bytes) {
+        outcomes.push(match row(document) {
+            Ok(body) => {
+                bodies.extend(body);
+                count += 1;
+                Outcome::Rows(1)
+            }
+            Err(rejection) => Outcome::Reject(rejection),
+        });
+    }
+    Transformed { outcomes, rows: Rows { tables: vec![0; count], bodies: Documents::Bson(bodies) } }
+}
+
+/// Says why a record is refused.
+pub fn rejection(code: &str, message: &str) -> Rejection {
+    Rejection { code: code.to_owned(), field: None, message: message.to_owned() }
+}
+
+/// Splits BSON documents that stand one after another.
+pub fn documents(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (document, after) = whimbrel_sdk::bson::Document::split(rest).ok()?;
+        rest = after;
+        Some(document.bytes())
+    })
+}
+
+/// Returns an integer field.
+pub fn number(document: &[u8], field: &str) -> Option<i32> {
+    let document = whimbrel_sdk::bson::Document::new(document).expect("the host frames documents");
+    match document.get(field).ok().flatten().and_then(|raw| raw.value().ok()) {
+        Some(whimbrel_sdk::bson::Value::Int32(number)) => Some(number),
+        _ => None,
+    }
+}
+
+/// Makes a row of a document's `_id` and this name.
+pub fn with_name(document: &[u8], name: &[u8]) -> Vec<u8> {
+    let id = number(document, "_id").expect("the tests number their documents");
+    let mut body = vec![0; 4];
+    body.extend(b"\x10_id\0");
+    body.extend(id.to_le_bytes());
+    body.extend(b"\x02name\0");
+    body.extend(u32::try_from(name.len() + 1).expect("a short name").to_le_bytes());
+    body.extend(name);
+    body.extend(b"\0\0");
+    let length = u32::try_from(body.len()).expect("a short row");
+    body[..4].copy_from_slice(&length.to_le_bytes());
+    body
+}
+
 /// Returns whether a document holds `true` in this field.
 pub fn is_marked(document: &[u8], field: &str) -> bool {
     let document = whimbrel_sdk::bson::Document::new(document).expect("the host frames documents");
@@ -83,6 +140,9 @@ macro_rules! guest {
         $crate::guest!($summary, Bson, $transform);
     };
     ($summary:literal, $payload:ident, $transform:expr) => {
+        $crate::guest!($summary, $payload, $transform, |setup| $crate::describe(&setup));
+    };
+    ($summary:literal, $payload:ident, $transform:expr, $describe:expr) => {
         struct Component;
 
         impl $crate::Guest for Component {
@@ -90,7 +150,8 @@ macro_rules! guest {
                 $crate::identity($summary, $crate::PayloadKind::$payload)
             }
             fn describe(setup: $crate::Setup) -> Result<$crate::Description, Vec<$crate::Problem>> {
-                $crate::describe(&setup)
+                let describe: fn($crate::Setup) -> Result<$crate::Description, Vec<$crate::Problem>> = $describe;
+                describe(setup)
             }
             fn configure(setup: $crate::Setup) -> Result<(), Vec<$crate::Problem>> {
                 $crate::describe(&setup).map(|_| ())
@@ -105,6 +166,40 @@ macro_rules! guest {
         mod exported {
             use super::Component;
             $crate::bindings::export!(Component with_types_in $crate::bindings);
+        }
+    };
+}
+
+/// Exports a validator: its summary, and its violations of a batch of rows.
+///
+/// Its bindings are its own: those of both worlds together would make one component of both.
+#[macro_export]
+macro_rules! validator {
+    ($summary:literal, $validate:expr) => {
+        #[allow(unsafe_code, missing_docs, unused_imports, clippy::all, reason = "generated")]
+        mod bindings {
+            wit_bindgen::generate!({ path: "../../wit/since-v0.1.0", world: "validator-plugin" });
+
+            use exports::whimbrel::plugin::validator::{Guest, Identity, Problem, Rows, Setup, Violation};
+            use whimbrel::plugin::types::{Documents, PayloadKind};
+
+            struct Component;
+
+            impl Guest for Component {
+                fn about() -> Identity {
+                    let summary = $summary.to_owned();
+                    Identity { summary, payload: PayloadKind::Bson, config_schema: String::new() }
+                }
+                fn configure(_: Setup) -> Result<(), Vec<Problem>> {
+                    Ok(())
+                }
+                fn validate(rows: Rows) -> Vec<Violation> {
+                    let validate: fn(Rows) -> Vec<Violation> = $validate;
+                    validate(rows)
+                }
+            }
+
+            export!(Component);
         }
     };
 }

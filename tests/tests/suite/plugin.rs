@@ -1,14 +1,23 @@
 //! Components that misbehave, each with what stops it. A guest that nobody lists here is a failure.
 
-use std::fmt::Write as _;
-use std::fs;
+mod contained;
+mod granted;
+mod trial;
 
-use serde_json::Value as Json;
-use whimbrel_tests::Database;
-use whimbrel_tests::Ended;
-use whimbrel_tests::Whimbrel;
+use std::fs;
+use std::time::Duration;
+use std::time::Instant;
+
 use whimbrel_tests::components;
 use whimbrel_tests::dump;
+
+use contained::*;
+use granted::*;
+use trial::only_the_marked_are_dead;
+use trial::the_run_stops;
+use trial::through;
+use trial::trial;
+use trial::trial_of;
 
 /// Names every guest that has a test.
 macro_rules! guests {
@@ -19,119 +28,38 @@ macro_rules! guests {
 }
 
 guests! {
+    counts_batches
+    counts_records
     echo_bson
     echo_extended_json
+    floods_log
+    floods_output
     hoard
     malformed_row
     mended_v1
     mended_v2
+    opens_socket
+    panics_in_describe
+    reads_clock
+    reads_environment
+    reads_file
+    recurses
     skip_on_marker
+    sleeps
     spin_on_marker
+    spins_at_start
+    spins_in_describe
+    spins_in_host
     too_few
     too_many
+    trap_on_500th
     trap_on_marker
+    traps_at_start
     undeclared_table
     validator_bad_index
+    validator_spins
+    validator_traps
     wrong_world
-}
-
-/// What a run with one guest came to.
-struct Came {
-    ended: Ended,
-    database: Database,
-    _folder: tempfile::TempDir,
-}
-
-impl Came {
-    fn report(&self) -> Json {
-        self.ended.json()
-    }
-
-    /// Returns code and message of every dead letter, in the order of the source; provisional ones too.
-    fn letters(&self) -> Vec<(String, String)> {
-        let sql = "SELECT code, message FROM whimbrel_dead_letter ORDER BY document";
-        let rows = self.database.query(sql).into_iter();
-        rows.map(|mut row| (row.remove(0).unwrap(), row.remove(0).unwrap())).collect()
-    }
-
-    fn names(&self) -> Vec<String> {
-        let rows = self.database.query("SELECT name FROM people ORDER BY _id").into_iter();
-        rows.map(|mut row| row.remove(0).unwrap()).collect()
-    }
-}
-
-/// Runs twenty records through a guest; those in `marked` hold the marker.
-fn run(settings: &str, marker: &str, marked: &[usize]) -> Came {
-    let folder = tempfile::tempdir().unwrap();
-    components::link(folder.path());
-    let manifest = format!(
-        r#"
-version = 1
-name = "guests"
-
-[source.old]
-url = "mongoexport:."
-
-[target]
-url = "${{TARGET_URL}}"
-schema = "schema.sql"
-
-{settings}
-"#
-    );
-    let mut export = String::new();
-    for number in 0..20 {
-        let marks = if marked.contains(&number) { format!(r#", "{marker}": true"#) } else { String::new() };
-        let _ = writeln!(export, r#"{{"_id": {number}, "name": "n{number}"{marks}}}"#);
-    }
-    fs::write(folder.path().join("migration.toml"), manifest).unwrap();
-    fs::write(folder.path().join("schema.sql"), "CREATE TABLE people (_id INTEGER PRIMARY KEY, name TEXT);").unwrap();
-    fs::write(folder.path().join("people.json"), export).unwrap();
-    let database = Database::sqlite();
-    let ended = Whimbrel::new(["run", "migration.toml", "--execute", "--yes", "--json"])
-        .at(folder.path())
-        .env("TARGET_URL", &database.url)
-        .run();
-    Came { ended, database, _folder: folder }
-}
-
-fn through(guest: &str, more: &str, marker: &str, marked: &[usize]) -> Came {
-    let guest = guest.replace('_', "-");
-    let entity = format!(
-        r#"
-[[entity]]
-name = "people"
-from = "old.people"
-into = ["people"]
-transform = "{guest}"
-batch-records = 10
-dead-letters-max = "5"
-config.columns = ["_id", "name"]
-{more}
-"#
-    );
-    run(&entity, marker, marked)
-}
-
-#[track_caller]
-fn only_the_marked_are_dead(came: &Came, marked: &[usize], code: &str, message: &str) {
-    assert_eq!(came.ended.code, Some(3), "{}", came.ended);
-    let letters = came.letters();
-    assert_eq!(letters.len(), marked.len(), "{letters:?}");
-    for (found, said) in letters {
-        assert!(found == code && said.contains(message), "{found}: {said}");
-    }
-    assert_eq!(came.names().len(), 20 - marked.len());
-    assert_eq!(came.report()["conservation"], "ok");
-}
-
-#[track_caller]
-fn the_run_stops(came: &Came, code: i32, message: &str) {
-    assert_eq!(came.ended.code, Some(code), "{}", came.ended);
-    assert!(came.ended.stderr.contains(message), "{}", came.ended);
-    if came.database.file().unwrap().exists() {
-        assert!(!dump::all(&came.database).contains("\tn0"), "nothing of the batch is written");
-    }
 }
 
 #[test]
@@ -145,7 +73,7 @@ fn echo_bson() {
 fn echo_extended_json() {
     let came = through("echo_extended_json", "", "", &[]);
     assert_eq!(came.ended.code, Some(0), "{}", came.ended);
-    assert_eq!(dump::tables(&came.database), dump::tables(&through("echo_bson", "", "", &[]).database));
+    assert_eq!(dump::tables(&came.trial.database), dump::tables(&through("echo_bson", "", "", &[]).trial.database));
 }
 
 #[test]
@@ -153,6 +81,17 @@ fn trap_on_marker() {
     let marked = [3, 4, 17];
     let came = through("trap_on_marker", "", "trap", &marked);
     only_the_marked_are_dead(&came, &marked, "plugin-trap", "trapped in `transform`");
+}
+
+#[test]
+fn trap_on_500th() {
+    let came = trial_of(1000, "trap_on_500th", "", "", &[]).run();
+    assert_eq!(came.ended.code, Some(3), "{}", came.ended);
+    let letters = came.trial.database.query("SELECT document, code, message FROM whimbrel_dead_letter");
+    assert_eq!(letters.len(), 1);
+    assert_eq!((letters[0][0].as_deref(), letters[0][1].as_deref()), (Some("500"), Some("plugin-trap")));
+    assert!(letters[0][2].as_ref().unwrap().contains("found the 500th record"), "{letters:?}");
+    assert_eq!(came.names().len(), 999);
 }
 
 #[test]
@@ -167,16 +106,98 @@ fn skip_on_marker() {
 }
 
 #[test]
-fn hoard() {
-    let came = through("hoard", "\n[plugin.hoard]\nmemory = \"8MiB\"\n", "hoard", &[5]);
-    only_the_marked_are_dead(&came, &[5], "plugin-limit", "the limit `memory` of 8 MiB");
+fn counts_batches() {
+    let came = through("counts_batches", "", "", &[]);
+    assert_eq!(came.ended.code, Some(0), "{}", came.ended);
+    assert_eq!(came.names().len(), 20, "no instance has seen a second batch");
 }
 
 #[test]
-fn spin_on_marker() {
-    let came = through("spin_on_marker", "\n[plugin.spin-on-marker]\ndeadline = \"300ms\"\n", "spin", &[0]);
-    the_run_stops(&came, 1, "deadline");
-    assert_eq!(came.report()["entities"][0]["total"]["dead"], 0, "a missed deadline makes no dead letter");
+fn counts_records() {
+    use whimbrel::plugin::deterministic::DifferenceKind;
+    // A run does not see it: every second record of a batch is refused.
+    let came = through("counts_records", "", "", &[]);
+    assert_eq!((came.ended.code, came.letters().len()), (Some(3), 10), "{}", came.ended);
+    assert_eq!(differences("echo_bson"), []);
+    assert_eq!(differences("counts_records"), [(1, DifferenceKind::Alone)]);
+}
+
+/// What comes to light when a guest gets ten documents together, alone, and both again.
+fn differences(guest: &str) -> Vec<(usize, whimbrel::plugin::deterministic::DifferenceKind)> {
+    use whimbrel::plugin;
+    let path = components::guests().join(guest).with_extension("wasm");
+    let component = plugin::Component::load(&plugin::Engine::new(None).unwrap(), &path, guest).unwrap();
+    let setup = plugin::Setup {
+        entity: "people".into(),
+        key: vec!["_id".into()],
+        into: Vec::new(),
+        config_json: r#"{"columns": ["_id"]}"#.into(),
+    };
+    let pins = plugin::Pins { now_us: 0, seed: 1 };
+    let (transformer, _) = plugin::Transformer::open(&component, setup, plugin::Limits::default(), pins).unwrap();
+    let one = bson::rawdoc! { "_id": 1 }.into_bytes();
+    let ranges: Vec<_> = (0..10).map(|number| number * one.len()..(number + 1) * one.len()).collect();
+    let documents = plugin::Documents { bytes: &one.repeat(10), ranges: &ranges };
+    let found = plugin::deterministic::differences(&transformer, documents).unwrap();
+    found.into_iter().map(|difference| (difference.document, difference.kind)).collect()
+}
+
+#[test]
+fn validator_traps() {
+    let more = "validate = [\"validator-traps\"]";
+    let trial = trial("echo_bson", more, "", &[]);
+    trial.write(
+        "people.json",
+        &format!("{{\"_id\": 1, \"name\": \"n\"}}\n{{\"_id\": 2, \"name\": \"{}\"}}\n", "long".repeat(9)),
+    );
+    let came = trial.run();
+    assert_eq!(came.ended.code, Some(3), "{}", came.ended);
+    let letters = came.letters();
+    assert!(
+        letters.len() == 1 && letters[0].0 == "plugin-trap" && letters[0].1.contains("found a long row"),
+        "{letters:?}"
+    );
+}
+
+/// The oldest components that every later host must load and run.
+#[test]
+fn golden_components_still_run() {
+    let golden = whimbrel_tests::root().join("tests/golden");
+    for (from, to) in [("echo_bson", "transformer-0.1.0"), ("validator_traps", "validator-0.1.0")] {
+        let golden = golden.join(format!("{to}.wasm"));
+        if std::env::var_os("WHIMBREL_BLESS").is_some() {
+            fs::copy(components::guests().join(from).with_extension("wasm"), &golden).unwrap();
+        }
+        assert!(fs::metadata(&golden).unwrap().len() < 150 << 10, "a golden component is small");
+    }
+    let path = |name: &str| format!("path = {:?}", golden.join(format!("{name}.wasm")));
+    let more = format!(
+        "validate = [\"golden-validator\"]\n[plugin.golden]\n{}\n[plugin.golden-validator]\n{}\n",
+        path("transformer-0.1.0"),
+        path("validator-0.1.0")
+    );
+    let came = through("golden", &more, "", &[]);
+    assert_eq!(came.ended.code, Some(0), "{}", came.ended);
+    assert_eq!(came.names().len(), 20);
+}
+
+#[test]
+fn five_components_load_quickly_from_the_cache() {
+    use whimbrel::plugin;
+    let cache = tempfile::tempdir().unwrap();
+    let names = ["echo_bson", "echo_extended_json", "hoard", "too_few", "validator_traps"];
+    let load = || {
+        let begun = Instant::now();
+        let engine = plugin::Engine::new(Some(cache.path().join("cache"))).unwrap();
+        for name in names {
+            plugin::Component::load(&engine, &components::guests().join(name).with_extension("wasm"), name).unwrap();
+        }
+        begun.elapsed()
+    };
+    components::guests();
+    let (compiled, cached) = (load(), load());
+    whimbrel_tests::measured(&format!("five components: {compiled:?} compiled, {cached:?} from the cache"));
+    assert!(cached < Duration::from_millis(500), "{cached:?}");
 }
 
 #[test]

@@ -89,7 +89,11 @@ pub fn inspection(inspection: &Inspection, as_json: bool) {
     }
     let _ = writeln!(text, "  imports");
     for import in &inspection.imports {
-        let _ = writeln!(text, "    {import}");
+        let functions = if import.functions.is_empty() { "types only".to_owned() } else { import.functions.join(", ") };
+        let _ = writeln!(text, "    {}: {functions}", import.interface);
+        if let Some(grant) = &import.grant {
+            let _ = writeln!(text, "      empty unless granted: {grant}");
+        }
     }
     let _ = writeln!(text, "  configuration schema\n{:#}", inspection.config_schema);
     print(&text);

@@ -37,6 +37,21 @@ pub(super) fn component(world: &str, version: &str, imports: &str, module: &str)
     encode(&resolve, package, world, &module.replace("@0.1.0", &format!("@{version}")))
 }
 
+/// The strict validator under a contract with one thing changed; its module must fit both.
+pub(super) fn changed_validator(from: &str, to: &str) -> Vec<u8> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/since-v0.1.0"));
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("the contract is there");
+    let rest = ["types.wit", "log.wit", "validator.wit"].map(read).concat();
+    assert!(rest.contains(from), "the contract has `{from}`");
+    let package = "package whimbrel:plugin@0.1.0;";
+    let contract = format!("{package}{}", rest.replace(package, "").replace(from, to));
+    let contract = contract.replace("validator-plugin", "stranger");
+    let module = format!("(module {RUNTIME} {STRICT})").replace("PAYLOAD", "0");
+    let export = |text: &str| format!("#{}\"", text.split(':').next().unwrap_or_default());
+    let is_renamed = from.contains("func");
+    stranger(&contract, &if is_renamed { module.replace(&export(from), &export(to)) } else { module })
+}
+
 /// Makes a component of a module and a contract of its own.
 pub(super) fn stranger(contract: &str, module: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
@@ -219,5 +234,17 @@ pub(super) fn pinned() -> Vec<u8> {
 /// The strict validator.
 pub(super) fn strict() -> Vec<u8> {
     let module = format!("(module {RUNTIME} {STRICT})");
+    component("validator-plugin", "0.1.0", "", &module.replace("PAYLOAD", "0"))
+}
+
+/// The strict validator with a table of its own.
+pub(super) fn tables() -> Vec<u8> {
+    let module = format!("(module {RUNTIME} (table 8 funcref) {STRICT})");
+    component("validator-plugin", "0.1.0", "", &module.replace("PAYLOAD", "0"))
+}
+
+/// The strict validator with a start function of its own.
+pub(super) fn starting(body: &str) -> Vec<u8> {
+    let module = format!("(module {RUNTIME} (func $start {body}) (start $start) {STRICT})");
     component("validator-plugin", "0.1.0", "", &module.replace("PAYLOAD", "0"))
 }

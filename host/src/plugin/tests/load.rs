@@ -14,7 +14,7 @@ fn a_component_says_what_it_is() {
     assert_eq!(component.size(), bytes.len());
     assert_eq!(component.digest().len(), 64);
     assert!(
-        component.imports().iter().any(|import| import == "whimbrel:plugin/log@0.1.0"),
+        component.imports().iter().any(|import| import.interface == "whimbrel:plugin/log@0.1.0"),
         "{:?}",
         component.imports()
     );
@@ -121,6 +121,24 @@ fn the_cache_is_used_and_a_changed_entry_is_not() {
     }
 }
 
+#[test]
+fn an_entry_under_another_name_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let load = |bytes: &[u8]| {
+        let component = Component::from_bytes(&Engine::new(Some(cache.clone())).unwrap(), bytes, "p").unwrap();
+        let mut entries = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
+        let named = |path: &std::path::PathBuf| path.to_string_lossy().contains(component.digest());
+        let entry = entries.find(named).unwrap();
+        (component.world(), entry)
+    };
+    let ((_, echo), (_, strict)) = (load(&guest::echo(0, 0)), load(&guest::strict()));
+    let whole = std::fs::read(&echo).unwrap();
+    std::fs::copy(&strict, &echo).unwrap();
+    assert_eq!(load(&guest::echo(0, 0)).0, World::Transformer);
+    assert!(std::fs::read(&echo).unwrap() == whole, "it was compiled again");
+}
+
 #[cfg(unix)]
 #[test]
 fn an_entry_that_others_may_write_is_not_run() {
@@ -134,4 +152,53 @@ fn an_entry_that_others_may_write_is_not_run() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
     load();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o022, 0, "it was written anew");
+}
+
+#[test]
+fn the_signatures_are_those_of_the_contract() {
+    use wasmtime::component::types::ComponentItem;
+    let (engine, _cache) = engine();
+    let mut lines = std::collections::BTreeSet::new();
+    for bytes in [guest::echo(0, 0), guest::strict()] {
+        let compiled = wasmtime::component::Component::from_binary(&engine.inner, &bytes).unwrap();
+        let kind = compiled.component_type();
+        for (interface, item) in kind.imports(&engine.inner).chain(kind.exports(&engine.inner)) {
+            let ComponentItem::ComponentInstance(instance) = item.ty else { continue };
+            let interface = interface.strip_prefix("whimbrel:plugin/").unwrap().split('@').next().unwrap();
+            for (function, item) in instance.exports(&engine.inner) {
+                let ComponentItem::ComponentFunc(found) = item.ty else { continue };
+                lines.insert(format!("{interface} {function}: {}\n", signature::spell(&found)));
+            }
+        }
+    }
+    let made: String = lines.into_iter().collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/plugin/wit/since_v0_1_0.signatures");
+    if std::env::var_os("WHIMBREL_BLESS").is_some() {
+        std::fs::write(path, &made).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), made, "`WHIMBREL_BLESS=1` writes it anew");
+}
+
+#[test]
+fn a_function_with_other_types_is_refused_with_both() {
+    let (engine, _cache) = engine();
+    let refusal = |from: &str, to: &str| {
+        Component::from_bytes(&engine, &guest::changed_validator(from, to), "p").unwrap_err().to_string()
+    };
+    let at = "plugin `p`: `whimbrel:plugin/validator@0.1.0`: expected";
+    for (from, to, function, found) in [
+        ("column: option<string>,", "field: option<string>,", "validate", "field: option<string>"),
+        ("summary: string,", "summary: list<u8>,", "about", "summary: list<u8>"),
+        ("configure: func(setup: setup)", "configure: func(given: setup)", "configure", "func(given: record {"),
+    ] {
+        let said = refusal(from, to);
+        assert!(said.starts_with(&format!("{at} `{function}: func(")) && said.contains(found), "{said}");
+    }
+    let said = refusal("about: func()", "of: func()");
+    assert!(said.starts_with(&format!("{at} `about: func(")) && said.ends_with("found no such function"), "{said}");
+    let said = refusal("        warn,\n", "");
+    assert!(
+        said.contains("`whimbrel:plugin/log@0.1.0`: expected `log: func(level: enum { debug, info, warn,"),
+        "{said}"
+    );
 }

@@ -16,6 +16,9 @@ use crate::plugin::validator::Violation;
 /// The version in every interface's name.
 pub(in crate::plugin) const VERSION: &str = "0.1.0";
 
+/// The type of every function: interface, function, type.
+pub(in crate::plugin) const SIGNATURES: &str = include_str!("since_v0_1_0.signatures");
+
 /// The world `transformer`.
 #[allow(missing_docs, clippy::all, reason = "generated")]
 pub(in crate::plugin) mod transformer {

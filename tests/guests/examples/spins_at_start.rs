@@ -1,0 +1,15 @@
+//! Never lets its instance be finished.
+#![cfg(target_family = "wasm")]
+
+guests::guest!("Spins while its instance is made.", guests::echo);
+
+#[used]
+#[allow(unsafe_code, reason = "what runs before anything else is named by a section")]
+#[unsafe(link_section = ".init_array")]
+static START: extern "C" fn() = start;
+
+extern "C" fn start() {
+    loop {
+        std::hint::black_box(0);
+    }
+}

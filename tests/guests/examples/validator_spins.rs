@@ -1,0 +1,6 @@
+//! A validator that never returns from its rows.
+#![cfg(target_family = "wasm")]
+
+guests::validator!("Spins on rows.", |_| loop {
+    std::hint::black_box(0);
+});
