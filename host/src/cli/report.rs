@@ -4,6 +4,7 @@
 mod dead_letters;
 mod plan;
 mod replay;
+mod review;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -29,6 +30,8 @@ pub use plan::plan;
 pub use replay::discarded;
 pub use replay::exported;
 pub use replay::replay;
+pub use review::repaired;
+pub use review::verified;
 
 /// Entities that the end of a report names as the slowest.
 const SLOWEST: usize = 3;

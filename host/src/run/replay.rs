@@ -4,12 +4,16 @@
 //! and reads nothing. References that were left NULL because a parent was dead are filled in behind it. The same command
 //! again goes on where it was ended: what has landed is no dead letter any more.
 
+mod report;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde::Serialize;
+pub use report::ReplayReport;
+pub use report::ReplayedEntity;
+pub use report::ReplayedLetter;
 
 use super::bookkeeping;
 use super::bookkeeping::Bookkeeping;
@@ -27,7 +31,6 @@ use super::heal;
 use super::ledger::Fate;
 use super::open;
 use super::open::Opened;
-use super::report::Fates;
 use super::report::Mode;
 use super::report::Reason;
 use super::report::State;
@@ -57,100 +60,10 @@ pub struct Options {
     pub code: Option<String>,
 }
 
-/// What a replay did, or would do.
-#[derive(Debug, Clone, Serialize)]
-pub struct ReplayReport {
-    /// Its own id.
-    pub run: String,
-    /// The migration's name.
-    pub migration: String,
-    /// Whether anything was written.
-    pub mode: Mode,
-    /// How it ended.
-    pub status: Status,
-    /// RFC 3339, UTC.
-    pub started_at: String,
-    /// From start to end.
-    pub duration_ms: u64,
-    /// In the order they run; those with letters, or with references that were filled in.
-    pub entities: Vec<ReplayedEntity>,
-    /// Every letter that was tried, by its number.
-    pub letters: Vec<ReplayedLetter>,
-    /// Why the letters that were tried are dead still.
-    pub dead_letters: Vec<Reason>,
-    /// Letters that no component can make fit: the source is at fault.
-    pub permanent: Vec<Reason>,
-    /// Letters that were given up.
-    pub discarded: Vec<Reason>,
-    /// What has changed since the migration began: configuration, components, target tables.
-    pub changes: Vec<String>,
-}
-
-/// One entity of a replay.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct ReplayedEntity {
-    /// Its name.
-    pub name: String,
-    /// Letters that were tried.
-    pub tried: u64,
-    /// Of these, records some of whose rows were inserted or updated.
-    pub written: u64,
-    /// Of these, records whose rows stood there already.
-    pub unchanged: u64,
-    /// Of these, records that were left out.
-    pub skipped: u64,
-    /// Of these, records that are dead still.
-    pub dead: u64,
-    /// References of its rows that were NULL and are filled in.
-    pub filled: u64,
-    /// Since the migration began.
-    pub total: Fates,
-}
-
-/// One letter of a replay.
-#[derive(Debug, Clone, Serialize)]
-pub struct ReplayedLetter {
-    /// Its number.
-    pub number: i64,
-    /// The entity.
-    pub entity: String,
-    /// Its number in the source.
-    pub document: u64,
-    /// Where it stands there.
-    pub position: String,
-    /// Its key.
-    pub key: Option<String>,
-    /// Why it was dead.
-    pub was: String,
-    /// `written`, `unchanged`, `skipped` or `dead`.
-    pub outcome: &'static str,
-    /// Where it was refused again.
-    pub stage: Option<&'static str>,
-    /// Why, in short.
-    pub code: Option<String>,
-    /// The field or column at fault.
-    pub field: Option<String>,
-    /// One sentence.
-    pub message: Option<String>,
-    /// The component that tried.
-    pub digest: String,
-    #[serde(skip)]
-    tries: u64,
-    /// How many letters had found their place when it was tried last.
-    #[serde(skip)]
-    tried_at: u64,
-}
-
-impl ReplayReport {
-    /// Returns whether letters are dead still.
-    pub fn has_dead_letters(&self) -> bool {
-        !self.dead_letters.is_empty() || !self.permanent.is_empty()
-    }
-}
-
 /// Replays dead letters, or predicts what would become of them.
 pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> Result<ReplayReport, Failure> {
     let begun = Instant::now();
+    super::has_begun(&manifest).await?;
     let mode = if options.execute { connector::target::Mode::ReadWrite } else { connector::target::Mode::ReadOnly };
     let mut opened = open::open(manifest, mode).await?;
     let selected = super::selected(&opened, &options.entities)?;
@@ -201,18 +114,21 @@ pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
     report.discarded.retain(is_selected);
     tx.rollback().await?;
     report.duration_ms = super::milliseconds(begun);
-    if let Err(failure) = ended {
-        return Err(failure.with_report(report));
-    }
     if options.execute {
-        let status = if shutdown.is_asked() { "stopped" } else { "completed" };
-        let summary =
-            serde_json::json!({ "entities": report.entities, "dead_letters": report.dead_letters }).to_string();
+        let status = match &ended {
+            Err(_) => "failed",
+            Ok(()) if shutdown.is_asked() => "stopped",
+            Ok(()) => "completed",
+        };
+        let summary = serde_json::json!({ "entities": report.entities, "dead_letters": report.dead_letters });
         let mut tx = target.begin().await?;
-        books.end_run(&mut *tx, &report.run, status, &summary).await?;
+        books.end_run(&mut *tx, &report.run, status, &summary.to_string()).await?;
         tx.commit().await?;
     }
-    Ok(report)
+    match ended {
+        Ok(()) => Ok(report),
+        Err(failure) => Err(failure.with_report(report)),
+    }
 }
 
 /// A replay at work.

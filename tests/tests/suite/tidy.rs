@@ -117,7 +117,10 @@ fn transactions_begin_where_the_architecture_says() {
         "run/heal.rs",
         "run/mod.rs",
         "run/open.rs",
+        "run/repair.rs",
+        "run/repair/decide.rs",
         "run/replay.rs",
+        "run/verify.rs",
     ];
     assert_eq!(files, expected);
     let inserts = host_lines().into_iter().filter(|(file, _, line)| {

@@ -81,6 +81,8 @@ CREATE TABLE IF NOT EXISTS whimbrel_ledger (
     PRIMARY KEY (migration, entity, sequence)
 );
 
+CREATE INDEX IF NOT EXISTS whimbrel_ledger_again ON whimbrel_ledger (migration, entity, sequence) WHERE kind <> 'batch';
+
 CREATE TABLE IF NOT EXISTS whimbrel_deferred_reference (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     migration TEXT NOT NULL,

@@ -171,6 +171,19 @@ impl Bookkeeping {
         }))
     }
 
+    /// Returns every migration of this target that has a ledger, with each of its entities.
+    pub async fn claimants(&self, tx: &mut dyn Transaction) -> Result<Vec<(String, String)>, TargetError> {
+        let sql = format!("SELECT DISTINCT migration, entity FROM {} ORDER BY migration, entity", self.tables.ledger);
+        let rows = tx.query(&sql, &[]).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let mut row = Columns::new(row);
+                (row.text(), row.text())
+            })
+            .collect())
+    }
+
     /// Returns the digests of the components that made rows, each with the number of its entries.
     pub async fn digests(&self, tx: &mut dyn Transaction) -> Result<Vec<(String, u64)>, TargetError> {
         let sql = format!(

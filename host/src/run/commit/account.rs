@@ -152,6 +152,7 @@ impl Committer {
                 let digest = self.kept_digest(resolved_row).unwrap_or_else(|| layout.digest(resolved, row));
                 packer.row(resolved_row.table, fate, &resolved_row.key, digest);
             }
+            self.pack_staying(&mut packer, index);
         }
         let mut rows = RowTotals::new();
         for (table, counts) in tables.iter().zip(counts) {

@@ -20,10 +20,13 @@ use crate::run::bookkeeping::Attempt;
 use crate::run::bookkeeping::Checkpoint;
 use crate::run::bookkeeping::DeadLetter;
 use crate::run::bookkeeping::EntryKind;
+use crate::run::bookkeeping::Review;
 use crate::run::bookkeeping::StoredLetter;
 use crate::run::claimed::RowKey;
 use crate::run::ledger;
 use crate::run::ledger::Fate;
+use crate::run::ledger::Packer;
+use crate::run::ledger::RowFate;
 use crate::run::report::Fates;
 use crate::run::report::State;
 use crate::run::report::add_rows;
@@ -53,6 +56,11 @@ pub struct Rewrite {
     pub kept: HashMap<RowKey, u64>,
     /// Rows to be removed: index of the table in the entity's plan, and key.
     pub removed: Vec<(usize, Vec<Value>)>,
+    /// Rows that come out of their record no more and stay all the same: the record, the table, the key, and the digest
+    /// that the ledger has of them.
+    pub stays: Vec<(usize, usize, Vec<u8>, u64)>,
+    /// How far the repair has come with this commit, and of which entity.
+    pub review: Option<(String, Review)>,
 }
 
 /// How one record that was committed again has ended.
@@ -177,6 +185,11 @@ impl Committer {
             letters.into_iter().map(|letter| (letter.document, letter)).collect();
         let ended: Vec<Ended> =
             fates.into_iter().map(|(document, fate)| Ended { fate, again: again.remove(&document) }).collect();
+        if let Again::Repair(rewrite) = &self.again
+            && let Some((part, review)) = &rewrite.review
+        {
+            self.books.save_review(tx, "repair", part, review).await?;
+        }
         if let Again::Replay(stored) = &self.again {
             let digest = resolved.plugin.digest.as_str();
             let attempts: Vec<Attempt<'_>> = stored
@@ -238,6 +251,14 @@ impl Committer {
                 let document = documents().max().unwrap_or_default();
                 (documents().min().unwrap_or_default(), Position { document, token: String::new() })
             }
+        }
+    }
+
+    /// Adds to the ledger which rows of a record stay though they come out of it no more.
+    pub(super) fn pack_staying(&self, packer: &mut Packer, record: usize) {
+        let Again::Repair(rewrite) = &self.again else { return };
+        for (_, table, key, digest) in rewrite.stays.iter().filter(|(of, ..)| *of == record) {
+            packer.row(*table, &RowFate::Unchanged, key, *digest);
         }
     }
 
