@@ -45,7 +45,7 @@ pub async fn repair(args: &RepairArgs, json: bool) -> Result<u8, Failure> {
     report::repaired(&repaired, args.limit, json);
     Ok(match repaired.status {
         "stopped" => STOPPED,
-        _ if repaired.entities.iter().any(|(_, counts)| counts.left_alone() > 0) => DEAD_LETTERS,
+        _ if repaired.entities.iter().any(|part| part.counts.left_alone() > 0) => DEAD_LETTERS,
         _ => DONE,
     })
 }

@@ -115,7 +115,8 @@ pub trait Transaction: Send {
     /// Removes the rows with these keys. One that is not there is no error; what the target refuses is.
     async fn delete(&mut self, table: &TableSchema, key: &[usize], keys: &[Vec<Value>]) -> Result<(), TargetError>;
 
-    /// Returns so many rows at most behind a key, in the target's own order of keys, with the values of `columns`.
+    /// Returns so many rows at most behind a key, in the target's own order of keys, with the values of `columns`. Rows
+    /// whose key holds a NULL are left out.
     async fn page(
         &mut self,
         table: &TableSchema,

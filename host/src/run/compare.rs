@@ -8,12 +8,12 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::bookkeeping::Bookkeeping;
+use super::committed::Known;
+use super::committed::KnownRow;
 use super::ledger;
 use super::ledger::Fate;
 use super::parents::Parents;
 use super::parents::look_up_ids;
-use super::reread::Known;
-use super::reread::KnownRow;
 use super::resolve::Resolved;
 use super::resolve::Settled;
 use crate::connector::Transaction;
@@ -158,7 +158,7 @@ pub async fn compare(
                 continue;
             }
             compared.rows += 1;
-            let at = Some((row.table, row.key.clone()));
+            let at = Some((name, row.key.clone()));
             let Some(values) = standing.get(&(row.table, row.key.clone())) else {
                 let what = if known_row.is_some() { What::Missing } else { What::New };
                 compared.differences.push(Difference { record, row: at, what });

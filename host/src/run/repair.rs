@@ -25,6 +25,9 @@ use super::commit::Again;
 use super::commit::CommitError;
 use super::commit::Committer;
 use super::commit::Rewrite;
+use super::committed::Committed;
+use super::committed::Known;
+use super::committed::Reread;
 use super::dependents::Dependents;
 use super::finish;
 use super::heal;
@@ -33,12 +36,10 @@ use super::open;
 use super::open::Opened;
 use super::report::Mode;
 use super::report::State;
-use super::reread::Committed;
-use super::reread::Known;
-use super::reread::Reread;
 use super::resolve::Resolved;
 use super::retry::retry;
 use super::shutdown::Shutdown;
+use super::verify::Part;
 use super::verify::Told;
 use super::verify::map;
 use super::verify::of_record;
@@ -114,7 +115,8 @@ pub async fn repair(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
             counts: Counts::default(),
         };
         entity.run(source, shutdown).await?;
-        report.entities.push((opened.plan.entities[index].name.clone(), entity.counts));
+        let name = opened.plan.entities[index].name.clone();
+        report.entities.push(Part { name, counts: entity.counts });
     }
     if shutdown.is_asked() {
         report.status = "stopped";
@@ -123,8 +125,8 @@ pub async fn repair(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         for index in 0..opened.plan.entities.len() {
             let filled = heal::heal(&committer(&opened, &books, &run, index)).await?;
             let name = &opened.plan.entities[index].name;
-            if let Some((_, counts)) = report.entities.iter_mut().find(|(entity, _)| entity == name) {
-                counts.filled += filled;
+            if let Some(part) = report.entities.iter_mut().find(|part| part.name == *name) {
+                part.counts.filled += filled;
             }
         }
     }

@@ -14,6 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use xxhash_rust::xxh3::xxh3_128;
 
 pub use report::Counts;
+pub use report::Part;
 pub use report::TOLD_MAX;
 pub use report::Told;
 pub use report::VerifyReport;
@@ -25,6 +26,7 @@ use report::told;
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
 use super::bookkeeping::Review;
+use super::committed::Reread;
 use super::compare;
 use super::entity::Mapper;
 use super::ledger;
@@ -32,7 +34,6 @@ use super::ledger::Fate;
 use super::open;
 use super::open::Opened;
 use super::report::State;
-use super::reread::Reread;
 use super::shutdown::Shutdown;
 use crate::connector::Target;
 use crate::connector::target::Mode;
@@ -90,16 +91,16 @@ pub async fn verify(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
     for (index, source) in sources.into_iter().enumerate().filter(|(index, _)| selected.contains(index)) {
         let look = Look { opened: &opened, books: &books, digest: &digest, shutdown };
         let counts = look.entity(index, source, &starts[index]).await?;
-        report.entities.push((opened.plan.entities[index].name.clone(), counts));
+        report.entities.push(Part { name: opened.plan.entities[index].name.clone(), counts });
     }
     if !options.skip_extra {
         let look = Look { opened: &opened, books: &books, digest: &digest, shutdown };
         for (name, table) in tables(&opened, &selected) {
-            report.tables.push((name, look.table(table).await?));
+            report.tables.push(Part { name, counts: look.table(table).await? });
         }
     }
     report.duration_ms = super::milliseconds(begun);
-    let all = || report.entities.iter().chain(&report.tables).map(|(_, counts)| counts);
+    let all = || report.entities.iter().chain(&report.tables).map(|part| &part.counts);
     report.differences = all().map(Counts::differences).sum();
     if shutdown.is_asked() {
         return Ok(report);

@@ -72,7 +72,7 @@ fn wrong_digest(database: &Database) -> String {
 
 fn people(report: &Json) -> &Json {
     let entities = report["entities"].as_array().unwrap();
-    &entities.iter().find(|entity| entity[0] == "people").unwrap()[1]
+    entities.iter().find(|entity| entity["name"] == "people").unwrap()
 }
 
 fn counts(report: &Json) -> [u64; 7] {

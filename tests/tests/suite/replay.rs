@@ -206,6 +206,14 @@ fn ends_as_a_clean_run(database: &Database) {
     };
     assert!(filled("pets") > 50 && filled("people") > 50, "{replayed}");
 
+    let letter = replayed["letters"].as_array().unwrap().iter().find(|letter| letter["outcome"] == "written").unwrap();
+    let number = letter["number"].to_string();
+    let shown = story.call(database, &["dead-letter", "show"], &[&number]).run().expect(0).json();
+    let history = shown["history"].as_array().unwrap();
+    let fates: Vec<_> = history.iter().map(|attempt| attempt["fate"].as_str().unwrap()).collect();
+    assert_eq!((fates.as_slice(), &shown["state"]), (["dead", "written"].as_slice(), &"replayed".into()));
+    assert_ne!(history[0]["digest"], history[1]["digest"]);
+
     // Twice is once: what is dead is dead for another reason than the component.
     let again = story.replay(database, &["--execute"]).run().expect(3).json();
     assert!(outcomes(&again).values().all(|(outcome, _)| outcome == "dead"), "{again}");
@@ -248,6 +256,23 @@ fn killed_and_done_again_is_done_once() {
             assert!(found == clean, "{point} on {}", database.kind());
             attempts_add_up(&database);
         }
+    }
+}
+
+#[test]
+fn an_entity_that_is_not_done_goes_on_behind_a_replay() {
+    for database in Database::each() {
+        let story = Story::new();
+        let clean = clean(&story, &database);
+        story.activate("mended_v1");
+        let limited = ["--execute", "--yes", "--limit", "700"];
+        story.call(&database, &["run"], &limited).run().expect(3);
+        story.activate("mended_v2");
+        story.replay(&database, &["--execute"]).run().expect(0);
+        story.call(&database, &["verify"], &[]).run().expect(0);
+        story.call(&database, &["run"], &["--execute", "--yes", "--accept-change"]).run().expect(3);
+        same_text(&dump::all(&database), &clean);
+        story.call(&database, &["verify"], &[]).run().expect(0);
     }
 }
 

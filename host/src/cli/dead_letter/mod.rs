@@ -155,8 +155,9 @@ async fn show(args: &ShowArgs, json: bool) -> Result<u8, Failure> {
     let mut tx = target.begin().await?;
     let which = Letters { id: Some(args.id), ..Letters::default() };
     let letters = books.dead_letters(&mut *tx, &which, 0, 1).await?;
-    tx.rollback().await?;
     let letter = letters.into_iter().next().ok_or_else(|| missing(&manifest, args.id))?;
-    report::dead_letter(&letter, json);
+    let attempts = books.attempts(&mut *tx, &letter).await?;
+    tx.rollback().await?;
+    report::dead_letter(&letter, &attempts, json);
     Ok(DONE)
 }

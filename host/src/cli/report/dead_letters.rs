@@ -9,6 +9,7 @@ use super::print;
 use super::reasons;
 use super::table;
 use crate::connector::extended_json;
+use crate::run::bookkeeping::StoredAttempt;
 use crate::run::bookkeeping::StoredLetter;
 use crate::run::report::Reason;
 
@@ -65,9 +66,11 @@ pub fn dead_letters(reasons_found: &[(bool, Reason)], discarded: &[Reason], lett
 }
 
 /// Prints one dead letter in full.
-pub fn dead_letter(stored: &StoredLetter, as_json: bool) {
+pub fn dead_letter(stored: &StoredLetter, attempts: &[StoredAttempt], as_json: bool) {
     if as_json {
-        return json(&letter_json(stored));
+        let mut value = letter_json(stored);
+        value["history"] = json!(attempts);
+        return json(&value);
     }
     let letter = &stored.letter;
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
@@ -92,6 +95,12 @@ pub fn dead_letter(stored: &StoredLetter, as_json: bool) {
         ("at", stored.at.clone()),
     ] {
         let _ = writeln!(text, "  {name:<9} {value}");
+    }
+    for attempt in attempts {
+        let by = attempt.digest.as_deref().map_or("-", |digest| digest.get(..12).unwrap_or(digest));
+        let code = attempt.code.as_deref().unwrap_or_default();
+        let (number, at, fate) = (attempt.attempt, &attempt.at, &attempt.fate);
+        let _ = writeln!(text, "  {:<9} {at} by {by}: {fate} {code}", format!("try {number}"));
     }
     let _ = writeln!(text, "  original\n{}", original(stored));
     print(&text);

@@ -8,6 +8,8 @@ use super::seconds;
 use super::table;
 use crate::run::repair::RepairReport;
 use crate::run::report::Mode;
+use crate::run::verify::Counts;
+use crate::run::verify::Part;
 use crate::run::verify::Told;
 use crate::run::verify::VerifyReport;
 
@@ -24,7 +26,7 @@ pub fn verified(report: &VerifyReport, limit: usize, as_json: bool) {
     };
     let _ = writeln!(text, "{}: {what}\n", report.migration);
     changes(&mut text, &report.changes);
-    let rows = report.entities.iter().map(|(name, counts)| {
+    let rows = report.entities.iter().map(|Part { name, counts }| {
         let counts = [
             counts.records,
             counts.rows,
@@ -41,12 +43,12 @@ pub fn verified(report: &VerifyReport, limit: usize, as_json: bool) {
     table(&mut text, &head, rows.collect());
     if !report.tables.is_empty() {
         let _ = writeln!(text);
-        let row = |(name, counts): &(String, crate::run::verify::Counts)| {
+        let row = |Part { name, counts }: &Part<Counts>| {
             vec![name.clone(), counts.rows.to_string(), counts.extra.to_string()]
         };
         table(&mut text, &["table", "rows", "nobody wrote"], report.tables.iter().map(row).collect());
     }
-    let all = report.entities.iter().chain(&report.tables).flat_map(|(_, counts)| &counts.differences);
+    let all = report.entities.iter().chain(&report.tables).flat_map(|part| &part.counts.differences);
     differences(&mut text, all, report.differences, limit);
     let _ = writeln!(text, "\ntook {}", seconds(report.duration_ms));
     print(&text);
@@ -65,7 +67,7 @@ pub fn repaired(report: &RepairReport, limit: usize, as_json: bool) {
     };
     let _ = writeln!(text, "{}: {what}\nfrom {}\n", report.migration, report.from);
     changes(&mut text, &report.changes);
-    let rows = report.entities.iter().map(|(name, counts)| {
+    let rows = report.entities.iter().map(|Part { name, counts }| {
         let counts = [
             counts.records,
             counts.inserted,
@@ -96,11 +98,11 @@ pub fn repaired(report: &RepairReport, limit: usize, as_json: bool) {
         "failed",
     ];
     table(&mut text, &head, rows.collect());
-    let all = report.entities.iter().flat_map(|(_, counts)| &counts.differences);
+    let all = report.entities.iter().flat_map(|part| &part.counts.differences);
     let total = report
         .entities
         .iter()
-        .map(|(_, counts)| counts.inserted + counts.changed + counts.removed + counts.left_alone());
+        .map(|Part { counts, .. }| counts.inserted + counts.changed + counts.removed + counts.left_alone());
     differences(&mut text, all, total.sum(), limit);
     let _ = writeln!(text, "\ntook {}", seconds(report.duration_ms));
     print(&text);

@@ -77,7 +77,14 @@ pub(super) async fn page(
     let casts: Vec<String> = (key.iter().enumerate())
         .map(|(place, column)| format!("${}::text::{}", place + 1, types::cast_type(&table.columns[*column].declared)))
         .collect();
-    let behind = if after.is_some() { format!("WHERE ({order}) > ({})", casts.join(", ")) } else { String::new() };
+    // A row without a key has no place among the keys.
+    let nullable = key.iter().filter(|column| table.columns[**column].nullable);
+    let mut conditions: Vec<String> =
+        nullable.map(|column| format!("t.{} IS NOT NULL", quote(&table.columns[*column].name))).collect();
+    if after.is_some() {
+        conditions.push(format!("({order}) > ({})", casts.join(", ")));
+    }
+    let behind = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
     let selected: Vec<_> = columns.iter().map(|column| text::select("t", &table.columns[*column])).collect();
     let sql = format!(
         "SELECT 0::int8, {} FROM {} AS t {behind} ORDER BY {order} LIMIT {limit}",

@@ -58,7 +58,14 @@ pub(super) fn page(
     let failed = |error| refusal::error(error, &what);
     let order = name::columns(table, key);
     let places: Vec<String> = (1..=key.len()).map(|place| format!("?{place}")).collect();
-    let behind = if after.is_some() { format!("WHERE ({order}) > ({})", places.join(", ")) } else { String::new() };
+    // A row without a key has no place among the keys.
+    let nullable = key.iter().filter(|column| table.columns[**column].nullable);
+    let mut conditions: Vec<String> =
+        nullable.map(|column| format!("{} IS NOT NULL", name::quote(&table.columns[*column].name))).collect();
+    if after.is_some() {
+        conditions.push(format!("({order}) > ({})", places.join(", ")));
+    }
+    let behind = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
     let sql = format!(
         "SELECT {} FROM {} {behind} ORDER BY {order} LIMIT {limit}",
         name::columns(table, columns),

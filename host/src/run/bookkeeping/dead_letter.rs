@@ -81,19 +81,6 @@ impl StoredLetter {
     }
 }
 
-/// How one more attempt at a letter ended.
-#[derive(Debug, Clone)]
-pub struct Attempt<'a> {
-    /// The letter.
-    pub stored: &'a StoredLetter,
-    /// `written`, `unchanged`, `skipped` or `dead`.
-    pub fate: &'static str,
-    /// The component that tried.
-    pub digest: &'a str,
-    /// Why it is dead again.
-    pub again: Option<&'a DeadLetter>,
-}
-
 impl Bookkeeping {
     /// Stores dead letters, each with its first attempt; provisional ones have none.
     pub async fn insert_dead_letters(
@@ -142,93 +129,6 @@ impl Bookkeeping {
             self.attempt_row(entity, letter.document, 1, run, &at, digest, "dead", Some(letter))
         };
         insert_rows(tx, &self.insert_attempts(), "", letters, attempt).await
-    }
-
-    /// Records that letters were tried again: those that are dead again keep their place with the new reason.
-    pub async fn end_attempts(
-        &self,
-        tx: &mut dyn Transaction,
-        entity: &str,
-        run: &str,
-        attempts: &[Attempt<'_>],
-    ) -> Result<(), TargetError> {
-        let at = text(&now());
-        let row = |attempt: &Attempt<'_>| {
-            let (document, number) = (attempt.stored.letter.document, attempt.stored.attempts + 1);
-            self.attempt_row(entity, document, number, run, &at, text(attempt.digest), attempt.fate, attempt.again)
-        };
-        insert_rows(tx, &self.insert_attempts(), "", attempts, row).await?;
-        for attempt in attempts {
-            let number = integer(attempt.stored.attempts + 1);
-            let place = [text(&self.migration), Value::Integer(attempt.stored.id)];
-            // Placeholders are numbered by their first use.
-            let (sql, parameters) = match attempt.again {
-                None => {
-                    let sql = format!(
-                        "UPDATE {} SET attempts = $1, at = $2, state = 'replayed', refused = '{{}}' \
-                         WHERE migration = $3 AND id = $4",
-                        self.tables.dead_letter
-                    );
-                    (sql, vec![number, at.clone()])
-                }
-                Some(again) => {
-                    let sql = format!(
-                        "UPDATE {} SET attempts = $1, at = $2, stage = $3, code = $4, field = $5, message = $6, plugin = $7, \
-                         digest = $8, refused = $9 WHERE migration = $10 AND id = $11",
-                        self.tables.dead_letter
-                    );
-                    let set = vec![
-                        number,
-                        at.clone(),
-                        text(again.stage),
-                        text(&again.code),
-                        optional(again.field.as_deref()),
-                        text(&again.message),
-                        optional(again.plugin.as_deref()),
-                        optional(again.digest.as_deref()),
-                        text(&json(&again.refused)),
-                    ];
-                    (sql, set)
-                }
-            };
-            tx.execute(&sql, &parameters.into_iter().chain(place).collect::<Vec<_>>()).await?;
-        }
-        Ok(())
-    }
-
-    fn insert_attempts(&self) -> String {
-        format!(
-            "INSERT INTO {} (migration, entity, document, attempt, run, at, digest, fate, stage, code, field, message)",
-            self.tables.dead_letter_attempt
-        )
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one for each column")]
-    fn attempt_row(
-        &self,
-        entity: &str,
-        document: u64,
-        number: u64,
-        run: &str,
-        at: &Value,
-        digest: Value,
-        fate: &str,
-        why: Option<&DeadLetter>,
-    ) -> Vec<Value> {
-        vec![
-            text(&self.migration),
-            text(entity),
-            integer(document),
-            integer(number),
-            text(run),
-            at.clone(),
-            digest,
-            text(fate),
-            optional(why.map(|why| why.stage)),
-            optional(why.map(|why| why.code.as_str())),
-            optional(why.and_then(|why| why.field.as_deref())),
-            optional(why.map(|why| why.message.as_str())),
-        ]
     }
 
     /// Gives letters up, with the reason; returns how many.

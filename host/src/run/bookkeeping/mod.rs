@@ -1,5 +1,6 @@
 //! whimbrel's own tables, one file a group of them. Only statements; `commit` decides when.
 
+mod attempt;
 mod checkpoint;
 mod dead_letter;
 mod id_map;
@@ -10,8 +11,9 @@ mod reference;
 mod review;
 mod statement;
 
+pub use attempt::Attempt;
+pub use attempt::StoredAttempt;
 pub use checkpoint::Checkpoint;
-pub use dead_letter::Attempt;
 pub use dead_letter::DeadLetter;
 pub use dead_letter::StoredLetter;
 pub use ledger::Entry;

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::run::report::Mode;
+use crate::run::verify::Part;
 use crate::run::verify::TOLD_MAX;
 use crate::run::verify::Told;
 
@@ -53,7 +54,7 @@ pub struct RepairReport {
     /// From start to end, without what an earlier call has done.
     pub duration_ms: u64,
     /// By entity, in the order they run.
-    pub entities: Vec<(String, Counts)>,
+    pub entities: Vec<Part<Counts>>,
     /// What has changed since the migration began: configuration, components, target tables.
     pub changes: Vec<String>,
 }

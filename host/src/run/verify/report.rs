@@ -56,6 +56,16 @@ pub struct Told {
     pub message: Option<String>,
 }
 
+/// What was found in one entity or table.
+#[derive(Debug, Clone, Serialize)]
+pub struct Part<C> {
+    /// Its name.
+    pub name: String,
+    /// What was found.
+    #[serde(flatten)]
+    pub counts: C,
+}
+
 /// A look at a whole migration.
 #[derive(Debug, Clone, Serialize)]
 pub struct VerifyReport {
@@ -66,9 +76,9 @@ pub struct VerifyReport {
     /// From start to end, without what an earlier look has done.
     pub duration_ms: u64,
     /// By entity, in the order they run.
-    pub entities: Vec<(String, Counts)>,
+    pub entities: Vec<Part<Counts>>,
     /// Rows that nobody wrote, by table.
-    pub tables: Vec<(String, Counts)>,
+    pub tables: Vec<Part<Counts>>,
     /// How many differences there are.
     pub differences: u64,
     /// What has changed since the migration began: configuration, components, target tables.
