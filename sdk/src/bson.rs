@@ -2,10 +2,12 @@
 //!
 //! Every length is checked, so malformed bytes give [`Malformed`], never a panic.
 
+mod bytes;
 mod value;
 
 use std::fmt;
 
+pub(crate) use bytes::append;
 pub use value::Kind;
 pub use value::Raw;
 pub use value::Value;
@@ -54,7 +56,7 @@ impl<'a> Document<'a> {
     pub fn get(self, name: &str) -> Result<Option<Raw<'a>>, Malformed> {
         for field in self.fields() {
             let field = field?;
-            if field.name_bytes() == name.as_bytes() {
+            if field.is_named(name) {
                 return Ok(Some(field.value));
             }
         }
@@ -76,7 +78,13 @@ impl<'a> Field<'a> {
         std::str::from_utf8(self.name).map_err(|_| Malformed)
     }
 
-    /// Returns the name as it stands, which is quicker to compare.
+    /// Returns whether the field has this name.
+    #[inline]
+    pub fn is_named(&self, name: &str) -> bool {
+        bytes::same(self.name, name.as_bytes())
+    }
+
+    /// Returns the name as it stands.
     pub fn name_bytes(&self) -> &'a [u8] {
         self.name
     }
@@ -91,7 +99,7 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn read(&mut self) -> Option<Field<'a>> {
         let (kind, rest) = self.rest.split_first()?;
-        let end = rest.iter().position(|byte| *byte == 0)?;
+        let end = bytes::find_zero(rest)?;
         let (name, rest) = (&rest[..end], &rest[end + 1..]);
         let kind = Kind::from_byte(*kind)?;
         let (bytes, rest) = rest.split_at_checked(value::length(kind, rest)?)?;

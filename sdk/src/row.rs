@@ -3,9 +3,7 @@
 use crate::Decimal;
 use crate::bson::Kind;
 use crate::bson::Raw;
-
-/// Longer copies are worth a call.
-const INLINE_BYTES_MAX: usize = 64;
+use crate::bson::append;
 
 /// One row. A column that is never written is NULL; write none twice.
 ///
@@ -156,7 +154,7 @@ impl Row {
         put_name(&mut self.body, Kind::Text, "$ref");
         put_text(&mut self.body, entity);
         put_name(&mut self.body, key.kind(), "$id");
-        put_bytes(&mut self.body, key.bytes());
+        append(&mut self.body, key.bytes());
         close(&mut self.body, start);
         self
     }
@@ -185,7 +183,7 @@ impl Row {
         self.name(Kind::Binary, column);
         self.body.extend_from_slice(&length(bytes.len()));
         self.body.push(subtype);
-        self.body.extend_from_slice(bytes);
+        append(&mut self.body, bytes);
         self
     }
 
@@ -200,7 +198,7 @@ impl Row {
 
     fn put(&mut self, kind: Kind, column: &str, bytes: &[u8]) -> &mut Self {
         self.name(kind, column);
-        put_bytes(&mut self.body, bytes);
+        append(&mut self.body, bytes);
         self
     }
 
@@ -212,37 +210,15 @@ impl Row {
 #[inline]
 fn put_name(out: &mut Vec<u8>, kind: Kind, name: &str) {
     out.push(kind as u8);
-    put_bytes(out, name.as_bytes());
+    append(out, name.as_bytes());
     out.push(0);
 }
 
 #[inline]
 fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(&length(text.len() + 1));
-    put_bytes(out, text.as_bytes());
+    append(out, text.as_bytes());
     out.push(0);
-}
-
-/// Copies bytes. On WebAssembly a copy of unknown length leaves the sandbox, which costs more than the few bytes of a
-/// name or a number; pieces of known length stay inside.
-#[inline]
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    if !cfg!(target_family = "wasm") || bytes.len() > INLINE_BYTES_MAX {
-        out.extend_from_slice(bytes);
-        return;
-    }
-    out.reserve(bytes.len());
-    let (eights, rest) = bytes.as_chunks::<8>();
-    for eight in eights {
-        out.extend_from_slice(eight);
-    }
-    let (fours, rest) = rest.as_chunks::<4>();
-    for four in fours {
-        out.extend_from_slice(four);
-    }
-    for byte in rest {
-        out.push(*byte);
-    }
 }
 
 fn open(out: &mut Vec<u8>) -> usize {

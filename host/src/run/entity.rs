@@ -77,6 +77,8 @@ impl EntityRun {
             if self.shutdown.is_asked() {
                 return Ended { checkpoint: self.checkpoint, error: None };
             }
+            // A commit may hold this task up: the entities beside it get their turn first.
+            tokio::task::yield_now().await;
             let (resolved, through) = match batches.next().await {
                 Ok(Some(mapped)) => mapped,
                 Ok(None) => break,

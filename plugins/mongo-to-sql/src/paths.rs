@@ -75,9 +75,8 @@ fn walk<'a>(branches: &[Branch], document: Document<'a>, found: &mut [Option<Raw
     let mut left = branches.len();
     for field in document.fields() {
         let field = field?;
-        let name = field.name_bytes();
         let (before, after) = branches.split_at(next);
-        let is_it = |branch: &Branch| branch.name.as_bytes() == name;
+        let is_it = |branch: &Branch| field.is_named(&branch.name);
         let index = match after.iter().position(is_it) {
             Some(index) => next + index,
             None => match before.iter().position(is_it) {

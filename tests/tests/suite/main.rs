@@ -11,4 +11,5 @@ mod crm;
 mod faults;
 mod plugin;
 mod recovery;
+mod report;
 mod tidy;
