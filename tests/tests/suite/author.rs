@@ -16,20 +16,25 @@ use whimbrel_tests::components;
 use whimbrel_tests::root;
 
 /// A folder in which somebody begins.
-struct Author(tempfile::TempDir);
+struct Author(PathBuf);
 
 impl Author {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+    /// Always the same folder for one test, so that what cargo keeps of it does not pile up.
+    fn new(test: &str) -> Self {
+        let folder = root().join("target/tmp/author").join(test);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.0.join(name)
     }
 
     fn call(&self, folder: &str, arguments: &[&str]) -> Whimbrel {
         let target = root().join("target/author");
-        Whimbrel::new(arguments).at(&self.path(folder)).env("CARGO_TARGET_DIR", target.to_str().unwrap())
+        let call = Whimbrel::new(arguments).at(&self.path(folder)).env("CARGO_TARGET_DIR", target.to_str().unwrap());
+        call.env("CARGO_PROFILE_DEV_DEBUG", "false")
     }
 
     /// Makes a plugin with the versions that this workspace has.
@@ -55,7 +60,7 @@ fn says(ended: &Ended, words: &[&str]) {
 
 #[test]
 fn a_transformer_from_nothing_to_a_migration() {
-    let author = Author::new();
+    let author = Author::new("a_transformer_from_nothing_to_a_migration");
     author.begin("acme-users", "transformer");
     let tested = author.call("acme-users", &["plugin", "test", "--deterministic"]).run().expect(0);
     says(&tested, &["acme-users: 1 case, natively and as a component, in batches of 1 and of N", "ok      users"]);
@@ -83,7 +88,7 @@ fn a_transformer_from_nothing_to_a_migration() {
     a_crate_that_does_not_build_has_cargo_s_words(&author);
 }
 
-/// With the crate of another test, as each that is made is compiled.
+/// With the crate that is there: each that is made has to be compiled.
 fn what_is_wrong_is_shown_field_by_field(author: &Author) {
     author.replace("acme-users/cases/users.expected.json", "\"First\"", "\"Somebody\"");
     let failed = author.call("acme-users", &["plugin", "test"]).run().expect(1);
@@ -122,7 +127,7 @@ fn a_crate_that_does_not_build_has_cargo_s_words(author: &Author) {
 
 #[test]
 fn a_validator_and_a_test_that_remembers() {
-    let author = Author::new();
+    let author = Author::new("a_validator_and_a_test_that_remembers");
     author.begin("no-empty-text", "validator");
     says(&author.call("no-empty-text", &["plugin", "test", "--deterministic"]).run().expect(0), &["ok      rows"]);
     // Something that is kept between the rows of a call.
@@ -143,7 +148,7 @@ fn a_validator_and_a_test_that_remembers() {
 /// A component of any language has cases too; the host reads them as the SDK does.
 #[test]
 fn components_that_are_there_already() {
-    let author = Author::new();
+    let author = Author::new("components_that_are_there_already");
     for plugin in ["mongo-to-sql", "json-fields", "timestamps-utc"] {
         let folder = root().join("plugins").join(plugin);
         let file = components::plugins().join(format!("{}.wasm", plugin.replace('-', "_")));
@@ -171,7 +176,7 @@ fn components_that_are_there_already() {
 
 #[test]
 fn what_cannot_be_begun_says_why() {
-    let author = Author::new();
+    let author = Author::new("what_cannot_be_begun_says_why");
     let new = |name: &str, more: &[&str]| {
         author.call(".", &[&["plugin", "new", name, "--world", "transformer"], more].concat()).run().expect(2)
     };
@@ -190,7 +195,7 @@ fn what_cannot_be_begun_says_why() {
 
 #[test]
 fn tools_that_are_missing_are_named() {
-    let author = Author::new();
+    let author = Author::new("tools_that_are_missing_are_named");
     author.call(".", &["plugin", "new", "acme", "--world", "validator"]).run().expect(0);
     let without = |folder: &Path, cargo: Option<String>| {
         let mut command = author.call("acme", &["plugin", "build"]).into_command();
