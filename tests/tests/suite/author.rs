@@ -59,9 +59,36 @@ fn says(ended: &Ended, words: &[&str]) {
 }
 
 #[test]
-fn a_transformer_from_nothing_to_a_migration() {
-    let author = Author::new("a_transformer_from_nothing_to_a_migration");
-    author.begin("acme-users", "transformer");
+fn the_page_s_commands_lead_to_a_migration() {
+    let author = Author::new("the_page_s_commands_lead_to_a_migration");
+    let page = fs::read_to_string(root().join("docs/plugins.md")).unwrap();
+    let commands = page.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert!(commands.lines().count() <= 6, "{commands}");
+    let mut folder = ".".to_owned();
+    for line in commands.lines() {
+        match line.split(' ').collect::<Vec<_>>().as_slice() {
+            ["cd", name] => (*name).clone_into(&mut folder),
+            ["whimbrel", "plugin", "new", name, "--world", world] => author.begin(name, world),
+            ["whimbrel", arguments @ ..] => drop(author.call(&folder, arguments).run().expect(0)),
+            other => panic!("{other:?}"),
+        }
+    }
+    let library = fs::read_to_string(author.path("acme-users/src/lib.rs")).unwrap();
+    let case = fs::read_to_string(author.path("acme-users/cases/users.input.json")).unwrap();
+    assert!(page.contains(&library) && page.contains(&case), "the page shows what `plugin new` writes");
+    let database = rusqlite::Connection::open(author.path("acme-users/example/target.db")).unwrap();
+    let mut rows = database.prepare("SELECT email, name FROM users ORDER BY email").unwrap();
+    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap);
+    let rows: Vec<(String, Option<String>)> = rows.collect();
+    let expected = [("first@example.com", Some("First")), ("second@example.com", None)];
+    assert_eq!(rows, expected.map(|(email, name)| (email.to_owned(), name.map(str::to_owned))));
+
+    the_commands_say_what_they_found(&author);
+    what_is_wrong_is_shown_field_by_field(&author);
+    a_crate_that_does_not_build_has_cargo_s_words(&author);
+}
+
+fn the_commands_say_what_they_found(author: &Author) {
     let tested = author.call("acme-users", &["plugin", "test", "--deterministic"]).run().expect(0);
     says(&tested, &["acme-users: 1 case, natively and as a component, in batches of 1 and of N", "ok      users"]);
     let built =
@@ -75,17 +102,6 @@ fn a_transformer_from_nothing_to_a_migration() {
     let measured = author.call("acme-users", &bench).run().expect(0).json();
     assert!(measured["cases"][0]["records_per_call"].as_u64() >= Some(1000), "{measured}");
     assert!(measured["cases"][0]["records_per_second"].as_f64() > Some(100.0), "{measured}");
-
-    author.call("acme-users", &["run", "example/migration.toml", "--execute", "--yes"]).run().expect(0);
-    let database = rusqlite::Connection::open(author.path("acme-users/example/target.db")).unwrap();
-    let mut rows = database.prepare("SELECT email, name FROM users ORDER BY email").unwrap();
-    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap);
-    let rows: Vec<(String, Option<String>)> = rows.collect();
-    let expected = [("first@example.com", Some("First")), ("second@example.com", None)];
-    assert_eq!(rows, expected.map(|(email, name)| (email.to_owned(), name.map(str::to_owned))));
-
-    what_is_wrong_is_shown_field_by_field(&author);
-    a_crate_that_does_not_build_has_cargo_s_words(&author);
 }
 
 /// With the crate that is there: each that is made has to be compiled.
