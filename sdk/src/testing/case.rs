@@ -84,9 +84,13 @@ pub(super) fn transformer<T: Transformer>(input: &Value) -> Result<Value, String
     for (index, document) in documents.iter().enumerate() {
         let bytes = to_bson(document)?;
         let record = Record::new(Document::new(&bytes).map_err(|error| error.to_string())?);
-        let found = shared.transform(record);
-        if found != fresh()?.transform(record) {
-            return Err(format!("document {index}: expected the same outcome from a fresh instance"));
+        let place = |message| format!("document {index}: {message}");
+        let (found, again) = (
+            guarded(|| shared.transform(record)).map_err(place)?,
+            fresh().and_then(|fresh| guarded(|| fresh.transform(record))).map_err(place)?,
+        );
+        if found != again {
+            return Err(place("expected the same outcome from a fresh instance".to_owned()));
         }
         outcomes.push(outcome(&description, found).map_err(|message| format!("document {index}: {message}"))?);
     }
@@ -105,12 +109,22 @@ pub(super) fn validator<V: Validator>(input: &Value) -> Result<Value, String> {
     for (index, row) in rows.iter().enumerate() {
         let (table, bytes) = row_of(&setup, row).map_err(|message| format!("row {index}: {message}"))?;
         let body = Document::new(&bytes).map_err(|error| error.to_string())?;
-        for found in validator.validate(RowRef { table, body }) {
+        let found = guarded(|| validator.validate(RowRef { table, body }));
+        for found in found.map_err(|message| format!("row {index}: {message}"))? {
             violations
                 .push(json!({"row": index, "code": found.code, "column": found.column, "message": found.message}));
         }
     }
     Ok(json!({"violations": violations}))
+}
+
+/// Names what would be a trap in a component, so that the other cases are still run.
+fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message");
+        format!("panicked: {text}")
+    })
 }
 
 /// One call of a plugin with at least so many records of a case, ready to be made over and over, and their number.

@@ -85,6 +85,7 @@ fn the_page_s_commands_lead_to_a_migration() {
 
     the_commands_say_what_they_found(&author);
     what_is_wrong_is_shown_field_by_field(&author);
+    a_panic_is_named_with_its_document(&author);
     a_crate_that_does_not_build_has_cargo_s_words(&author);
 }
 
@@ -131,8 +132,21 @@ fn what_is_wrong_is_shown_field_by_field(author: &Author) {
     says(&broken, &["`cases/users.input.json` is not in the form of a case", "unknown field `document`", "line 3"]);
 }
 
+fn a_panic_is_named_with_its_document(author: &Author) {
+    author.replace("acme-users/cases/users.input.json", "\"document\"", "\"documents\"");
+    author.replace(
+        "acme-users/src/lib.rs",
+        "Row::new(0)",
+        "Row::new(if record.get(\"name\")?.is_none() { panic!(\"no name\") } else { 0 })",
+    );
+    let failed = author.call("acme-users", &["plugin", "test", "--bless"]).run().expect(1);
+    says(&failed, &["natively: document 1: panicked: no name", "cannot be what is expected: document 1 (_id"]);
+    says(&failed, &["plugin-trap", "src/lib.rs:"]);
+    assert!(!author.path("acme-users/cases/users.expected.json").exists());
+}
+
 fn a_crate_that_does_not_build_has_cargo_s_words(author: &Author) {
-    author.replace("acme-users/src/lib.rs", "Row::new(0)", "Row::new(nothing)");
+    author.replace("acme-users/src/lib.rs", "Row::new(", "Row::new(nothing + ");
     let built = author.call("acme-users", &["plugin", "build"]).run().expect(1);
     says(&built, &["cannot find value `nothing`", "src/lib.rs", "error: `acme-users` does not build"]);
     let lines = ["[lib]\n", "crate-type = [\"cdylib\", \"rlib\"]\n"].concat();

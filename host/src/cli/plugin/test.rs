@@ -252,19 +252,19 @@ fn judge(
         let place = |difference| PlacedDifference { place: place(case, &difference), difference };
         differences.into_iter().map(place).collect::<Vec<_>>()
     };
-    report.component = placed(differences(expected.as_ref().unwrap_or(&Json::Null), &found));
+    report.component = expected.iter().flat_map(|expected| placed(differences(expected, &found))).collect();
+    let faults = faults(case, &found);
     let wanted = match expected {
-        _ if args.bless && has_fault(&found) => {
-            report.errors.push("a record that traps or has malformed rows is not accepted".to_owned());
-            expected.unwrap_or_default()
+        expected if args.bless && !faults.is_empty() => {
+            report.errors.extend(faults.into_iter().map(|fault| format!("cannot be what is expected: {fault}")));
+            expected.unwrap_or_else(|| found.clone())
         }
-        _ if args.bless => {
-            report.blessed = !report.component.is_empty();
+        expected if args.bless => {
+            report.blessed = expected.is_none() || !report.component.is_empty();
             found.clone()
         }
         Some(expected) => expected,
         None => {
-            report.component.clear();
             let file = case.expected_path.display();
             report.errors.push(format!("there is no `{file}`; `--bless` writes what is found"));
             found.clone()
@@ -301,9 +301,16 @@ fn judge(
     Ok(report)
 }
 
-fn has_fault(found: &Json) -> bool {
+/// Lists records that trapped, or whose rows are malformed.
+fn faults(case: &Case, found: &Json) -> Vec<String> {
     let list = found.get("outcomes").or_else(|| found.get("violations")).and_then(Json::as_array);
-    list.is_some_and(|list| list.iter().any(|outcome| outcome.get("fault").is_some()))
+    let faults = list.into_iter().flatten().enumerate().filter_map(|(index, outcome)| {
+        let fault = outcome.get("fault")?;
+        let record = outcome["row"].as_u64().and_then(|row| usize::try_from(row).ok()).unwrap_or(index);
+        let text = |name: &str| fault[name].as_str().unwrap_or_default().to_owned();
+        Some(format!("{}: {}: {}", record_place(case, record), text("code"), text("message")))
+    });
+    faults.collect()
 }
 
 fn bless(path: &Path, found: &Json) -> Result<(), Failure> {

@@ -81,7 +81,7 @@ fn details(text: &mut String, case: &CaseReport) {
     }
     let file = case.expected.display();
     if case.blessed {
-        let _ = writeln!(text, "    written to {file}:");
+        let _ = writeln!(text, "    written to {file}{}", if case.component.is_empty() { "" } else { ":" });
         differences(text, &case.component, ("was", "is"));
     } else if case.native == case.component {
         differences_from(text, "natively and as a component", &file.to_string(), &case.native);
