@@ -86,6 +86,7 @@ fn the_page_s_commands_lead_to_a_migration() {
     the_commands_say_what_they_found(&author);
     what_is_wrong_is_shown_field_by_field(&author);
     a_panic_is_named_with_its_document(&author);
+    what_a_run_would_refuse_is_not_installed(&author);
     a_crate_that_does_not_build_has_cargo_s_words(&author);
 }
 
@@ -143,6 +144,15 @@ fn a_panic_is_named_with_its_document(author: &Author) {
     says(&failed, &["natively: document 1: panicked: no name", "cannot be what is expected: document 1 (_id"]);
     says(&failed, &["plugin-trap", "src/lib.rs:"]);
     assert!(!author.path("acme-users/cases/users.expected.json").exists());
+}
+
+fn what_a_run_would_refuse_is_not_installed(author: &Author) {
+    let component = author.path("acme-users/target/acme_users.wasm");
+    let before = fs::read(&component).unwrap();
+    author.replace("acme-users/src/lib.rs", "whimbrel_sdk::export_transformer!(AcmeUsers);", "");
+    let refused = author.call("acme-users", &["plugin", "build"]).run().expect(2);
+    says(&refused, &["plugin `acme-users`: expected an export of `whimbrel:plugin/transformer@0.1.0`"]);
+    assert_eq!(fs::read(&component).unwrap(), before);
 }
 
 fn a_crate_that_does_not_build_has_cargo_s_words(author: &Author) {
