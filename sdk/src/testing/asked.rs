@@ -90,10 +90,10 @@ mod tests {
     #[test]
     fn a_case_is_timed_over_a_thousand_records_a_call() {
         let input = json!({"setup": {"entity": "e"}, "documents": [{"_id": 1}, {"_id": 2}, {"_id": 3}]});
-        let (mut call, records) = case::transformer_call::<Skips>(&input, RECORDS_MIN).unwrap();
+        let (mut call, records) = case::transformer_call::<Skips>(&input, RECORDS_MIN).expect("the case is sound");
         call();
         assert_eq!(records, 1002);
-        let answer = timed(&input, case::transformer_call::<Skips>).unwrap();
+        let answer = timed(&input, case::transformer_call::<Skips>).expect("the case is sound");
         assert!(answer["records"].as_u64() >= Some(1002) && answer["nanoseconds"].as_u64() > Some(0), "{answer}");
         let refused = json!({"setup": {"entity": "e", "config": {"unknown": 1}}, "documents": [{"_id": 1}]});
         assert!(timed(&refused, case::transformer_call::<Skips>).is_err_and(|error| error.contains("unknown")));

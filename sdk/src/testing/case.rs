@@ -127,13 +127,12 @@ fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// One call of a plugin with at least so many records of a case, ready to be made over and over, and their number.
-pub(super) type MakeCall = fn(&Value, usize) -> Result<(Box<dyn FnMut()>, usize), String>;
+/// One call of a plugin, ready to be made over and over, and the number of its records.
+type Call = (Box<dyn FnMut()>, usize);
+/// Makes a call of at least so many records of a case.
+pub(super) type MakeCall = fn(&Value, usize) -> Result<Call, String>;
 
-pub(super) fn transformer_call<T: Transformer>(
-    input: &Value,
-    records_min: usize,
-) -> Result<(Box<dyn FnMut()>, usize), String> {
+pub(super) fn transformer_call<T: Transformer>(input: &Value, records_min: usize) -> Result<Call, String> {
     let Input { setup: SetupInput { entity, key, into, config, .. }, documents, .. } = read(input)?;
     let setup = Setup { entity, key, into };
     let documents = documents.iter().map(to_bson).collect::<Result<Vec<_>, _>>()?;
@@ -156,10 +155,7 @@ pub(super) fn transformer_call<T: Transformer>(
     Ok((Box::new(call), records))
 }
 
-pub(super) fn validator_call<V: Validator>(
-    input: &Value,
-    records_min: usize,
-) -> Result<(Box<dyn FnMut()>, usize), String> {
+pub(super) fn validator_call<V: Validator>(input: &Value, records_min: usize) -> Result<Call, String> {
     let Input { setup, rows, .. } = read(input)?;
     let (setup, config) = validator_setup(setup);
     let rows = rows.iter().map(|row| row_of(&setup, row)).collect::<Result<Vec<_>, _>>()?;

@@ -19,6 +19,8 @@ use crate::plugin::deterministic::DifferenceKind;
 use crate::plugin::golden::Case;
 use crate::plugin::golden::CaseError;
 use crate::plugin::golden::Difference;
+use crate::plugin::golden::Opened;
+use crate::plugin::golden::Unsteady;
 use crate::plugin::golden::differences;
 
 /// What `test` takes.
@@ -122,8 +124,7 @@ pub fn test(args: &TestArgs, json: bool) -> Result<u8, Failure> {
     };
     let mut reports = Vec::new();
     for case in &cases {
-        let native = native.as_ref().map(|native| native.get(&case.name));
-        reports.push(judge(case, &component, native, args)?);
+        reports.push(judge(case, &component, native.as_ref(), args)?);
     }
     let failed = reports.iter().filter(|case| !case.passed).count();
     let report = TestReport {
@@ -215,12 +216,7 @@ pub fn answers(
     Ok(answers)
 }
 
-fn judge(
-    case: &Case,
-    component: &Component,
-    native: Option<Option<&Result<Json, String>>>,
-    args: &TestArgs,
-) -> Result<CaseReport, Failure> {
+fn judge(case: &Case, component: &Component, native: Option<&Native>, args: &TestArgs) -> Result<CaseReport, Failure> {
     let mut report = CaseReport {
         name: case.name.clone(),
         input: case.input_path.clone(),
@@ -232,73 +228,88 @@ fn judge(
         component: Vec::new(),
         unsteady: Vec::new(),
     };
-    let expected = case.expected().map_err(broken)?;
-    let opened = match case.open(component, &Limits::default()) {
+    let opened = case.open(component, &Limits::default()).and_then(|opened| Ok((opened.found()?, opened)));
+    let (found, opened) = match opened {
         Ok(opened) => opened,
         Err(CaseError::Plugin(error)) => {
-            report.errors.push(error.to_string());
+            report.errors.push(format!("as a component: {error}"));
             return Ok(report);
         }
         Err(error) => return Err(broken(error)),
     };
-    let found = match opened.found() {
-        Ok(found) => found,
-        Err(error) => {
-            report.errors.push(format!("as a component: {error}"));
-            return Ok(report);
-        }
-    };
-    let placed = |differences: Vec<Difference>| -> Vec<PlacedDifference> {
-        let place = |difference| PlacedDifference { place: place(case, &difference), difference };
-        differences.into_iter().map(place).collect::<Vec<_>>()
-    };
-    report.component = expected.iter().flat_map(|expected| placed(differences(expected, &found))).collect();
-    let faults = faults(case, &found);
-    let wanted = match expected {
-        expected if args.bless && !faults.is_empty() => {
-            report.errors.extend(faults.into_iter().map(|fault| format!("cannot be what is expected: {fault}")));
-            expected.unwrap_or_else(|| found.clone())
-        }
-        expected if args.bless => {
-            report.blessed = expected.is_none() || !report.component.is_empty();
-            found.clone()
-        }
-        Some(expected) => expected,
-        None => {
-            let file = case.expected_path.display();
-            report.errors.push(format!("there is no `{file}`; `--bless` writes what is found"));
-            found.clone()
-        }
-    };
-    match native {
-        None => {}
-        Some(Some(Ok(native))) => report.native = placed(differences(&wanted, native)),
-        Some(Some(Err(error))) => report.errors.push(format!("natively: {error}")),
-        Some(None) => report.errors.push("no test of the crate runs this case".to_owned()),
-    }
+    let native = native.map(|native| match native.get(&case.name) {
+        Some(Ok(found)) => Ok(found),
+        Some(Err(error)) => Err(format!("natively: {error}")),
+        None => Err("no test of the crate runs this case".to_owned()),
+    });
+    let native = native.transpose().unwrap_or_else(|error| {
+        report.errors.push(error);
+        None
+    });
     if args.deterministic {
-        let unsteady = opened.unsteady().map_err(broken)?;
-        report.unsteady = unsteady
-            .into_iter()
-            .map(|unsteady| UnsteadyReport {
-                place: record_place(case, unsteady.record),
-                what: match unsteady.kind {
-                    DifferenceKind::Repeated => "the same call gave two outcomes",
-                    DifferenceKind::Alone => "alone it comes to something else than among others",
-                },
-                before: unsteady.before,
-                after: unsteady.after,
-            })
-            .collect();
+        report.unsteady = unsteady(case, &opened)?;
     }
-    let is_as_wanted = report.component.is_empty() || report.blessed;
-    report.passed = is_as_wanted && report.errors.is_empty() && report.native.is_empty() && report.unsteady.is_empty();
-    // What is unsteady, or differs natively, is nothing to expect.
-    report.blessed &= report.passed;
-    if report.blessed {
-        bless(&case.expected_path, &found)?;
+    let expected = match case.expected() {
+        // What cannot be read is written anew.
+        Err(_) if args.bless => None,
+        expected => expected.map_err(broken)?,
+    };
+    if let Some(expected) = &expected {
+        report.component = placed(case, expected, &found);
+        report.native = native.map_or_else(Vec::new, |native| placed(case, expected, native));
     }
+    if args.bless {
+        bless(&mut report, case, expected.is_none(), &found, native)?;
+    } else if expected.is_none() {
+        let file = case.expected_path.display();
+        report.errors.push(format!("there is no `{file}`; `--bless` writes what is found"));
+    }
+    let is_as_expected = report.blessed || (report.component.is_empty() && report.native.is_empty());
+    report.passed = is_as_expected && report.errors.is_empty() && report.unsteady.is_empty();
     Ok(report)
+}
+
+fn placed(case: &Case, expected: &Json, found: &Json) -> Vec<PlacedDifference> {
+    let place = |difference| PlacedDifference { place: place(case, &difference), difference };
+    differences(expected, found).into_iter().map(place).collect()
+}
+
+fn unsteady(case: &Case, opened: &Opened) -> Result<Vec<UnsteadyReport>, Failure> {
+    let found = opened.unsteady().map_err(broken)?.into_iter();
+    let report = |unsteady: Unsteady| UnsteadyReport {
+        place: record_place(case, unsteady.record),
+        what: match unsteady.kind {
+            DifferenceKind::Repeated => "the same call gave two outcomes",
+            DifferenceKind::Alone => "alone it comes to something else than among others",
+        },
+        before: unsteady.before,
+        after: unsteady.after,
+    };
+    Ok(found.map(report).collect())
+}
+
+/// Writes what was found as what is expected, unless that would be nothing to expect.
+fn bless(
+    report: &mut CaseReport,
+    case: &Case,
+    is_new: bool,
+    found: &Json,
+    native: Option<&Json>,
+) -> Result<(), Failure> {
+    let faults = faults(case, found).into_iter().map(|fault| format!("cannot be what is expected: {fault}"));
+    report.errors.extend(faults);
+    if native.is_some_and(|native| native != found) {
+        report.errors.push("natively it comes to something else than as a component".to_owned());
+    }
+    if !report.errors.is_empty() || !report.unsteady.is_empty() || (!is_new && report.component.is_empty()) {
+        return Ok(());
+    }
+    let path = &case.expected_path;
+    let unwritable = |error: std::io::Error| Failure::failed(format!("cannot write `{}`", path.display())).cause(error);
+    let text = serde_json::to_string_pretty(found).map_err(|error| unwritable(error.into()))?;
+    std::fs::write(path, text + "\n").map_err(unwritable)?;
+    report.blessed = true;
+    Ok(())
 }
 
 /// Lists records that trapped, or whose rows are malformed.
@@ -311,12 +322,6 @@ fn faults(case: &Case, found: &Json) -> Vec<String> {
         Some(format!("{}: {}: {}", record_place(case, record), text("code"), text("message")))
     });
     faults.collect()
-}
-
-fn bless(path: &Path, found: &Json) -> Result<(), Failure> {
-    let unwritable = |error: std::io::Error| Failure::failed(format!("cannot write `{}`", path.display())).cause(error);
-    let text = serde_json::to_string_pretty(found).map_err(|error| unwritable(error.into()))?;
-    std::fs::write(path, text + "\n").map_err(unwritable)
 }
 
 /// Says where a difference is, in words.
