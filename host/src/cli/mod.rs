@@ -64,7 +64,7 @@ pub enum Command {
     /// Look at the records that were set aside
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetterCommand),
-    /// Look at components
+    /// Write, test and look at components
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     /// Print shell completions
