@@ -4,6 +4,8 @@
 pub mod author;
 mod dead_letters;
 mod plan;
+mod replay;
+mod review;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -26,6 +28,11 @@ pub use dead_letters::dead_letter;
 pub use dead_letters::dead_letters;
 pub use plan::inspection;
 pub use plan::plan;
+pub use replay::discarded;
+pub use replay::exported;
+pub use replay::replay;
+pub use review::repaired;
+pub use review::verified;
 
 /// Entities that the end of a report names as the slowest.
 const SLOWEST: usize = 3;

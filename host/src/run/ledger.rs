@@ -29,6 +29,18 @@ pub enum Fate {
     Dead = 4,
 }
 
+impl Fate {
+    /// Returns the word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Unchanged => "unchanged",
+            Self::Skipped => "skipped",
+            Self::Dead => "dead",
+        }
+    }
+}
+
 /// What became of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RowFate {

@@ -11,5 +11,8 @@ mod crm;
 mod faults;
 mod plugin;
 mod recovery;
+mod repair;
+mod replay;
 mod report;
 mod tidy;
+mod verify;

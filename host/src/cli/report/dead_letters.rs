@@ -13,7 +13,7 @@ use crate::run::bookkeeping::StoredLetter;
 use crate::run::report::Reason;
 
 /// Prints dead letters by reason, and some of them.
-pub fn dead_letters(reasons_found: &[(bool, Reason)], letters: &[StoredLetter], as_json: bool) {
+pub fn dead_letters(reasons_found: &[(bool, Reason)], discarded: &[Reason], letters: &[StoredLetter], as_json: bool) {
     if as_json {
         let reasons: Vec<_> = reasons_found
             .iter()
@@ -23,12 +23,11 @@ pub fn dead_letters(reasons_found: &[(bool, Reason)], letters: &[StoredLetter], 
                 value
             })
             .collect();
-        return json(
-            &json!({ "reasons": reasons, "dead_letters": letters.iter().map(letter_json).collect::<Vec<_>>() }),
-        );
+        let letters: Vec<_> = letters.iter().map(letter_json).collect();
+        return json(&json!({ "reasons": reasons, "discarded": discarded, "dead_letters": letters }));
     }
     let mut text = String::new();
-    if reasons_found.is_empty() {
+    if reasons_found.is_empty() && discarded.is_empty() {
         let _ = writeln!(text, "there are no dead letters");
         return print(&text);
     }
@@ -39,8 +38,12 @@ pub fn dead_letters(reasons_found: &[(bool, Reason)], letters: &[StoredLetter], 
             .map(|(_, reason)| reason.clone())
             .collect()
     };
-    reasons(&mut text, "by reason", &of(false));
+    let is_permanent = |reason: &Reason| reason.stage == "read";
+    let (permanent, retryable): (Vec<Reason>, Vec<Reason>) = of(false).into_iter().partition(is_permanent);
+    reasons(&mut text, "by reason", &retryable);
+    reasons(&mut text, "permanent (the source is at fault, no component can make them fit)", &permanent);
     reasons(&mut text, "provisional (their batch was rolled back and will be read again)", &of(true));
+    reasons(&mut text, "discarded", discarded);
     if !letters.is_empty() {
         let _ = writeln!(text);
         let rows = letters.iter().map(|stored| {
@@ -82,6 +85,8 @@ pub fn dead_letter(stored: &StoredLetter, as_json: bool) {
         ("message", letter.message.clone()),
         ("plugin", or_none(&letter.plugin)),
         ("digest", or_none(&letter.digest)),
+        ("state", stored.state.clone()),
+        ("discarded", or_none(&stored.reason)),
         ("attempts", stored.attempts.to_string()),
         ("run", stored.run.clone()),
         ("at", stored.at.clone()),
@@ -108,6 +113,9 @@ fn letter_json(stored: &StoredLetter) -> serde_json::Value {
         "plugin": letter.plugin,
         "digest": letter.digest,
         "attempts": stored.attempts,
+        "state": stored.state,
+        "discarded": stored.reason,
+        "permanent": stored.is_permanent(),
         "run": stored.run,
         "at": stored.at,
         "original": original(stored),

@@ -4,15 +4,23 @@ mod checkpoint;
 mod dead_letter;
 mod id_map;
 mod ledger;
+mod letters;
 mod migration;
 mod reference;
+mod review;
 mod statement;
 
 pub use checkpoint::Checkpoint;
+pub use dead_letter::Attempt;
 pub use dead_letter::DeadLetter;
 pub use dead_letter::StoredLetter;
+pub use ledger::Entry;
+pub use ledger::EntryKind;
+pub use ledger::StoredEntry;
+pub use letters::Letters;
 pub use migration::MigrationRow;
 pub use reference::NulledReference;
+pub use review::Review;
 use statement::Columns;
 use statement::text;
 
@@ -34,11 +42,13 @@ struct Names {
     migration: String,
     checkpoint: String,
     dead_letter: String,
+    dead_letter_attempt: String,
     ledger: String,
     deferred_reference: String,
     nulled_reference: String,
     id_map: String,
     run: String,
+    review: String,
 }
 
 impl Bookkeeping {
@@ -51,11 +61,13 @@ impl Bookkeeping {
                 migration: own("migration"),
                 checkpoint: own("checkpoint"),
                 dead_letter: own("dead_letter"),
+                dead_letter_attempt: own("dead_letter_attempt"),
                 ledger: own("ledger"),
                 deferred_reference: own("deferred_reference"),
                 nulled_reference: own("nulled_reference"),
                 id_map: own("id_map"),
                 run: own("run"),
+                review: own("review"),
             },
         }
     }
@@ -79,7 +91,7 @@ impl Bookkeeping {
             (
                 &self.tables.ledger,
                 &into.tables.ledger,
-                "sequence, first_document, end_document, end_token, digest, counts, packed",
+                "sequence, kind, run, first_document, end_document, end_token, digest, counts, packed",
                 "sequence",
             ),
             (&self.tables.id_map, &into.tables.id_map, "key, id", "key"),
@@ -139,15 +151,17 @@ impl Bookkeeping {
         Ok(counts)
     }
 
-    fn per_migration(&self) -> [(&'static str, &str, &'static str); 8] {
+    fn per_migration(&self) -> [(&'static str, &str, &'static str); 10] {
         [
             ("checkpoint", &self.tables.checkpoint, "migration"),
             ("dead_letter", &self.tables.dead_letter, "migration"),
+            ("dead_letter_attempt", &self.tables.dead_letter_attempt, "migration"),
             ("ledger", &self.tables.ledger, "migration"),
             ("deferred_reference", &self.tables.deferred_reference, "migration"),
             ("nulled_reference", &self.tables.nulled_reference, "migration"),
             ("id_map", &self.tables.id_map, "migration"),
             ("run", &self.tables.run, "migration"),
+            ("review", &self.tables.review, "migration"),
             ("migration", &self.tables.migration, "name"),
         ]
     }
