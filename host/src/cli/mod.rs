@@ -70,7 +70,7 @@ pub enum Command {
     Verify(verify::VerifyArgs),
     /// Make right what one version of a component wrote; without --execute, only show what differs
     Repair(repair::RepairArgs),
-    /// Look at components
+    /// Write, test and look at components
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     /// Print shell completions

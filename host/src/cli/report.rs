@@ -1,6 +1,7 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing is allowed")]
 
+pub mod author;
 mod dead_letters;
 mod plan;
 mod replay;

@@ -289,7 +289,7 @@ impl Layout {
         // What waits for an id that is stored is the source key: the id is looked up when all are known.
         let pending = &resolved.rows[row].pending;
         let waiting = |column: usize| match pending.iter().find(|(waits, ..)| deferred && *waits == column) {
-            Some((_, _, key)) => Value::Text(key.as_str().to_owned()),
+            Some((_, _, key)) => Value::Text(key.as_str().into()),
             None => values[column].clone(),
         };
         let key: Vec<Value> = reference.columns.iter().map(|&column| waiting(column)).collect();

@@ -116,7 +116,7 @@ pub(super) async fn look_up_ids(
             let schema = &target.schema.columns[target.columns[*column]];
             let value = id.and_then(|id| convert::fit(id, schema).ok()).unwrap_or_else(|| {
                 parents.unresolved.insert((index, *column));
-                Value::Text(key.as_str().to_owned())
+                Value::Text(key.as_str().into())
             });
             values.entry(index).or_insert_with(|| row.values.clone())[*column] = value;
         }

@@ -7,7 +7,7 @@ use super::print;
 use super::state;
 use super::table;
 use crate::cli::plan::PlanReport;
-use crate::cli::plugin::Inspection;
+use crate::cli::plugin::inspect::Inspection;
 
 /// Prints a plan.
 pub fn plan(report: &PlanReport, as_json: bool) {
@@ -95,6 +95,10 @@ pub fn inspection(inspection: &Inspection, as_json: bool) {
             let _ = writeln!(text, "      empty unless granted: {grant}");
         }
     }
-    let _ = writeln!(text, "  configuration schema\n{:#}", inspection.config_schema);
+    if inspection.config_schema.is_null() {
+        let _ = writeln!(text, "  configuration schema: none");
+    } else {
+        let _ = writeln!(text, "  configuration schema\n{:#}", inspection.config_schema);
+    }
     print(&text);
 }
