@@ -8,8 +8,10 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::bookkeeping::Bookkeeping;
+use super::bookkeeping::NulledReference;
 use super::committed::Known;
 use super::committed::KnownRow;
+use super::layout::column_names;
 use super::ledger;
 use super::ledger::Fate;
 use super::parents::Parents;
@@ -18,14 +20,16 @@ use super::resolve::Resolved;
 use super::resolve::Settled;
 use crate::connector::Transaction;
 use crate::error::Failure;
+use crate::plan::IdStrategy;
 use crate::plan::Plan;
+use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
 use crate::record::Value;
 use crate::record::packed;
 use crate::record::value;
 
-/// References of one table of which every part may be NULL where the ledger says so.
-const REFERENCES_MAX: u32 = 8;
+/// References of one table to ids that may not have been known when the row was written.
+const REFERENCES_MAX: usize = 8;
 
 /// One difference between what is expected and what is found. A row has one at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,14 +170,23 @@ pub async fn compare(
             };
             let expected = looked_up.get(&index).unwrap_or(&row.values);
             let mut fields = Vec::new();
+            let mut nulled: Option<Vec<NulledReference>> = None;
             for (position, (expected, found)) in expected.iter().zip(values).enumerate() {
                 let column = &table.schema.columns[table.columns[position]];
                 if value::same_in(&column.kind, expected, found) {
                     continue;
                 }
                 let unresolved = parents.unresolved.contains(&(index, position));
-                if found.is_null() && (unresolved || is_nulled(place, tx, table, position, &row.key).await?) {
-                    continue;
+                if found.is_null() {
+                    let recorded = match &mut nulled {
+                        Some(recorded) => recorded,
+                        none => none.insert(
+                            place.books.nulled_of(tx, &entity.name, &table.schema.name, &row.key, false).await?,
+                        ),
+                    };
+                    if unresolved || is_nulled(place, table, position, recorded) {
+                        continue;
+                    }
                 }
                 let shown = |value: &Value| packed::display(std::slice::from_ref(value));
                 fields.push(Field { field: column.name.clone(), expected: shown(expected), found: shown(found) });
@@ -182,7 +195,10 @@ pub async fn compare(
                 continue;
             }
             let what = match known_row {
-                Some(known_row) => What::Changed { fields, is_ours: was_written(table, values, known_row.digest) },
+                Some(known) => {
+                    let is_ours = was_written(place, tx, table, &row.key, values, known.digest).await?;
+                    What::Changed { fields, is_ours }
+                }
                 None => What::Taken(fields),
             };
             compared.differences.push(Difference { record, row: at, what });
@@ -194,7 +210,7 @@ pub async fn compare(
             }
             compared.rows += 1;
             if let Some(values) = standing.get(&(table, key.to_vec())) {
-                let is_ours = was_written(&entity.tables[table], values, row.digest);
+                let is_ours = was_written(place, tx, &entity.tables[table], key, values, row.digest).await?;
                 let what = What::Gone { is_ours, digest: row.digest };
                 compared.differences.push(Difference { record, row: Some((table, key.to_vec())), what });
             }
@@ -232,46 +248,50 @@ async fn standing(
 }
 
 /// Returns whether a column is NULL because its parent was missing, as recorded, or may be until the entity's end.
-async fn is_nulled(
+fn is_nulled(place: Place<'_>, table: &TablePlan, position: usize, recorded: &[NulledReference]) -> bool {
+    table.references.iter().filter(|reference| reference.columns.contains(&position)).any(|reference| {
+        let column = column_names(table, reference);
+        place.waits && reference.to_itself || recorded.iter().any(|nulled| nulled.column == column)
+    })
+}
+
+/// Returns whether these are the values that were written, references filled in or not.
+///
+/// The ledger has the digest of what the row holds when every reference has its parent; what is NULL until then is
+/// recorded with its value. Only an id that was not known when the row was written is not in the digest.
+async fn was_written(
     place: Place<'_>,
     tx: &mut dyn Transaction,
     table: &TablePlan,
-    position: usize,
     key: &[u8],
+    values: &[Value],
+    digest: u64,
 ) -> Result<bool, Failure> {
-    let entity = &place.plan.entities[place.entity];
-    for reference in table.references.iter().filter(|reference| reference.columns.contains(&position)) {
-        if place.waits && reference.to_itself {
-            return Ok(true);
-        }
-        let column = super::layout::column_names(table, reference);
-        if place.books.is_nulled(tx, &entity.name, &table.schema.name, key, &column).await? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Returns whether these are the values that were written: references may have been filled in since.
-pub fn was_written(table: &TablePlan, values: &[Value], digest: u64) -> bool {
     if ledger::digest(values) == digest {
-        return true;
+        return Ok(true);
     }
-    let fillable: Vec<Vec<usize>> = table
-        .references
-        .iter()
-        .map(|reference| {
-            let nullable = |&&column: &&usize| table.schema.columns[table.columns[column]].nullable;
-            reference.columns.iter().filter(nullable).copied().collect()
-        })
-        .filter(|columns: &Vec<usize>| columns.iter().any(|&column| !values[column].is_null()))
-        .take(REFERENCES_MAX as usize)
-        .collect();
-    (1..1_u32 << fillable.len()).any(|some| {
-        let mut before = values.to_vec();
-        for (_, columns) in fillable.iter().enumerate().filter(|(index, _)| some >> index & 1 == 1) {
-            columns.iter().for_each(|&column| before[column] = Value::Null);
+    let entity = &place.plan.entities[place.entity];
+    let is_late = |reference: &ReferencePlan| {
+        reference.entity.is_some_and(|parent| place.plan.entities[parent].id == IdStrategy::Column)
+    };
+    let mut whole = values.to_vec();
+    for nulled in place.books.nulled_of(tx, &entity.name, &table.schema.name, key, place.waits).await? {
+        let reference = table.references.iter().find(|reference| column_names(table, reference) == nulled.column);
+        let Some(reference) = reference.filter(|reference| !is_late(reference)) else { continue };
+        for (&column, value) in reference.columns.iter().zip(packed::decode(&nulled.value).unwrap_or_default()) {
+            if whole[column].is_null() {
+                whole[column] = value;
+            }
+        }
+    }
+    let loose: Vec<&ReferencePlan> =
+        table.references.iter().filter(|reference| is_late(reference)).take(REFERENCES_MAX).collect();
+    Ok((0..1_u32 << loose.len()).any(|some| {
+        let mut before = whole.clone();
+        for (_, reference) in loose.iter().enumerate().filter(|(index, _)| some >> index & 1 == 1) {
+            let nullable = |column: &&usize| table.schema.columns[table.columns[**column]].nullable;
+            reference.columns.iter().filter(nullable).for_each(|&column| before[column] = Value::Null);
         }
         ledger::digest(&before) == digest
-    })
+    }))
 }

@@ -63,6 +63,8 @@ pub struct Layout {
     patched: HashMap<usize, Vec<Value>>,
     /// What rows with references that wait are to hold in the end.
     wanted: HashMap<usize, Vec<Value>>,
+    /// The ledger's digests of rows with references that were written NULL: of what they hold when each has its parent.
+    intended: HashMap<usize, u64>,
     /// By row.
     nulled: Vec<(usize, NulledReference)>,
     /// By row.
@@ -107,6 +109,7 @@ impl Layout {
             set_aside: Dead::new(),
             patched: looked_up.clone(),
             wanted: HashMap::new(),
+            intended: HashMap::new(),
             nulled: Vec::new(),
             deferred: Vec::new(),
             leans: Vec::new(),
@@ -138,6 +141,7 @@ impl Layout {
                     layout.patched.insert(row, values.to_vec());
                 }
                 let values = values.as_slice();
+                let nulls = layout.nulled.len() + layout.deferred.len();
                 for (position, reference) in table.references.iter().enumerate() {
                     let Some(key) = reference_key(reference, values) else { continue };
                     let stands = found.get(&(table_index, position)).and_then(|keys| keys.get(&key)).copied();
@@ -178,6 +182,17 @@ impl Layout {
                         }
                     }
                 }
+                if layout.nulled.len() + layout.deferred.len() > nulls {
+                    // An id that is not known yet has no value to take a digest of.
+                    let is_unknown = |column: usize| {
+                        parents.unresolved.contains(&(row, column)) && !known.iter().any(|id| id.column == column)
+                    };
+                    let intended = values.iter().enumerate();
+                    let intended: Vec<Value> = intended
+                        .map(|(column, value)| if is_unknown(column) { Value::Null } else { value.clone() })
+                        .collect();
+                    layout.intended.insert(row, ledger::digest(&intended));
+                }
             }
             if layout.set_aside.contains_key(&index) {
                 given.forget(resolved, index);
@@ -214,8 +229,11 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Returns the ledger's digest of the values that are written for a row.
+    /// Returns the ledger's digest of a row: of the values that it holds when every reference has its parent.
     pub fn digest(&self, resolved: &Resolved, row: usize) -> u64 {
+        if let Some(intended) = self.intended.get(&row) {
+            return *intended;
+        }
         self.patched.get(&row).map_or(resolved.rows[row].digest, |values| ledger::digest(values))
     }
 

@@ -168,7 +168,9 @@ fn what_others_touched_is_left_alone(database: &Database) {
          UPDATE people SET boss = NULL WHERE boss = {removed};
          DELETE FROM people WHERE _id = {removed};
          INSERT INTO notes VALUES (1, {noted});
-         UPDATE people SET name = 'kept' WHERE _id = {touched};"
+         UPDATE people SET name = 'kept' WHERE _id = {touched};
+         UPDATE people SET boss = 1 WHERE _id IN ({}, {});",
+        wrong[30], 19_000
     ));
     let source = std::fs::read_to_string(story.path().join("people.json")).unwrap();
     let name = format!("\"person {changed}\"");
@@ -193,12 +195,14 @@ fn what_others_touched_is_left_alone(database: &Database) {
         ("theirs", by_hand),
         ("theirs", removed),
         ("theirs", extra[4]),
+        ("theirs", wrong[30]),
+        ("theirs", 19_000),
         ("depended-on", extra[2]),
         ("source-changed", changed),
     ] {
         assert!(left.contains(&(what.to_owned(), u64::from(id) + 1)), "{what} {id}: {left:?}");
     }
-    assert_eq!((found[1], found[2]), (count(is_wrong) - 3, count(has_extra) - 2), "{found:?}");
+    assert_eq!((found[1], found[2]), (count(is_wrong) - 4, count(has_extra) - 2), "{found:?}");
     assert_eq!((found[3], found[5]), (1, 1), "{found:?}");
     let stands = |id: u32| {
         let sql = format!("SELECT name FROM people WHERE _id = {id}");
@@ -209,9 +213,12 @@ fn what_others_touched_is_left_alone(database: &Database) {
     assert_eq!(stands(changed).as_deref(), Some("wrong"));
     assert_eq!(stands(touched).as_deref(), Some("kept"));
     assert!(stands(noted).is_some());
+    // A boss who came later is told from one whom somebody has put there since.
+    let sql = format!("SELECT boss, name FROM people WHERE _id = {}", wrong[30]);
+    assert_eq!(database.query(&sql)[0], ["1", "wrong"].map(|text| Some(text.to_owned())));
     let is_others = |row: &Vec<Option<String>>| {
         let id: u32 = row[0].as_ref().unwrap().parse().unwrap();
-        [by_hand, removed, changed, noted, touched].contains(&id) || (row[2].is_none() && id != 100)
+        [by_hand, removed, changed, noted, touched, wrong[30], 19_000].contains(&id) || (row[2].is_none() && id != 100)
     };
     let found: Vec<_> = rows(database).into_iter().filter(|row| !is_others(row)).collect();
     let clean: std::collections::HashSet<_> = clean.into_iter().collect();

@@ -124,23 +124,27 @@ impl Bookkeeping {
         Ok(())
     }
 
-    /// Returns whether a reference of a row is recorded as left NULL for good.
-    pub async fn is_nulled(
+    /// Returns the references of a row that are recorded as NULL: for good, and where some wait, until the entity's end.
+    pub async fn nulled_of(
         &self,
         tx: &mut dyn Transaction,
         entity: &str,
         table: &str,
         row_key: &[u8],
-        column: &str,
-    ) -> Result<bool, TargetError> {
-        let sql = format!(
-            "SELECT 1 FROM {} WHERE migration = $1 AND entity = $2 AND target_table = $3 AND row_key_blob = $4 \
-             AND column_name = $5 LIMIT 1",
-            self.tables.nulled_reference
-        );
-        let row_key = Value::Bytes(row_key.to_vec());
-        let parameters = [text(&self.migration), text(entity), text(table), row_key, text(column)];
-        Ok(!tx.query(&sql, &parameters).await?.is_empty())
+        waits: bool,
+    ) -> Result<Vec<NulledReference>, TargetError> {
+        let mut found = Vec::new();
+        let deferred = waits.then_some(&self.tables.deferred_reference);
+        for own in std::iter::once(&self.tables.nulled_reference).chain(deferred) {
+            let sql = format!(
+                "SELECT id, target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value FROM {own} \
+                 WHERE migration = $1 AND entity = $2 AND target_table = $3 AND row_key_blob = $4"
+            );
+            let parameters = [text(&self.migration), text(entity), text(table), Value::Bytes(row_key.to_vec())];
+            let rows = tx.query(&sql, &parameters).await?;
+            found.extend(rows.into_iter().map(|row| numbered(row).1));
+        }
+        Ok(found)
     }
 
     /// Counts the references that stay NULL, by entity.
