@@ -16,6 +16,7 @@ use super::parents::Parents;
 use super::parents::find_parents;
 use super::parents::look_up_ids;
 use super::parents::missing_parent;
+use super::parents::no_parent;
 use super::parents::parents_among;
 use super::parents::reference_key;
 use super::resolve::Resolved;
@@ -387,19 +388,6 @@ pub fn repeated_key(table: &TablePlan, row: &ResolvedRow, plugin: &Arc<PluginId>
         display_key(table, row)
     );
     Box::new(Refused { plugin: Some(plugin.clone()), ..*refuse("duplicate-key", None, message) })
-}
-
-/// The failure of a run whose manifest says that a missing parent ends it.
-fn no_parent(resolved: &Resolved, index: usize, refused: &Refused) -> Failure {
-    let record = &resolved.batch.records[index];
-    Failure::failed(format!(
-        "{}:{}, document {}: {}",
-        resolved.batch.origin, record.offset, record.document, refused.message
-    ))
-    .hint(format!(
-        "`references.{}.on-missing` says `fail`; `dead-letter` would set the record aside, `null` leave the column empty",
-        refused.field.clone().unwrap_or_default()
-    ))
 }
 
 pub(super) fn refuse(code: &str, field: Option<String>, message: String) -> Box<Refused> {
