@@ -10,4 +10,5 @@ mod crm;
 mod faults;
 mod plugin;
 mod recovery;
+mod swap;
 mod tidy;

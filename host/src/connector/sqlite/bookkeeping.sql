@@ -109,3 +109,17 @@ CREATE TABLE IF NOT EXISTS whimbrel_run (
     status TEXT NOT NULL,
     report TEXT
 );
+
+CREATE TABLE IF NOT EXISTS whimbrel_plugin_event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    migration TEXT NOT NULL,
+    run TEXT NOT NULL,
+    at TEXT NOT NULL,
+    plugin TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    event TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    previous TEXT,
+    reason TEXT,
+    detail TEXT NOT NULL -- JSON
+);

@@ -5,6 +5,7 @@ mod dead_letter;
 mod id_map;
 mod ledger;
 mod migration;
+mod plugin_event;
 mod reference;
 mod statement;
 
@@ -12,6 +13,9 @@ pub use checkpoint::Checkpoint;
 pub use dead_letter::DeadLetter;
 pub use dead_letter::StoredLetter;
 pub use migration::MigrationRow;
+pub use plugin_event::CommittedBatch;
+pub use plugin_event::StoredEvent;
+pub use plugin_event::VersionWork;
 pub use reference::NulledReference;
 use statement::Columns;
 use statement::text;
@@ -39,6 +43,7 @@ struct Names {
     nulled_reference: String,
     id_map: String,
     run: String,
+    plugin_event: String,
 }
 
 impl Bookkeeping {
@@ -56,6 +61,7 @@ impl Bookkeeping {
                 nulled_reference: own("nulled_reference"),
                 id_map: own("id_map"),
                 run: own("run"),
+                plugin_event: own("plugin_event"),
             },
         }
     }
@@ -133,7 +139,7 @@ impl Bookkeeping {
         Ok(counts)
     }
 
-    fn per_migration(&self) -> [(&'static str, &str, &'static str); 8] {
+    fn per_migration(&self) -> [(&'static str, &str, &'static str); 9] {
         [
             ("checkpoint", &self.tables.checkpoint, "migration"),
             ("dead_letter", &self.tables.dead_letter, "migration"),
@@ -142,6 +148,7 @@ impl Bookkeeping {
             ("nulled_reference", &self.tables.nulled_reference, "migration"),
             ("id_map", &self.tables.id_map, "migration"),
             ("run", &self.tables.run, "migration"),
+            ("plugin_event", &self.tables.plugin_event, "migration"),
             ("migration", &self.tables.migration, "name"),
         ]
     }

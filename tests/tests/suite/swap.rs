@@ -1,0 +1,4 @@
+//! Components that are swapped while a migration runs: holding, probing, trying, promoting, reverting.
+
+mod hold;
+mod scene;
