@@ -10,6 +10,7 @@ pub mod deterministic;
 mod engine;
 mod error;
 mod extended_json;
+pub mod golden;
 mod grants;
 mod limits;
 mod log;

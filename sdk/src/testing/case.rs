@@ -95,15 +95,7 @@ pub(super) fn transformer<T: Transformer>(input: &Value) -> Result<Value, String
 
 pub(super) fn validator<V: Validator>(input: &Value) -> Result<Value, String> {
     let Input { setup, rows, .. } = read(input)?;
-    let config = setup.config;
-    let tables = setup.tables.into_iter().map(|(name, columns)| {
-        let columns = columns.as_object().into_iter().flatten().map(|(name, target_type)| TargetColumn {
-            name: name.clone(),
-            target_type: target_type.as_str().unwrap_or_default().to_owned(),
-        });
-        TargetTable { name, columns: columns.collect() }
-    });
-    let setup = ValidatorSetup { entity: setup.entity, tables: tables.collect() };
+    let (setup, config) = validator_setup(setup);
     let configured = crate::config::parse(&config.to_string()).map_err(|problem| vec![problem]);
     let validator = match configured.and_then(|config| V::new(&setup, config)) {
         Ok(validator) => validator,
@@ -111,11 +103,7 @@ pub(super) fn validator<V: Validator>(input: &Value) -> Result<Value, String> {
     };
     let mut violations = Vec::new();
     for (index, row) in rows.iter().enumerate() {
-        let table = setup.tables.iter().position(|table| table.name == row.table);
-        let table = table.and_then(|table| u32::try_from(table).ok());
-        let table =
-            table.ok_or_else(|| format!("row {index}: expected a table of the setup, found `{}`", row.table))?;
-        let bytes = to_bson(&row.row)?;
+        let (table, bytes) = row_of(&setup, row).map_err(|message| format!("row {index}: {message}"))?;
         let body = Document::new(&bytes).map_err(|error| error.to_string())?;
         for found in validator.validate(RowRef { table, body }) {
             violations
@@ -123,6 +111,84 @@ pub(super) fn validator<V: Validator>(input: &Value) -> Result<Value, String> {
         }
     }
     Ok(json!({"violations": violations}))
+}
+
+/// One call of a plugin with at least so many records of a case, ready to be made over and over, and their number.
+pub(super) type MakeCall = fn(&Value, usize) -> Result<(Box<dyn FnMut()>, usize), String>;
+
+pub(super) fn transformer_call<T: Transformer>(
+    input: &Value,
+    records_min: usize,
+) -> Result<(Box<dyn FnMut()>, usize), String> {
+    let Input { setup: SetupInput { entity, key, into, config, .. }, documents, .. } = read(input)?;
+    let setup = Setup { entity, key, into };
+    let documents = documents.iter().map(to_bson).collect::<Result<Vec<_>, _>>()?;
+    let (documents, config) = (repeated(documents, records_min), config.to_string());
+    let fresh = move || {
+        let config = crate::config::parse(&config).map_err(|problem| vec![problem]);
+        config.and_then(|config| T::new(&setup, config)).map_err(|found| problems(found).to_string())
+    };
+    fresh()?;
+    let records = documents.len();
+    let call = move || {
+        let transformer = fresh().expect("a configuration that was taken before");
+        for document in documents.iter().filter_map(|bytes| Document::new(bytes).ok()) {
+            // What a component's rows go through on their way out.
+            if let Ok(Accepted::Rows(rows)) = transformer.transform(Record::new(document)) {
+                rows.into_iter().for_each(|row| drop(std::hint::black_box(row.into_body())));
+            }
+        }
+    };
+    Ok((Box::new(call), records))
+}
+
+pub(super) fn validator_call<V: Validator>(
+    input: &Value,
+    records_min: usize,
+) -> Result<(Box<dyn FnMut()>, usize), String> {
+    let Input { setup, rows, .. } = read(input)?;
+    let (setup, config) = validator_setup(setup);
+    let rows = rows.iter().map(|row| row_of(&setup, row)).collect::<Result<Vec<_>, _>>()?;
+    let (rows, config) = (repeated(rows, records_min), config.to_string());
+    let fresh = move || {
+        let config = crate::config::parse(&config).map_err(|problem| vec![problem]);
+        config.and_then(|config| V::new(&setup, config)).map_err(|found| problems(found).to_string())
+    };
+    fresh()?;
+    let records = rows.len();
+    let call = move || {
+        let validator = fresh().expect("a configuration that was taken before");
+        for (table, bytes) in &rows {
+            if let Ok(body) = Document::new(bytes) {
+                drop(std::hint::black_box(validator.validate(RowRef { table: *table, body })));
+            }
+        }
+    };
+    Ok((Box::new(call), records))
+}
+
+fn repeated<T: Clone>(records: Vec<T>, records_min: usize) -> Vec<T> {
+    let times = records_min.div_ceil(records.len().max(1));
+    records.iter().cycle().take(records.len() * times).cloned().collect()
+}
+
+fn validator_setup(setup: SetupInput) -> (ValidatorSetup, Value) {
+    let tables = setup.tables.into_iter().map(|(name, columns)| {
+        let columns = columns.as_object().into_iter().flatten().map(|(name, target_type)| TargetColumn {
+            name: name.clone(),
+            target_type: target_type.as_str().unwrap_or_default().to_owned(),
+        });
+        TargetTable { name, columns: columns.collect() }
+    });
+    (ValidatorSetup { entity: setup.entity, tables: tables.collect() }, setup.config)
+}
+
+/// Returns the index of a row's table, and the row in BSON.
+fn row_of(setup: &ValidatorSetup, row: &RowInput) -> Result<(u32, Vec<u8>), String> {
+    let table = setup.tables.iter().position(|table| table.name == row.table);
+    let table = table.and_then(|table| u32::try_from(table).ok());
+    let table = table.ok_or_else(|| format!("expected a table of the setup, found `{}`", row.table))?;
+    Ok((table, to_bson(&row.row)?))
 }
 
 fn problems(problems: Vec<Problem>) -> Value {

@@ -7,7 +7,7 @@ use super::print;
 use super::state;
 use super::table;
 use crate::cli::plan::PlanReport;
-use crate::cli::plugin::Inspection;
+use crate::cli::plugin::inspect::Inspection;
 
 /// Prints a plan.
 pub fn plan(report: &PlanReport, as_json: bool) {

@@ -1,13 +1,12 @@
-//! `whimbrel plugin`: what a component is, before anybody runs it.
+//! `whimbrel plugin inspect`: what a component is, before anybody runs it.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::Subcommand;
 use serde::Serialize;
 
-use super::DONE;
-use super::report;
+use crate::cli::DONE;
+use crate::cli::report;
 use crate::error::Failure;
 use crate::plugin::Component;
 use crate::plugin::Engine;
@@ -16,13 +15,6 @@ use crate::plugin::Grants;
 use crate::plugin::Import;
 use crate::plugin::Limits;
 use crate::plugin::Payload;
-
-/// What can be done with components.
-#[derive(Debug, Subcommand)]
-pub enum PluginCommand {
-    /// Show a component's world, digest, imports and configuration schema
-    Inspect(InspectArgs),
-}
 
 /// What `inspect` takes.
 #[derive(Debug, Args)]
@@ -67,30 +59,35 @@ pub struct InspectedImport {
 }
 
 /// Prints what a component is.
-pub fn plugin(command: &PluginCommand, json: bool) -> Result<u8, Failure> {
-    let PluginCommand::Inspect(args) = command;
+pub fn inspect(args: &InspectArgs, json: bool) -> Result<u8, Failure> {
     let name = args.file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().replace('_', "-"));
     // Looking at a component must not need a manifest: files may be imported, and there are none.
     let grants = Grants { has_files: true, ..Grants::default() };
     let component = Component::load_granted(&Engine::new(None)?, &args.file, &name, &Limits::default(), grants)?;
-    let about = component.about();
-    let inspection = Inspection {
-        name,
-        world: component.world().name().to_owned(),
-        version: component.version().to_owned(),
-        digest: component.digest().to_owned(),
-        size: component.size(),
-        summary: about.summary.clone(),
-        payload: match about.payload {
-            Payload::Bson => "bson",
-            Payload::ExtendedJson => "extended-json",
-        }
-        .to_owned(),
-        imports: component.imports().iter().map(inspected).collect(),
-        config_schema: serde_json::from_str(&about.config_schema).unwrap_or_default(),
-    };
-    report::inspection(&inspection, json);
+    report::inspection(&Inspection::of(&component), json);
     Ok(DONE)
+}
+
+impl Inspection {
+    /// Returns what a component is.
+    pub fn of(component: &Component) -> Self {
+        let about = component.about();
+        Self {
+            name: component.name().to_owned(),
+            world: component.world().name().to_owned(),
+            version: component.version().to_owned(),
+            digest: component.digest().to_owned(),
+            size: component.size(),
+            summary: about.summary.clone(),
+            payload: match about.payload {
+                Payload::Bson => "bson",
+                Payload::ExtendedJson => "extended-json",
+            }
+            .to_owned(),
+            imports: component.imports().iter().map(inspected).collect(),
+            config_schema: serde_json::from_str(&about.config_schema).unwrap_or_default(),
+        }
+    }
 }
 
 fn inspected(import: &Import) -> InspectedImport {

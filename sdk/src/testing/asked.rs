@@ -1,0 +1,59 @@
+//! What `whimbrel plugin test` and `whimbrel plugin bench` ask of the cases: to be run, or timed, and not to be judged.
+//!
+//! The command says so by an environment variable that names a folder; one file a case goes there.
+
+use std::path::Path;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::case::MakeCall;
+
+/// Names the folder for `<case>.json`: `{"found": …}`, or `{"error": "…"}` where the case came to nothing.
+const FOUND: &str = "WHIMBREL_CASES_FOUND";
+/// Names the folder for `<case>.json`: `{"records": …, "nanoseconds": …}`, or `{"error": "…"}`.
+const TIMED: &str = "WHIMBREL_CASES_TIMED";
+/// How many milliseconds a case is timed.
+const TIMED_MS: &str = "WHIMBREL_CASES_TIMED_MS";
+/// Records of one timed call, at least.
+const RECORDS_MIN: usize = 1000;
+
+/// Returns whether something was asked.
+pub(super) fn answer(cases: &[(String, Value)], actual: fn(&Value) -> Result<Value, String>, call: MakeCall) -> bool {
+    let folder = |name| std::env::var_os(name).map(std::path::PathBuf::from);
+    if let Some(folder) = folder(FOUND) {
+        for (name, input) in cases {
+            write(&folder, name, actual(input).map(|found| json!({"found": found})));
+        }
+        return true;
+    }
+    if let Some(folder) = folder(TIMED) {
+        for (name, input) in cases {
+            write(&folder, name, timed(input, call));
+        }
+        return true;
+    }
+    false
+}
+
+fn timed(input: &Value, call: MakeCall) -> Result<Value, String> {
+    let milliseconds = std::env::var(TIMED_MS).ok().and_then(|text| text.parse().ok()).unwrap_or(1000);
+    let (mut call, records) = call(input, RECORDS_MIN)?;
+    call();
+    let (mut calls, begun) = (0, Instant::now());
+    while calls == 0 || begun.elapsed() < Duration::from_millis(milliseconds) {
+        call();
+        calls += 1;
+    }
+    let nanoseconds = u64::try_from(begun.elapsed().as_nanos()).map_err(|error| error.to_string())?;
+    Ok(json!({"records": records * calls, "nanoseconds": nanoseconds}))
+}
+
+fn write(folder: &Path, name: &str, answer: Result<Value, String>) {
+    let answer = answer.unwrap_or_else(|error| json!({"error": error}));
+    let file = folder.join(format!("{name}.json"));
+    std::fs::write(&file, answer.to_string())
+        .unwrap_or_else(|error| panic!("cannot write `{}`: {error}", file.display()));
+}
