@@ -41,6 +41,8 @@ pub struct Failure {
     pub is_transient: bool,
     /// The component to blame, where another version of it could go on.
     pub plugin: Option<String>,
+    /// What else failed in the same run.
+    pub also: Vec<Failure>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -54,6 +56,7 @@ impl Failure {
             report: None,
             is_transient: false,
             plugin: None,
+            also: Vec::new(),
             source: None,
         }
     }
@@ -75,11 +78,29 @@ impl Failure {
         self
     }
 
+    /// Adds what else failed.
+    #[must_use]
+    pub fn and(mut self, others: Vec<Self>) -> Self {
+        self.also = others;
+        self
+    }
+
     /// Adds what a run had done until then.
     #[must_use]
     pub fn with_report(mut self, report: impl serde::Serialize) -> Self {
         self.report = serde_json::to_value(report).ok().map(Box::new);
         self
+    }
+
+    /// Returns what lies below it, outermost first.
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        causes
     }
 
     /// Adds the cause.

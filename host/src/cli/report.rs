@@ -18,6 +18,7 @@ use crate::run::report::Mode;
 use crate::run::report::Reason;
 use crate::run::report::Report;
 use crate::run::report::Rows;
+use crate::run::report::SkipReasons;
 use crate::run::report::Status;
 
 pub use dead_letters::dead_letter;
@@ -49,32 +50,25 @@ pub fn failure(failure: &Failure, as_json: bool) {
     if as_json {
         let mut value = failure.report.as_deref().cloned().unwrap_or_else(|| json!({}));
         value["error"] = json!(failure.message);
-        value["causes"] = json!(causes(failure));
+        value["causes"] = json!(failure.causes());
         value["hint"] = json!(failure.hint);
         value["exit_code"] = json!(failure.kind.exit_code());
         json(&value);
     }
-    let mut text = format!("error: {}\n", failure.message);
-    for cause in causes(failure) {
-        let _ = writeln!(text, "caused by: {}", cause.replace('\n', "\n  "));
-    }
-    if let Some(hint) = &failure.hint {
-        let _ = writeln!(text, "hint: {hint}");
-    }
-    if failure.kind == Kind::Bug {
-        let _ = writeln!(text, "this is a fault in whimbrel; nothing of the batch at hand was written");
+    let mut text = String::new();
+    for failure in std::iter::once(failure).chain(&failure.also) {
+        let _ = writeln!(text, "error: {}", failure.message);
+        for cause in failure.causes() {
+            let _ = writeln!(text, "caused by: {}", cause.replace('\n', "\n  "));
+        }
+        if let Some(hint) = &failure.hint {
+            let _ = writeln!(text, "hint: {hint}");
+        }
+        if failure.kind == Kind::Bug {
+            let _ = writeln!(text, "this is a fault in whimbrel; nothing of the batch at hand was written");
+        }
     }
     to_stderr(&text);
-}
-
-fn causes(failure: &Failure) -> Vec<String> {
-    let mut causes = Vec::new();
-    let mut next = std::error::Error::source(failure);
-    while let Some(cause) = next {
-        causes.push(cause.to_string());
-        next = cause.source();
-    }
-    causes
 }
 
 /// Says that writing is about to begin: one line of a terminal, written over and over.
@@ -123,6 +117,7 @@ pub fn run(report: &Report, as_json: bool) {
     let mut text = String::new();
     let what = match (report.mode, report.status) {
         (_, Status::NothingToDo) => "nothing to do: every entity is complete",
+        (Mode::DryRun, Status::Failed) => "dry run, nothing was written; it would fail",
         (Mode::DryRun, _) => "dry run, nothing was written; this is what would happen",
         (Mode::Execute, Status::Completed) if report.has_dead_letters() => "completed, with dead letters",
         (Mode::Execute, Status::Completed) => "completed",
@@ -148,6 +143,8 @@ pub fn run(report: &Report, as_json: bool) {
     table(&mut text, &head, rows.collect());
     if report.status != Status::NothingToDo {
         reasons(&mut text, "dead letters", &report.dead_letters);
+        skipped(&mut text, report.entities.iter().map(|entity| (entity.name.as_str(), &entity.skip_reasons)));
+        nulled(&mut text, report.entities.iter().map(|entity| (entity.name.as_str(), entity.nulled_references)));
     }
     for entity in &report.entities {
         for (table, why) in &entity.not_predicted {
@@ -200,6 +197,27 @@ fn reasons(text: &mut String, title: &str, reasons: &[Reason]) {
     table(text, &["count", "entity", "stage", "code", "field"], rows.collect());
 }
 
+/// Writes why records were left out.
+fn skipped<'a>(text: &mut String, entities: impl Iterator<Item = (&'a str, &'a SkipReasons)>) {
+    let rows = entities.flat_map(|(entity, reasons)| {
+        reasons.iter().map(move |(reason, count)| vec![count.to_string(), entity.to_owned(), reason.clone()])
+    });
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        let _ = writeln!(text, "\nskipped:");
+        table(text, &["count", "entity", "reason"], rows);
+    }
+}
+
+/// Writes how many references found no parent.
+fn nulled<'a>(text: &mut String, entities: impl Iterator<Item = (&'a str, u64)>) {
+    let counts: Vec<String> =
+        entities.filter(|(_, count)| *count > 0).map(|(entity, count)| format!("{entity} {count}")).collect();
+    if !counts.is_empty() {
+        let _ = writeln!(text, "\nreferences left NULL for want of a parent: {}", counts.join(", "));
+    }
+}
+
 /// Writes lines in columns; numbers to the right.
 fn table(text: &mut String, head: &[&str], rows: Vec<Vec<String>>) {
     let head: Vec<String> = head.iter().map(|&name| name.to_owned()).collect();
@@ -237,6 +255,8 @@ pub fn status(status: &StatusReport, as_json: bool) {
     let head = ["entity", "state", "read", "written", "unchanged", "skipped", "dead", "position", "last checkpoint"];
     table(&mut text, &head, rows.collect());
     reasons(&mut text, "dead letters", &status.dead_letters);
+    skipped(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), &entity.skip_reasons)));
+    nulled(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), entity.nulled_references)));
     reasons(
         &mut text,
         "provisional dead letters (their batch was rolled back and will be read again)",

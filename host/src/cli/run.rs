@@ -70,16 +70,17 @@ pub async fn run(args: &RunArgs, json: bool) -> Result<u8, Failure> {
         accept_change: args.accept_change,
         terminal,
     };
-    let result = run::run(manifest, &options, &shutdown).await;
-    let report_json = match &result {
-        Ok(report) => serde_json::to_value(report).ok(),
-        Err(failure) => failure.report.as_deref().cloned(),
-    };
-    if let (Some(path), Some(report)) = (&args.report, report_json) {
+    let run::Ended { report, failure } = run::run(manifest, &options, &shutdown).await?;
+    if let (Some(path), Ok(report)) = (&args.report, serde_json::to_value(&report)) {
         std::fs::write(path, format!("{report:#}\n"))
             .map_err(|error| Failure::failed(format!("cannot write the report `{}`", path.display())).cause(error))?;
     }
-    let report = result?;
+    if let Some(failure) = failure {
+        if !json {
+            report::run(&report, false);
+        }
+        return Err(failure.with_report(report));
+    }
     report::run(&report, json);
     report::what_next(&report, &args.manifest.manifest);
     if matches!(report.status, Status::Stopped | Status::Held) && args.execute {

@@ -14,6 +14,7 @@ use crate::run::bookkeeping::Bookkeeping;
 use crate::run::report::Fates;
 use crate::run::report::Reason;
 use crate::run::report::Rows;
+use crate::run::report::SkipReasons;
 use crate::run::report::State;
 
 /// What `status` takes.
@@ -57,6 +58,10 @@ pub struct EntityStatus {
     pub position: String,
     /// When the last checkpoint was saved; empty where there is none.
     pub updated_at: String,
+    /// References that found no parent and stay NULL.
+    pub nulled_references: u64,
+    /// Why records were left out, and how many for each reason.
+    pub skip_reasons: SkipReasons,
 }
 
 /// Prints where the entities stand.
@@ -84,9 +89,16 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
             document: checkpoint.position.document,
             position: checkpoint.position.token,
             updated_at: checkpoint.updated_at,
+            nulled_references: 0,
+            skip_reasons: SkipReasons::new(),
         });
     }
     if has_begun {
+        let mut nulled = books.nulled_references(&mut *tx).await?;
+        for entity in &mut status.entities {
+            entity.nulled_references = nulled.remove(&entity.name).unwrap_or(0);
+            entity.skip_reasons = books.skip_reasons(&mut *tx, &entity.name).await?;
+        }
         status.dead_letters = books.reasons(&mut *tx, false).await?;
         status.provisional = books.reasons(&mut *tx, true).await?;
     }

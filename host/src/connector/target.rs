@@ -209,3 +209,10 @@ pub enum TargetError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
+
+impl TargetError {
+    /// Returns whether the same transaction may be tried again: it was given up, or the server is away, as while it restarts.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Transient { .. } | Self::Unreachable { .. })
+    }
+}

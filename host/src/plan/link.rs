@@ -1,6 +1,7 @@
 //! Where the references of an entity's rows point, and what happens where there is no parent.
 
 use super::EntityPlan;
+use super::IdStrategy;
 use super::OnMissing;
 use super::ReferencePlan;
 use super::TablePlan;
@@ -40,6 +41,21 @@ pub(super) fn link(
             };
             // A record's own id proves itself.
             if parent == index && table.id == Some(column) {
+                continue;
+            }
+            if entities[parent].id == IdStrategy::Column && table.key.contains(&table.columns[column]) {
+                found.push((
+                    at.clone(),
+                    format!(
+                        "the column `{}.{name}` is part of the key and refers to `{referred}`, whose ids \
+                         (`id = \"column\"`) are known only when its rows are written",
+                        table.schema.name
+                    ),
+                    Some(
+                        "tell the rows apart by other columns, or choose `keep` or `uuid-v5` as that entity's `id`"
+                            .to_owned(),
+                    ),
+                ));
                 continue;
             }
             let Some((parent_table, id)) = main_table(&entities[parent]) else {

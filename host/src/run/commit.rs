@@ -15,6 +15,7 @@ use account::conserve;
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
 use super::bookkeeping::DeadLetter;
+use super::budget::Reserved;
 use super::budget::RunBudget;
 use super::claimed::Claimed;
 use super::claimed::RowKey;
@@ -146,27 +147,31 @@ impl Committer {
             ))
             .into());
         }
+        let budget = self.run_budget.clone();
         let mut tries = 0;
         loop {
-            let transient = match self.attempt(from, resolved).await {
+            let mut reserved = None;
+            let given_up = match self.attempt(from, resolved, &budget, &mut reserved).await {
                 Ok((checkpoint, packed)) => {
+                    reserved.into_iter().for_each(Reserved::spend);
                     self.claimed.add(&packed);
-                    let fates = &checkpoint.fates;
-                    self.run_budget.spend(fates.dead - from.fates.dead, fates.read - from.fates.read);
                     crate::stop_point!("commit-after");
                     return Ok(checkpoint);
                 }
+                Err(Attempt::Commit(CommitError::Failure(failure))) if failure.is_transient && tries < RETRIES_MAX => {
+                    failure
+                }
                 Err(Attempt::Commit(error)) => return Err(error),
-                Err(Attempt::Target(error @ TargetError::Transient { .. })) if tries < RETRIES_MAX => error,
+                Err(Attempt::Target(error)) if error.is_transient() && tries < RETRIES_MAX => error.into(),
                 Err(Attempt::Target(error)) => return Err(CommitError::Failure(error.into())),
             };
             tries += 1;
-            retry::pause(&self.entity().name, tries, &transient).await;
+            retry::pause(&self.entity().name, tries, &given_up).await;
             // The answer to a commit may be all that was lost.
             if let Some(landed) = self.landed(from, resolved).await? {
+                reserved.into_iter().for_each(Reserved::spend);
                 // What the batch has claimed went with the answer; the ledger has it.
                 self.claimed = Claimed::default();
-                self.run_budget.spend(landed.fates.dead - from.fates.dead, landed.fates.read - from.fates.read);
                 return Ok(landed);
             }
         }
@@ -189,7 +194,7 @@ impl Committer {
     async fn landed(&self, from: &Checkpoint, resolved: &Resolved) -> Result<Option<Checkpoint>, Failure> {
         let mut tx = match self.target.begin().await {
             Ok(tx) => tx,
-            Err(TargetError::Transient { .. } | TargetError::Unreachable { .. }) => return Ok(None),
+            Err(error) if error.is_transient() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let stored = match self.books.checkpoint(&mut *tx, &self.entity().name).await {
@@ -200,7 +205,14 @@ impl Committer {
         Ok((stored.position == resolved.batch.end && stored.batches == from.batches + 1).then_some(stored))
     }
 
-    async fn attempt(&mut self, from: &Checkpoint, resolved: &Resolved) -> Result<(Checkpoint, Vec<u8>), Attempt> {
+    /// Commits once. What it reserves of the run's budget is given back by the caller, who knows whether it has landed.
+    async fn attempt<'b>(
+        &mut self,
+        from: &Checkpoint,
+        resolved: &Resolved,
+        budget: &'b RunBudget,
+        reserved: &mut Option<Reserved<'b>>,
+    ) -> Result<(Checkpoint, Vec<u8>), Attempt> {
         let mut tx = self.target.begin().await?;
         tx.savepoint("batch").await?;
         let mut refused = Dead::new();
@@ -229,20 +241,25 @@ impl Committer {
         };
         let mut dead = refused;
         dead.extend(layout.set_aside.iter().map(|(record, refused)| (*record, refused.clone())));
+        dead.extend(self.ask_about_repeated(&mut *tx, from, resolved, &layout, &row_fates, checks_each).await?);
         let outcome = self.account(resolved, &layout, &dead, &row_fates);
         let letters = self.letters(resolved, &dead);
         let to = advance(from, resolved, &outcome);
         conserve(self.entity(), resolved, &outcome)?;
-        if self.is_over_budget(from, outcome.fates.dead, outcome.fates.read) {
+        *reserved = budget.reserve(outcome.fates.dead, outcome.fates.read);
+        if reserved.is_none() || self.is_over_its_budget(from, outcome.fates.dead, outcome.fates.read) {
             tx.rollback().await?;
             return Err(Attempt::Commit(CommitError::OverBudget(letters)));
         }
         let name = &self.entity().name;
         // A row that somebody else's row stands for is left alone at the entity's end too.
-        let is_written = |row: usize| match &row_fates[row] {
+        let is_changed = |row: usize| match &row_fates[row] {
             Some(RowFate::Inserted | RowFate::Updated(_)) => !dead.contains_key(&resolved.rows[row].record),
-            Some(RowFate::Unchanged) => self.entity().on_conflict == OnConflict::Update,
-            Some(RowFate::Skipped) | None => false,
+            Some(RowFate::Unchanged | RowFate::Skipped) | None => false,
+        };
+        let is_written = |row: usize| {
+            is_changed(row)
+                || row_fates[row] == Some(RowFate::Unchanged) && self.entity().on_conflict == OnConflict::Update
         };
         // First of all bookkeeping: a process that has lost its lock learns it here, and not from a repeated ledger entry.
         if !self.books.move_checkpoint(&mut *tx, name, from, &to).await? {
@@ -252,9 +269,10 @@ impl Committer {
         self.books.forget_provisional(&mut *tx, name).await?;
         self.books.insert_dead_letters(&mut *tx, name, &self.run, false, &letters).await?;
         self.books.insert_references(&mut *tx, name, false, &layout.nulled(is_written)).await?;
-        self.books.insert_references(&mut *tx, name, true, &layout.deferred(is_written)).await?;
+        self.books.insert_references(&mut *tx, name, true, &layout.deferred(is_changed)).await?;
         self.books.insert_ids(&mut *tx, name, &layout.ids_of_living(self.entity(), resolved, &dead)).await?;
-        let counts = serde_json::json!({ "fates": outcome.fates, "rows": outcome.rows }).to_string();
+        let counts =
+            serde_json::json!({ "fates": outcome.fates, "rows": outcome.rows, "skips": outcome.skips }).to_string();
         let first = resolved.batch.records.first().map_or(to.position.document, |record| record.document);
         self.books
             .insert_ledger(
@@ -278,8 +296,12 @@ impl Committer {
 
     /// Returns whether a batch with so many dead letters among so many records is more than is borne.
     fn is_over_budget(&self, from: &Checkpoint, dead: u64, read: u64) -> bool {
+        self.is_over_its_budget(from, dead, read) || self.run_budget.is_exceeded_by(dead, read, false)
+    }
+
+    /// The same for the entity's own budget alone.
+    fn is_over_its_budget(&self, from: &Checkpoint, dead: u64, read: u64) -> bool {
         self.entity().budget.is_exceeded(from.fates.dead + dead, from.fates.read + read, false)
-            || self.run_budget.is_exceeded_by(dead, read, false)
     }
 }
 

@@ -131,6 +131,8 @@ impl EntityRun {
             if self.shutdown.is_asked() {
                 return Ok(Reached::Asked);
             }
+            // A commit may hold this task up: the entities beside it get their turn first.
+            tokio::task::yield_now().await;
             let Ready { resolved, version, through } = match batches.next().await {
                 Ok(Some(ready)) => ready,
                 Ok(None) => return Ok(Reached::End),

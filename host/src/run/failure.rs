@@ -35,7 +35,7 @@ impl From<TargetError> for Failure {
             TargetError::Unknown { .. } => Self::usage(error.to_string()),
             _ => Self::failed(error.to_string()),
         };
-        failure.is_transient = matches!(error, TargetError::Transient { .. });
+        failure.is_transient = error.is_transient();
         explained(failure, &error, hint)
     }
 }

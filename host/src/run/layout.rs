@@ -1,18 +1,22 @@
 //! Which records of a batch can be written as they are: keys told apart and parents found, before anything is written.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
 use super::claimed::RowKey;
+use super::given::GivenIds;
 use super::ledger;
+use super::parents::InBatch;
 use super::parents::Parents;
 use super::parents::find_parents;
 use super::parents::look_up_ids;
+use super::parents::missing_parent;
+use super::parents::parents_among;
 use super::parents::reference_key;
 use super::resolve::Resolved;
 use super::resolve::ResolvedRow;
@@ -57,6 +61,8 @@ pub struct Layout {
     pub set_aside: Dead,
     /// Rows whose values differ from the resolved ones: references written NULL or looked up.
     patched: HashMap<usize, Vec<Value>>,
+    /// What rows with references that wait are to hold in the end.
+    wanted: HashMap<usize, Vec<Value>>,
     /// By row.
     nulled: Vec<(usize, NulledReference)>,
     /// By row.
@@ -66,9 +72,6 @@ pub struct Layout {
     /// A record that is set aside, and the earlier row whose key it repeats.
     repeats: Vec<(usize, usize)>,
 }
-
-/// Rows of a batch by table and columns, then by the compact form of these columns' values.
-type InBatch<'a> = HashMap<(&'a str, &'a [usize]), HashMap<Vec<u8>, usize>>;
 
 /// What one reference of one row comes to.
 enum Found {
@@ -103,6 +106,7 @@ impl Layout {
             records: Vec::with_capacity(resolved.records.len()),
             set_aside: Dead::new(),
             patched: looked_up.clone(),
+            wanted: HashMap::new(),
             nulled: Vec::new(),
             deferred: Vec::new(),
             leans: Vec::new(),
@@ -110,6 +114,7 @@ impl Layout {
         };
         let mut seen: HashMap<(&str, &[u8]), usize> = HashMap::new();
         let mut in_batch = InBatch::new();
+        let mut given = GivenIds::new();
         for (index, settled) in resolved.records.iter().enumerate() {
             let Settled::Rows(range) = settled else { continue };
             if refused.contains_key(&index) {
@@ -119,25 +124,20 @@ impl Layout {
                 let row = &resolved.rows[row];
                 (entity.tables[row.table].schema.name.as_str(), row.key.as_slice())
             };
-            if resolved.repeats_keys {
-                let is_foreign = |row: usize| {
-                    let (name, key) = name_and_key(row);
-                    foreign.contains(&(name.to_owned(), key.to_vec()))
-                };
-                let repeated = range.clone().find_map(|row| Some((row, *seen.get(&name_and_key(row))?)));
-                if let Some((row, first)) = repeated.filter(|(row, _)| !is_foreign(*row)) {
-                    let table = &entity.tables[resolved.rows[row].table];
-                    layout.set_aside.insert(index, repeated_key(table, &resolved.rows[row], &resolved.plugin));
-                    layout.repeats.push((index, first));
-                    continue;
-                }
-            }
+            given.begin(entity, resolved, index);
             let own = parents_among(entity, resolved, range.clone());
             let mut leans = Vec::new();
             for row in range.clone() {
                 let table_index = resolved.rows[row].table;
                 let table = &entity.tables[table_index];
-                let values = looked_up.get(&row).unwrap_or(&resolved.rows[row].values);
+                let known = given.look_up(plan, entity_index, resolved, row, &parents.unresolved);
+                leans.extend(known.iter().filter(|known| known.record != index).map(|known| (index, known.record)));
+                let mut values = Cow::Borrowed(looked_up.get(&row).unwrap_or(&resolved.rows[row].values));
+                for id in &known {
+                    values.to_mut()[id.column] = id.value.clone();
+                    layout.patched.insert(row, values.to_vec());
+                }
+                let values = values.as_slice();
                 for (position, reference) in table.references.iter().enumerate() {
                     let Some(key) = reference_key(reference, values) else { continue };
                     let stands = found.get(&(table_index, position)).and_then(|keys| keys.get(&key)).copied();
@@ -145,7 +145,9 @@ impl Layout {
                         let place = (reference.parent.name.as_str(), reference.parent_columns.as_slice());
                         rows.get(&place).and_then(|keys| keys.get(&key)).copied()
                     };
-                    let is_known = !reference.columns.iter().any(|&column| parents.unresolved.contains(&(row, column)));
+                    let is_known = !reference.columns.iter().any(|&column| {
+                        parents.unresolved.contains(&(row, column)) && !known.iter().any(|id| id.column == column)
+                    });
                     let (among_own, among_earlier) =
                         if is_known { (among(&own), among(&in_batch)) } else { (None, None) };
                     let outcome = match (among_own, among_earlier) {
@@ -178,7 +180,22 @@ impl Layout {
                 }
             }
             if layout.set_aside.contains_key(&index) {
+                given.forget(resolved, index);
                 continue;
+            }
+            if resolved.repeats_keys {
+                let is_foreign = |row: usize| {
+                    let (name, key) = name_and_key(row);
+                    foreign.contains(&(name.to_owned(), key.to_vec()))
+                };
+                let repeated = range.clone().find_map(|row| Some((row, *seen.get(&name_and_key(row))?)));
+                if let Some((row, first)) = repeated.filter(|(row, _)| !is_foreign(*row)) {
+                    let table = &entity.tables[resolved.rows[row].table];
+                    layout.set_aside.insert(index, repeated_key(table, &resolved.rows[row], &resolved.plugin));
+                    layout.repeats.push((index, first));
+                    given.forget(resolved, index);
+                    continue;
+                }
             }
             layout.records.push(index);
             layout.leans.extend(leans);
@@ -208,6 +225,11 @@ impl Layout {
             || self.repeats.iter().any(|(_, first)| refused.contains_key(&record_of(*first)))
     }
 
+    /// Returns the records that are set aside because they repeat a key.
+    pub fn repeating(&self) -> Vec<usize> {
+        self.repeats.iter().map(|(record, _)| *record).collect()
+    }
+
     /// Returns the rows whose keys are repeated by a record that is set aside.
     pub fn repeated_rows(&self) -> impl Iterator<Item = usize> {
         self.repeats.iter().map(|(_, first)| *first)
@@ -218,9 +240,10 @@ impl Layout {
         self.patched.get(&row).unwrap_or(&resolved.rows[row].values)
     }
 
-    /// Returns whether a living record needs one of the dead as a parent.
-    pub fn leans_on(&self, dead: &Dead) -> bool {
-        self.leans.iter().any(|(child, parent)| !dead.contains_key(child) && dead.contains_key(parent))
+    /// Returns the values that a row is to hold when the references that wait have found their parents: a row that
+    /// stands with these is unchanged, though it could not be written so yet.
+    pub fn wanted<'a>(&'a self, resolved: &'a Resolved, row: usize) -> &'a [Value] {
+        self.wanted.get(&row).map_or_else(|| self.values(resolved, row), Vec::as_slice)
     }
 
     /// Returns the references written NULL for good, of the rows that were written.
@@ -246,7 +269,7 @@ impl Layout {
                 let Settled::Rows(range) = &resolved.records[record] else { return None };
                 range.clone().find_map(|row| {
                     let id = entity.tables[resolved.rows[row].table].id?;
-                    let value = self.values(resolved, row).get(id)?;
+                    let value = self.values(resolved, row).get(id).filter(|value| !value.is_null())?;
                     Some((key.as_str().to_owned(), value::encode(std::slice::from_ref(value))))
                 })
             })
@@ -263,11 +286,23 @@ impl Layout {
         values: &[Value],
         deferred: bool,
     ) {
-        let key: Vec<Value> = reference.columns.iter().map(|&column| values[column].clone()).collect();
+        // What waits for an id that is stored is the source key: the id is looked up when all are known.
+        let pending = &resolved.rows[row].pending;
+        let waiting = |column: usize| match pending.iter().find(|(waits, ..)| deferred && *waits == column) {
+            Some((_, _, key)) => Value::Text(key.as_str().to_owned()),
+            None => values[column].clone(),
+        };
+        let key: Vec<Value> = reference.columns.iter().map(|&column| waiting(column)).collect();
         let patched = self.patched.entry(row).or_insert_with(|| values.to_vec());
+        if deferred {
+            self.wanted.entry(row).or_insert_with(|| patched.clone());
+        }
         for &column in &reference.columns {
             if table.schema.columns[table.columns[column]].nullable {
                 patched[column] = Value::Null;
+                if let Some(wanted) = self.wanted.get_mut(&row).filter(|_| !deferred) {
+                    wanted[column] = Value::Null;
+                }
             }
         }
         let nulled = NulledReference {
@@ -326,28 +361,6 @@ fn of_rows(list: &[(usize, NulledReference)], is_written: impl Fn(usize) -> bool
     list.iter().filter(|(row, _)| is_written(*row)).map(|(_, reference)| reference.clone()).collect()
 }
 
-/// Rows that other rows of this entity may have as parents.
-fn parents_among<'a>(entity: &'a EntityPlan, resolved: &Resolved, rows: Range<usize>) -> InBatch<'a> {
-    let mut among = InBatch::new();
-    for reference in entity.tables.iter().flat_map(|table| &table.references) {
-        let place = (reference.parent.name.as_str(), reference.parent_columns.as_slice());
-        for row in rows.clone() {
-            let table = &entity.tables[resolved.rows[row].table];
-            if table.schema.name != reference.parent.name {
-                continue;
-            }
-            let value_of = |column: &usize| {
-                let position = table.columns.iter().position(|fed| fed == column)?;
-                Some(resolved.rows[row].values[position].clone())
-            };
-            if let Some(key) = reference.parent_columns.iter().map(value_of).collect::<Option<Vec<Value>>>() {
-                among.entry(place).or_default().entry(value::encode(&key)).or_insert(row);
-            }
-        }
-    }
-    among
-}
-
 /// Says that a row's key comes from another record of this migration too.
 pub fn repeated_key(table: &TablePlan, row: &ResolvedRow, plugin: &Arc<PluginId>) -> Box<Refused> {
     let name = &table.schema.name;
@@ -371,19 +384,6 @@ fn no_parent(resolved: &Resolved, index: usize, refused: &Refused) -> Failure {
     ))
 }
 
-fn missing_parent(plan: &Plan, table: &TablePlan, reference: &ReferencePlan, values: &[Value]) -> Box<Refused> {
-    let key: Vec<Value> = reference.columns.iter().map(|&column| values[column].clone()).collect();
-    let columns = column_names(table, reference);
-    let entity = reference.entity.map(|entity| format!(" of `{}`", plan.entities[entity].name)).unwrap_or_default();
-    let message = format!(
-        "`{}.{columns}`: there is no row{entity} in `{}` with {}",
-        table.schema.name,
-        reference.parent.name,
-        packed::display(&key)
-    );
-    refuse("missing-parent", Some(columns), message)
-}
-
-fn refuse(code: &str, field: Option<String>, message: String) -> Box<Refused> {
+pub(super) fn refuse(code: &str, field: Option<String>, message: String) -> Box<Refused> {
     Box::new(Refused { stage: "write", code: code.to_owned(), field, message, plugin: None })
 }

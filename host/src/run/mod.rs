@@ -11,6 +11,7 @@ pub mod entity;
 pub mod failure;
 pub mod fingerprint;
 pub mod finish;
+pub mod given;
 pub mod hold;
 pub mod layout;
 pub mod ledger;
@@ -78,8 +79,17 @@ pub struct Options {
     pub terminal: bool,
 }
 
-/// Runs a migration, or predicts what it would do. A failure that comes after the first batch is in the report.
-pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> Result<Report, Failure> {
+/// How a run ended that has begun.
+#[derive(Debug)]
+pub struct Ended {
+    /// What it did.
+    pub report: Report,
+    /// What ended it too early; what else failed is in there.
+    pub failure: Option<Failure>,
+}
+
+/// Runs a migration, or predicts what it would do. Fails where nothing was begun.
+pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> Result<Ended, Failure> {
     let begun = Instant::now();
     let started_at = bookkeeping::now();
     let run = run_id();
@@ -120,7 +130,7 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
     };
     let mut ends: Vec<Option<EntityEnd>> = starts.iter().map(|_| None).collect();
     let plan = opened.plan.clone();
-    let mut failure = None;
+    let mut failures: Vec<Failure> = Vec::new();
     if !is_done {
         if options.execute {
             let mut tx = target.begin().await?;
@@ -129,19 +139,22 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
         }
         ends =
             schedule::run_entities(opened, &target, &books, &run, &budget, &selected, &starts, options, shutdown).await;
-        failure = ends.iter_mut().flatten().find_map(|end| end.failure.take());
         let all_completed = starts
             .iter()
             .zip(&ends)
             .all(|(start, end)| end.as_ref().map_or(start.state, |end| end.checkpoint.state) == State::Completed);
-        if failure.is_none() && !shutdown.is_asked() && budget.is_exceeded_by(0, 0, all_completed) {
-            failure = Some(dead_letter::run_over_budget(&budget));
+        let has_failed = ends.iter().flatten().any(|end| end.failure.is_some());
+        if !has_failed && !shutdown.is_asked() && budget.is_exceeded_by(0, 0, all_completed) {
+            failures.push(dead_letter::run_over_budget(&budget));
         }
-        report.status = match &failure {
-            Some(_) => Status::Failed,
-            None if ends.iter().flatten().any(|end| end.checkpoint.state == State::Held) => Status::Held,
-            None if shutdown.is_asked() => Status::Stopped,
-            None => Status::Completed,
+        report.status = if has_failed || !failures.is_empty() {
+            Status::Failed
+        } else if ends.iter().flatten().any(|end| end.checkpoint.state == State::Held) {
+            Status::Held
+        } else if shutdown.is_asked() {
+            Status::Stopped
+        } else {
+            Status::Completed
         };
     }
     for (index, entity) in plan.entities.iter().enumerate().filter(|(index, _)| selected.contains(index)) {
@@ -151,19 +164,19 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
         entity.not_predicted =
             not_predicted.map(|table| (table.schema.name.clone(), table.schema.not_predicted.clone())).collect();
         report.entities.push(entity);
+        failures.extend(ends[index].as_mut().and_then(|end| end.failure.take()));
     }
     if report.entities.iter().any(|entity| entity.total.read != entity.total.sum()) {
         report.conservation = "broken".to_owned();
     }
-    report.error = failure.as_ref().map(ToString::to_string);
+    report.error = failures.first().map(ToString::to_string);
     report.duration_ms = milliseconds(begun);
     let concluded = retry::retry(&run, async || conclude(&*target, &books, &mut report).await).await;
-    match (failure, concluded) {
-        // A target that is gone cannot take its report; why it is gone was said first.
-        (Some(failure), _) => Err(failure.with_report(report)),
-        (None, Err(failure)) => Err(failure.with_report(report)),
-        (None, Ok(())) => Ok(report),
-    }
+    // A target that is gone cannot take its report; why it is gone was said first.
+    failures.extend(concluded.err().filter(|_| report.error.is_none()));
+    let mut failures = failures.into_iter();
+    let failure = failures.next().map(|first| first.and(failures.collect()));
+    Ok(Ended { report, failure })
 }
 
 /// Completes the report with what is stored, and stores it.
@@ -172,6 +185,11 @@ async fn conclude(target: &dyn Target, books: &Bookkeeping, report: &mut Report)
     report.dead_letters = books.reasons(&mut *tx, false).await?;
     let names: BTreeSet<&String> = report.entities.iter().map(|entity| &entity.name).collect();
     report.dead_letters.retain(|reason| names.contains(&reason.entity));
+    let mut nulled = books.nulled_references(&mut *tx).await?;
+    for entity in &mut report.entities {
+        entity.nulled_references = nulled.remove(&entity.name).unwrap_or(0);
+        entity.skip_reasons = books.skip_reasons(&mut *tx, &entity.name).await?;
+    }
     if report.mode == Mode::DryRun || report.status == Status::NothingToDo {
         tx.rollback().await?;
         return Ok(());
@@ -335,7 +353,8 @@ fn entity_report(name: &str, start: &Checkpoint, end: Option<&EntityEnd>) -> Ent
         rows: now.rows.clone(),
         batches: now.batches,
         records_per_second,
-        not_predicted: std::collections::BTreeMap::new(),
         duration_ms,
+        failure: end.and_then(|end| end.failure.as_ref()).map(Into::into),
+        ..EntityReport::default()
     }
 }

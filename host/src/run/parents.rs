@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::collections::hash_map::Entry;
+use std::ops::Range;
 
 use super::bookkeeping::Bookkeeping;
+use super::layout::column_names;
+use super::layout::refuse;
 use super::resolve::Resolved;
+use super::transform::Refused;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::plan::EntityPlan;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
+use crate::plan::TablePlan;
 use crate::record::Value;
 use crate::record::convert;
 use crate::record::packed;
@@ -117,4 +122,48 @@ pub(super) async fn look_up_ids(
         }
     }
     Ok(values)
+}
+
+/// Rows of a batch by table and columns, then by the compact form of these columns' values.
+pub(super) type InBatch<'a> = HashMap<(&'a str, &'a [usize]), HashMap<Vec<u8>, usize>>;
+
+/// Rows that other rows of this entity may have as parents.
+pub(super) fn parents_among<'a>(entity: &'a EntityPlan, resolved: &Resolved, rows: Range<usize>) -> InBatch<'a> {
+    let mut among = InBatch::new();
+    for reference in entity.tables.iter().flat_map(|table| &table.references) {
+        let place = (reference.parent.name.as_str(), reference.parent_columns.as_slice());
+        for row in rows.clone() {
+            let table = &entity.tables[resolved.rows[row].table];
+            if table.schema.name != reference.parent.name {
+                continue;
+            }
+            let value_of = |column: &usize| {
+                let position = table.columns.iter().position(|fed| fed == column)?;
+                Some(resolved.rows[row].values[position].clone())
+            };
+            if let Some(key) = reference.parent_columns.iter().map(value_of).collect::<Option<Vec<Value>>>() {
+                among.entry(place).or_default().entry(value::encode(&key)).or_insert(row);
+            }
+        }
+    }
+    among
+}
+
+/// Says which parent a row lacks.
+pub(super) fn missing_parent(
+    plan: &Plan,
+    table: &TablePlan,
+    reference: &ReferencePlan,
+    values: &[Value],
+) -> Box<Refused> {
+    let key: Vec<Value> = reference.columns.iter().map(|&column| values[column].clone()).collect();
+    let columns = column_names(table, reference);
+    let entity = reference.entity.map(|entity| format!(" of `{}`", plan.entities[entity].name)).unwrap_or_default();
+    let message = format!(
+        "`{}.{columns}`: there is no row{entity} in `{}` with {}",
+        table.schema.name,
+        reference.parent.name,
+        packed::display(&key)
+    );
+    refuse("missing-parent", Some(columns), message)
 }

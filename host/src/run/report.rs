@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::error::Failure;
+
 /// How the records of an entity ended. `read` is the sum of all the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -159,6 +161,40 @@ pub struct EntityReport {
     pub not_predicted: BTreeMap<String, Vec<String>>,
     /// Time spent in this run, in milliseconds.
     pub duration_ms: u64,
+    /// References that found no parent and stay NULL, since the migration began.
+    pub nulled_references: u64,
+    /// Why records were left out, and how many for each reason, since the migration began.
+    pub skip_reasons: SkipReasons,
+    /// What ended it too early in this run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureReport>,
+}
+
+/// Reasons that are counted apart in one batch and in one entity; what comes behind them is counted as one.
+pub const SKIP_REASONS_MAX: usize = 100;
+/// Characters that are kept of a reason.
+pub const SKIP_REASON_CHARS_MAX: usize = 200;
+/// What stands for all reasons beyond these.
+pub const OTHER_REASONS: &str = "other reasons";
+
+/// Why records were left out, and how many for each reason.
+pub type SkipReasons = BTreeMap<String, u64>;
+
+/// Why an entity did not reach its end.
+#[derive(Debug, Clone, Serialize)]
+pub struct FailureReport {
+    /// One sentence.
+    pub error: String,
+    /// What lies below it, outermost first.
+    pub causes: Vec<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl From<&Failure> for FailureReport {
+    fn from(failure: &Failure) -> Self {
+        Self { error: failure.message.clone(), causes: failure.causes(), hint: failure.hint.clone() }
+    }
 }
 
 /// One component that took part.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -30,6 +31,9 @@ use crate::record::key;
 use crate::record::key::EntityIds;
 use crate::record::value;
 
+/// Rows of one record up to which each is compared with every other.
+const COMPARED_MAX: usize = 8;
+
 /// A batch whose rows fit their columns.
 #[derive(Debug, Clone)]
 pub struct Resolved {
@@ -56,8 +60,8 @@ pub struct Resolved {
 pub enum Settled {
     /// Its rows in [`Resolved::rows`].
     Rows(Range<usize>),
-    /// Left out on purpose.
-    Skip,
+    /// Left out on purpose, with the transformer's reason.
+    Skip(String),
     /// Set aside.
     Dead(Box<Refused>),
 }
@@ -135,7 +139,7 @@ impl Resolver {
         };
         for (index, mapped) in transformed.mapped.into_iter().enumerate() {
             let settled = match mapped {
-                Mapped::Skip(_) => Settled::Skip,
+                Mapped::Skip(reason) => Settled::Skip(reason),
                 Mapped::Dead(refused, rows) => {
                     self.count_dead(&mut resolved, rows.iter().copied());
                     Settled::Dead(refused)
@@ -196,9 +200,22 @@ impl Resolver {
             ordered.push((table, row));
         }
         ordered.sort_by_key(|(table, _)| *table);
+        // Few rows are compared one by one; of many, the first of each key is remembered.
+        let mut firsts: Option<HashMap<(usize, Vec<u8>), usize>> = (ordered.len() > COMPARED_MAX).then(HashMap::new);
         for (table, row) in ordered {
             let row = self.row(index, table, &row.body)?;
-            match resolved.rows[start..].iter().find(|other| other.table == table && other.key == row.key) {
+            let equal = match &mut firsts {
+                Some(firsts) => match firsts.entry((table, row.key.clone())) {
+                    Entry::Occupied(first) => Some(*first.get()),
+                    Entry::Vacant(place) => {
+                        place.insert(resolved.rows.len());
+                        None
+                    }
+                },
+                None => (start..resolved.rows.len())
+                    .find(|&other| resolved.rows[other].table == table && resolved.rows[other].key == row.key),
+            };
+            match equal.map(|other| &resolved.rows[other]) {
                 None => resolved.rows.push(row),
                 Some(other) if other.values == row.values && other.pending == row.pending => collapsed.push(table),
                 Some(_) => {

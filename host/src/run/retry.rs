@@ -1,4 +1,4 @@
-//! What the target gave up is tried again, a bounded number of times.
+//! What the target gave up is tried again, a bounded number of times; so is a server that is away in the middle of a run.
 
 use std::error::Error;
 use std::time::Duration;

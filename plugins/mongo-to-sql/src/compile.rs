@@ -35,8 +35,13 @@ pub(crate) fn compile(setup: &Setup, config: &Config) -> Result<Compiled, Vec<Pr
     let mut compiler = Compiler { setup, paths: Paths::default(), problems: Vec::new() };
     let table = compiler.table(config);
     let root = Pointer::root();
-    let id = compiler.id_column(&config.columns, &root.key("columns"));
-    let columns = compiler.columns(&config.columns, &root.key("columns"), None, id.as_deref());
+    let given = compiler.given_id(config);
+    let own = if config.id.is_some() { None } else { compiler.id_column(&config.columns, &root.key("columns")) };
+    let mut columns = compiler.columns(&config.columns, &root.key("columns"), None, own.as_deref());
+    for column in columns.iter_mut().filter(|column| given.as_ref() == Some(&column.name)) {
+        column.is_required = true;
+    }
+    let id = given.or(own);
     let mut children = Vec::new();
     for (index, (name, child)) in (1..).zip(&config.children) {
         let pointer = root.key("children").key(name);
@@ -126,6 +131,23 @@ impl Compiler<'_> {
             }
             (None, _) => self.setup.entity.clone(),
         }
+    }
+
+    /// The column whose value is the record's id, where the configuration names one.
+    fn given_id(&mut self, config: &Config) -> Option<String> {
+        let id = config.id.as_ref()?;
+        let pointer = Pointer::root().key("id");
+        match config.columns.get(id) {
+            None => self.problem(&pointer, format!("expected one of `columns`, found `{id}`")),
+            Some(column) if column.reference.is_some() => {
+                self.problem(
+                    &pointer,
+                    format!("expected a column with a value of its own, found the reference `{id}`"),
+                );
+            }
+            Some(_) => {}
+        }
+        Some(id.clone())
     }
 
     /// The column that takes the record's key as it is.

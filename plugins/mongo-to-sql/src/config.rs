@@ -12,6 +12,7 @@ use serde::de;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub(crate) table: Option<String>,
+    pub(crate) id: Option<String>,
     pub(crate) columns: IndexMap<String, ColumnConfig>,
     #[serde(default)]
     pub(crate) children: IndexMap<String, ChildConfig>,

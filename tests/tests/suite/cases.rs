@@ -58,6 +58,7 @@ cases! { super::check, CASES:
     duplicate_key
     empty_collection
     extended_json_forms
+    given_ids
     gzip
     id_column
     id_keep
@@ -67,8 +68,12 @@ cases! { super::check, CASES:
     refusals
     refusals_many
     refusals_update
+    repeated_and_worse
     schema_in_part
     self_reference
+    self_reference_skip
+    self_reference_update
+    skip_reasons
     skipped_rows
     validators
     value_types
@@ -92,6 +97,7 @@ cases! { super::fails, FAILURES:
     fail_deep_nesting
     fail_duplicate_manifest_key
     fail_empty_table
+    fail_given_id_in_key
     fail_huge_bson_length
     fail_ids
     fail_manifest_syntax
@@ -103,6 +109,7 @@ cases! { super::fails, FAILURES:
     fail_no_component
     fail_reference_fail
     fail_schema_in_part
+    fail_several
     fail_target_unreachable
     fail_truncated_bson
     fail_tuning_is_free
@@ -262,6 +269,7 @@ fn counts(ended: &Ended) -> Json {
             serde_json::json!({
                 "name": entity["name"], "state": entity["state"],
                 "total": entity["total"], "this_run": entity["this_run"], "rows": entity["rows"],
+                "nulled_references": entity["nulled_references"], "skip_reasons": entity["skip_reasons"],
             })
         })
         .collect();

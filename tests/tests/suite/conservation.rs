@@ -1,5 +1,7 @@
 //! Small random migrations with dirt in them: whatever is in the source, each record has one fate and each row one place,
-//! a dry run foretells the real one, and a run that was cut short ends as a straight one.
+//! a dry run foretells the real one, and a run that was cut short ends as a straight one, whatever a record does twice.
+//!
+//! `WHIMBREL_CASES` says how many (24).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -117,8 +119,8 @@ fn case() -> impl Strategy<Value = Case> {
             cuts,
         )| {
             Case {
-                people: with_plain_twins(people, &standing, &doc! { "name": "twin" }),
-                pets: with_plain_twins(pets, &BTreeMap::new(), &doc! {}),
+                people,
+                pets,
                 standing,
                 batch_records,
                 transaction_rows,
@@ -129,50 +131,6 @@ fn case() -> impl Strategy<Value = Case> {
             }
         },
     )
-}
-
-/// Where two documents have one key, the second is a duplicate and nothing else: both are made plain.
-///
-/// A record that is a duplicate and something worse as well is blamed for the one or for the other, by whether the two
-/// share a commit.
-fn with_plain_twins(mut documents: Vec<Document>, standing: &BTreeMap<i32, String>, plain: &Document) -> Vec<Document> {
-    let mut seen: BTreeMap<i32, usize> = BTreeMap::new();
-    for index in 0..documents.len() {
-        let key = match documents[index].get("_id") {
-            Some(Bson::Int32(key)) => *key,
-            Some(Bson::Int64(key)) => i32::try_from(*key).unwrap(),
-            Some(Bson::Double(key)) => format!("{key}").parse().unwrap(),
-            _ => continue,
-        };
-        match seen.get(&key) {
-            Some(_) if standing.contains_key(&key) => drop(documents[index].insert("_id", 100 + index as i64)),
-            Some(&first) => {
-                for twin in [first, index] {
-                    let mut document = doc! { "_id": documents[twin]["_id"].clone() };
-                    document.extend(plain.clone());
-                    documents[twin] = document;
-                }
-            }
-            None => drop(seen.insert(key, index)),
-        }
-    }
-    documents
-}
-
-/// Within one commit the first document of a key is known by its number, over several it is not.
-fn without_the_first(dump: &str) -> String {
-    let mut lines: Vec<String> = dump
-        .lines()
-        .map(|line| {
-            let mut cells: Vec<&str> = line.split('\t').collect();
-            if cells.get(6) == Some(&"duplicate-key") {
-                (cells[8], cells[9]) = ("…", "…");
-            }
-            cells.join("\t")
-        })
-        .collect();
-    lines.push(String::new());
-    lines.join("\n")
 }
 
 impl Case {
@@ -285,7 +243,10 @@ fn check(case: &Case) {
     let has_unforeseen = done.json()["dead_letters"].as_array().unwrap().iter().any(|reason| reason["code"] == "check");
     if !has_unforeseen {
         assert_eq!(predicted.code, done.code, "{predicted}\n{done}");
-        assert_eq!(outcome(&predicted), outcome(&done));
+        // How far a run comes that a budget ends depends on how much it has read at once.
+        if done.code != Some(1) {
+            assert_eq!(outcome(&predicted), outcome(&done));
+        }
     }
 
     let resumed = case.target();
@@ -311,7 +272,7 @@ fn check(case: &Case) {
     // Where a budget ends a run, the batch that would exceed it depends on where the run before it stopped.
     if end.code != Some(1) {
         assert_eq!(outcome(&end), outcome(&done));
-        same_text(&without_the_first(&dump::all(&resumed)), &without_the_first(&dump::all(&straight)));
+        same_text(&dump::all(&resumed), &dump::all(&straight));
         let again = call(folder.path(), &resumed, &["--execute", "--yes"]).run();
         assert_eq!(again.json()["status"], "nothing-to-do");
     }
@@ -319,6 +280,7 @@ fn check(case: &Case) {
 
 #[test]
 fn nothing_is_lost_or_doubled() {
-    let config = Config { cases: CASES, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
+    let cases = std::env::var("WHIMBREL_CASES").map_or(CASES, |cases| cases.parse().unwrap());
+    let config = Config { cases, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
     proptest!(config, |(case in case())| check(&case));
 }

@@ -4,12 +4,14 @@
 use std::io::Read;
 use std::io::Write;
 use std::net::Shutdown;
+use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
@@ -30,6 +32,8 @@ use super::recovery::hurry;
 use super::recovery::same_text;
 
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Shorter than all tries of a transaction together.
+const AWAY: Duration = Duration::from_millis(400);
 const GIVEN_UP: &str = "the target gave up a transaction, trying again";
 
 /// A migration, what a straight run makes of it, and a database to make trouble in.
@@ -188,9 +192,86 @@ fn a_process_that_lost_its_lock_writes_nothing() {
     trouble.ends_as_straight();
 }
 
+#[test]
+fn a_server_that_is_away_for_a_moment_is_waited_for() {
+    let Some(trouble) = Trouble::new(SMALL_COMMITS) else { return };
+    let door = Door::new(&trouble.target.url);
+    let mut process = trouble.start(&door.url);
+    for commits in [4, 12] {
+        trouble.wait_for_commits(commits, &mut process);
+        door.close_for(AWAY);
+    }
+    let (code, log) = end(process);
+    assert_eq!(code, Some(3), "{log}");
+    assert!(log.contains(GIVEN_UP), "{log}");
+    trouble.ends_as_straight();
+}
+
 fn signal(process: &Child, signal: &str) {
     let sent = Command::new("kill").args([format!("-{signal}"), process.id().to_string()]).status().unwrap();
     assert!(sent.success());
+}
+
+/// Stands before a server. While it is closed nobody answers at all, as while a server restarts.
+struct Door {
+    url: String,
+    address: SocketAddr,
+    connections: Arc<Mutex<Vec<TcpStream>>>,
+    server: String,
+    is_open: Mutex<Arc<AtomicBool>>,
+}
+
+impl Door {
+    fn new(url: &str) -> Self {
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let (user, rest) = rest.split_once('@').unwrap();
+        let (server, path) = rest.split_once('/').unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let door = Self {
+            url: format!("{scheme}://{user}@{address}/{path}"),
+            address,
+            connections: Arc::default(),
+            server: server.to_owned(),
+            is_open: Mutex::default(),
+        };
+        door.open(listener);
+        door
+    }
+
+    fn open(&self, listener: TcpListener) {
+        let is_open = Arc::new(AtomicBool::new(true));
+        *self.is_open.lock().unwrap() = is_open.clone();
+        let (server, connections) = (self.server.clone(), self.connections.clone());
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok).take_while(|_| is_open.load(Ordering::Relaxed)) {
+                let Ok(server) = TcpStream::connect(&server) else { return };
+                connections.lock().unwrap().extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);
+                let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                std::thread::spawn(move || pass(&mut from, &mut to, |_| true));
+                let (mut from, mut to) = (server, client);
+                std::thread::spawn(move || pass(&mut from, &mut to, |_| true));
+            }
+        });
+    }
+
+    fn close_for(&self, time: Duration) {
+        self.is_open.lock().unwrap().store(false, Ordering::Relaxed);
+        // Whoever listens learns of it by one last call.
+        drop(TcpStream::connect(self.address));
+        for connection in self.connections.lock().unwrap().drain(..) {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+        std::thread::sleep(time);
+        let begun = Instant::now();
+        let listener = loop {
+            match TcpListener::bind(self.address) {
+                Ok(listener) => break listener,
+                Err(error) => assert!(begun.elapsed() < PATIENCE, "{error}"),
+            }
+        };
+        self.open(listener);
+    }
 }
 
 /// Passes everything between a client and the server, but for the answers to some commits.

@@ -10,5 +10,6 @@ mod crm;
 mod faults;
 mod plugin;
 mod recovery;
+mod report;
 mod swap;
 mod tidy;

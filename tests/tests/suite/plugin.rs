@@ -42,6 +42,7 @@ guests! {
     reads_environment
     reads_file
     recurses
+    skip_on_marker
     sleeps
     spin_on_marker
     spins_at_start
@@ -89,6 +90,17 @@ fn trap_on_500th() {
     assert_eq!((letters[0][0].as_deref(), letters[0][1].as_deref()), (Some("500"), Some("plugin-trap")));
     assert!(letters[0][2].as_ref().unwrap().contains("found the 500th record"), "{letters:?}");
     assert_eq!(came.names().len(), 999);
+}
+
+#[test]
+fn skip_on_marker() {
+    let came = through("skip_on_marker", "", "skip", &[2, 11, 12]);
+    // Twenty records of which three hold what the guest's columns do not know are seventeen rows.
+    assert_eq!(came.ended.code, Some(0), "{}", came.ended);
+    assert_eq!(came.names().len(), 17);
+    let entity = &came.report()["entities"][0];
+    assert_eq!(entity["total"]["skipped"], 3);
+    assert_eq!(entity["skip_reasons"], serde_json::json!({ "found the marker `skip`": 3 }));
 }
 
 #[test]

@@ -1,8 +1,27 @@
 //! Sends every packet at once.
 //!
 //! The driver leaves Nagle's algorithm on and hands its socket to nobody: what follows a packet that is not full waits
-//! for the server's delayed acknowledgement, 40 ms at the end of every COPY. Linux gives a process its own sockets once
-//! more, and an option set on such a duplicate holds for the socket.
+//! for the server's delayed acknowledgement, 40 ms at the end of every COPY and twice while a session is opened. Linux
+//! gives a process its own sockets once more, and an option set on such a duplicate holds for the socket.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+/// A socket is there soon after a session begins to open, and waits for the first time soon after that.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// Awaits what may open a session, and turns Nagle's algorithm off as soon as there is a socket.
+pub(super) async fn avoided_while<T>(opening: impl Future<Output = T>) -> T {
+    let mut opening = pin!(opening);
+    loop {
+        tokio::select! {
+            biased;
+            opened = &mut opening => return opened,
+            () = tokio::time::sleep(LOOK_EVERY) => avoid(),
+        }
+    }
+}
 
 /// Turns Nagle's algorithm off for this process's TCP sockets. Where the system does not allow it, transactions take longer.
 #[cfg(target_os = "linux")]

@@ -70,7 +70,7 @@ impl Session {
     /// Opens one session.
     pub async fn connect(&self, options: &PgConnectOptions) -> Result<PgConnection, TargetError> {
         let unreachable = |source| TargetError::Unreachable { url: self.url.clone(), source };
-        match tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options)).await {
+        match tokio::time::timeout(CONNECT_TIMEOUT, delay::avoided_while(PgConnection::connect_with(options))).await {
             Err(elapsed) => Err(unreachable(Box::new(elapsed))),
             Ok(Err(failed)) if error::is_forbidden(&failed) => {
                 Err(TargetError::Permission { what: format!("connect to `{}`", self.url), source: Box::new(failed) })

@@ -47,7 +47,7 @@ impl PostgresTarget {
     }
 
     async fn acquire(&self) -> Result<PoolConnection<Postgres>, TargetError> {
-        self.pool.acquire().await.map_err(|error| target_error(error, "open a session"))
+        delay::avoided_while(self.pool.acquire()).await.map_err(|error| target_error(error, "open a session"))
     }
 }
 

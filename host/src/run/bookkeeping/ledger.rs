@@ -8,6 +8,19 @@ use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::record::Position;
 use crate::record::Value;
+use crate::run::report::OTHER_REASONS;
+use crate::run::report::SKIP_REASONS_MAX;
+use crate::run::report::SkipReasons;
+
+/// Entries that are read at once.
+const PAGE: i64 = 500;
+
+/// The part of an entry's counts that is read again.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Counts {
+    skips: SkipReasons,
+}
 
 impl Bookkeeping {
     /// Adds a ledger entry.
@@ -42,6 +55,34 @@ impl Bookkeeping {
         tx.execute(&sql, &parameters).await.map(drop)
     }
 
+    /// Counts why records of an entity were left out; the rarer reasons beyond the first many are counted as one.
+    pub async fn skip_reasons(&self, tx: &mut dyn Transaction, entity: &str) -> Result<SkipReasons, TargetError> {
+        // Most entries say that nothing was skipped, and need not be read.
+        let sql = format!(
+            "SELECT sequence, counts FROM {} WHERE migration = $1 AND entity = $2 AND sequence > $3 \
+             AND counts LIKE '%\"skips\":{{\"%' ORDER BY sequence LIMIT $4",
+            self.tables.ledger
+        );
+        let mut total = SkipReasons::new();
+        let mut after = -1;
+        loop {
+            let place = [text(&self.migration), text(entity), Value::Integer(after), Value::Integer(PAGE)];
+            let rows = tx.query(&sql, &place).await?;
+            let is_last = rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
+            for row in rows {
+                let mut row = Columns::new(row);
+                after = row.integer();
+                let counts: Counts = serde_json::from_str(&row.text()).unwrap_or_default();
+                for (reason, count) in counts.skips {
+                    *total.entry(reason).or_default() += count;
+                }
+            }
+            if is_last {
+                return Ok(most_frequent(total));
+            }
+        }
+    }
+
     /// Returns the packed part of the next ledger entry behind `after`, with its sequence.
     pub async fn ledger_after(
         &self,
@@ -59,4 +100,17 @@ impl Bookkeeping {
             (row.integer(), row.bytes())
         }))
     }
+}
+
+fn most_frequent(mut reasons: SkipReasons) -> SkipReasons {
+    if reasons.len() <= SKIP_REASONS_MAX {
+        return reasons;
+    }
+    let others = reasons.remove(OTHER_REASONS).unwrap_or(0);
+    let mut ordered: Vec<(String, u64)> = reasons.into_iter().collect();
+    ordered.sort_by(|(a, left), (b, right)| right.cmp(left).then_with(|| a.cmp(b)));
+    let rest = ordered.split_off(SKIP_REASONS_MAX - 1);
+    let others = others + rest.iter().map(|(_, count)| count).sum::<u64>();
+    ordered.push((OTHER_REASONS.to_owned(), others));
+    ordered.into_iter().collect()
 }

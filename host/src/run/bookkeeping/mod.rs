@@ -95,6 +95,12 @@ impl Bookkeeping {
                 "target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value",
                 "id",
             ),
+            (
+                &self.tables.nulled_reference,
+                &into.tables.nulled_reference,
+                "target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value, at",
+                "id",
+            ),
         ] {
             let select = format!(
                 "SELECT {columns} FROM {source} WHERE migration = $1 AND entity = $2 ORDER BY {order} LIMIT $3 OFFSET $4"

@@ -1,5 +1,7 @@
 //! References that were written NULL, for good or until the entity's end.
 
+use std::collections::BTreeMap;
+
 use super::Bookkeeping;
 use super::now;
 use super::statement::Columns;
@@ -90,6 +92,22 @@ impl Bookkeeping {
                     value: row.bytes(),
                 };
                 (row.integer(), reference(&mut row))
+            })
+            .collect())
+    }
+
+    /// Counts the references that stay NULL, by entity.
+    pub async fn nulled_references(&self, tx: &mut dyn Transaction) -> Result<BTreeMap<String, u64>, TargetError> {
+        let sql = format!(
+            "SELECT entity, COUNT(*) FROM {} WHERE migration = $1 GROUP BY entity",
+            self.tables.nulled_reference
+        );
+        let rows = tx.query(&sql, &[text(&self.migration)]).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let mut row = Columns::new(row);
+                (row.text(), row.unsigned())
             })
             .collect())
     }

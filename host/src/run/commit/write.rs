@@ -54,8 +54,46 @@ impl Committer {
         dead: &mut Dead,
         checks_each: bool,
     ) -> Result<Vec<Option<RowFate>>, Attempt> {
-        let mut row_fates: Vec<Option<RowFate>> = vec![None; resolved.rows.len()];
-        let mut waiting = vec![layout.records.as_slice()];
+        let row_fates = vec![None; resolved.rows.len()];
+        self.write_records(tx, from, resolved, layout, &layout.records, row_fates, dead, checks_each).await
+    }
+
+    /// Returns what the target has against the records that repeat a key, beyond that: what it would say if the first
+    /// one of the key stood in an earlier batch. Nothing of it stays.
+    pub(super) async fn ask_about_repeated(
+        &mut self,
+        tx: &mut dyn Transaction,
+        from: &Checkpoint,
+        resolved: &Resolved,
+        layout: &Layout,
+        row_fates: &[Option<RowFate>],
+        checks_each: bool,
+    ) -> Result<Dead, Attempt> {
+        let mut dead = Dead::new();
+        let records = layout.repeating();
+        if !records.is_empty() {
+            tx.savepoint("repeated").await?;
+            let row_fates = row_fates.to_vec();
+            self.write_records(tx, from, resolved, layout, &records, row_fates, &mut dead, checks_each).await?;
+            tx.rollback_to("repeated").await?;
+            tx.release("repeated").await?;
+        }
+        Ok(dead)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one search, each argument another thing")]
+    async fn write_records(
+        &mut self,
+        tx: &mut dyn Transaction,
+        from: &Checkpoint,
+        resolved: &Resolved,
+        layout: &Layout,
+        records: &[usize],
+        mut row_fates: Vec<Option<RowFate>>,
+        dead: &mut Dead,
+        checks_each: bool,
+    ) -> Result<Vec<Option<RowFate>>, Attempt> {
+        let mut waiting = vec![records];
         let mut savepoints = 0;
         while let Some(records) = waiting.pop() {
             if records.is_empty() {
@@ -104,7 +142,8 @@ impl Committer {
                 return Ok(row_fates);
             }
             let dead_before = resolved.records.iter().filter(|settled| matches!(settled, Settled::Dead(_))).count();
-            let dead_now = dead_before + dead.len() + layout.set_aside.len();
+            let dead_now =
+                dead_before + dead.len() + layout.set_aside.keys().filter(|at| !dead.contains_key(at)).count();
             if self.is_over_budget(from, dead_now as u64, resolved.records.len() as u64) {
                 dead.extend(layout.set_aside.iter().map(|(record, refused)| (*record, refused.clone())));
                 return Err(Attempt::Commit(CommitError::OverBudget(self.letters(resolved, dead))));
@@ -172,7 +211,7 @@ impl Committer {
                 let is_equal = table
                     .columns
                     .iter()
-                    .zip(standing.iter().zip(layout.values(resolved, row)))
+                    .zip(standing.iter().zip(layout.wanted(resolved, row)))
                     .all(|(&column, (old, new))| value::same_in(&table.schema.columns[column].kind, old, new));
                 let fate = match (is_equal, entity.on_conflict) {
                     (true, _) => RowFate::Unchanged,

@@ -89,7 +89,7 @@ impl Comparison {
         for (index, (one, other)) in active.records.iter().zip(&candidate.records).enumerate() {
             let document = active.batch.records[index].document;
             match (one, other) {
-                (Settled::Dead(_), Settled::Dead(_)) | (Settled::Skip, Settled::Skip) => {}
+                (Settled::Dead(_), Settled::Dead(_)) | (Settled::Skip(_), Settled::Skip(_)) => {}
                 (Settled::Dead(refused), _) => {
                     found.mended += 1;
                     found.example(document, "", "", &refused.message, said(other));
@@ -159,7 +159,7 @@ impl Comparison {
 fn said(settled: &Settled) -> &'static str {
     match settled {
         Settled::Rows(_) => "rows",
-        Settled::Skip => "left out",
+        Settled::Skip(_) => "left out",
         Settled::Dead(_) => "refused",
     }
 }

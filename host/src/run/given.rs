@@ -1,0 +1,76 @@
+//! The ids that the transformer gave to the records of one batch: what is not stored yet may be known all the same.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+
+use super::resolve::Resolved;
+use super::resolve::Settled;
+use crate::plan::EntityPlan;
+use crate::plan::IdStrategy;
+use crate::plan::Plan;
+use crate::record::Value;
+use crate::record::convert;
+
+/// Ids by source key, with the record that gave each: the first of a key, as in what is stored.
+#[derive(Default)]
+pub struct GivenIds<'a>(HashMap<&'a str, (usize, &'a Value)>);
+
+/// An id for a reference that found none stored.
+pub struct GivenId {
+    /// The fed column of the reference.
+    pub column: usize,
+    /// The id, in the column's type.
+    pub value: Value,
+    /// The record that gave it.
+    pub record: usize,
+}
+
+impl<'a> GivenIds<'a> {
+    /// Begins with none.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the id of a record; its own rows may refer to it.
+    pub fn begin(&mut self, entity: &EntityPlan, resolved: &'a Resolved, record: usize) {
+        let (IdStrategy::Column, Settled::Rows(range), Some(key)) =
+            (entity.id, &resolved.records[record], &resolved.batch.records[record].key)
+        else {
+            return;
+        };
+        let given = resolved.rows[range.clone()].iter().find_map(|row| row.values.get(entity.tables[row.table].id?));
+        if let Some(id) = given.filter(|id| !id.is_null()) {
+            self.0.entry(key.as_str()).or_insert((record, id));
+        }
+    }
+
+    /// Takes the id of a record away again: the record is set aside.
+    pub fn forget(&mut self, resolved: &Resolved, record: usize) {
+        if let Some(key) = &resolved.batch.records[record].key
+            && self.0.get(key.as_str()).is_some_and(|(giver, _)| *giver == record)
+        {
+            self.0.remove(key.as_str());
+        }
+    }
+
+    /// Returns the ids for a row's references that found none stored.
+    pub fn look_up(
+        &self,
+        plan: &Plan,
+        entity: usize,
+        resolved: &Resolved,
+        row: usize,
+        unresolved: &HashSet<(usize, usize)>,
+    ) -> Vec<GivenId> {
+        let resolved_row = &resolved.rows[row];
+        let table = &plan.entities[entity].tables[resolved_row.table];
+        let own = resolved_row.pending.iter().filter(|(_, parent, _)| *parent == entity);
+        own.filter(|(column, ..)| unresolved.contains(&(row, *column)))
+            .filter_map(|(column, _, key)| {
+                let (record, id) = self.0.get(key.as_str())?;
+                let value = convert::fit((*id).clone(), &table.schema.columns[table.columns[*column]]).ok()?;
+                Some(GivenId { column: *column, value, record: *record })
+            })
+            .collect()
+    }
+}

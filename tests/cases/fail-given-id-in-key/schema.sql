@@ -1,0 +1,2 @@
+CREATE TABLE cities (code VARCHAR(3) PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE streets (city VARCHAR(3) NOT NULL REFERENCES cities, position INTEGER NOT NULL, PRIMARY KEY (city, position));
