@@ -130,7 +130,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Reset(args) => reset::reset(&args, json).await,
         Command::Status(args) => status::status(&args, json).await,
         Command::DeadLetter(command) => dead_letter::dead_letter(&command, json).await,
-        Command::Plugin(command) => plugin::plugin(&command, json),
+        Command::Plugin(command) => plugin::plugin(&command, json).await,
         Command::Completions(args) => generate::completions(&args, json),
         Command::Man(args) => generate::man(&args, json),
         Command::Schema => {

@@ -3,6 +3,7 @@
 
 mod dead_letters;
 mod plan;
+mod swap;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -25,6 +26,8 @@ pub use dead_letters::dead_letter;
 pub use dead_letters::dead_letters;
 pub use plan::inspection;
 pub use plan::plan;
+pub use swap::answer;
+pub use swap::history;
 
 /// Entities that the end of a report names as the slowest.
 const SLOWEST: usize = 3;
@@ -262,6 +265,7 @@ pub fn status(status: &StatusReport, as_json: bool) {
         "provisional dead letters (their batch was rolled back and will be read again)",
         &status.provisional,
     );
+    swap::components(&mut text, status);
     print(&text);
 }
 

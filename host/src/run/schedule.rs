@@ -1,7 +1,9 @@
 //! Which entities run when: parents first, independent ones side by side, as many as the target takes.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use futures::StreamExt;
@@ -21,6 +23,9 @@ use super::open::Opened;
 use super::progress::Progress;
 use super::report::State;
 use super::shutdown::Shutdown;
+use super::swap::Swaps;
+use super::swap::keeper::Keeper;
+use super::swap::kept::Kept;
 use crate::connector::Target;
 use crate::error::Failure;
 use crate::plan::Plan;
@@ -55,13 +60,36 @@ pub async fn run_entities(
 ) -> Vec<Option<EntityEnd>> {
     let plan = opened.plan.clone();
     let somebody_waits = Arc::new(Notify::new());
-    let manifest = opened.manifest.file.clone();
+    let manifest = Arc::new(opened.manifest);
     let done = selected.iter().filter(|&&entity| starts[entity].state == State::Completed).count();
     let progress = Progress::new(options.terminal, selected.len(), done);
     // How far each entity stands in its source before this run.
     let throughs: Vec<Option<f64>> =
         opened.sources.iter().zip(starts).map(|(source, start)| source.progress(&start.position)).collect();
-    let holds: Vec<Hold> = starts.iter().map(|_| Hold::new(run, budget, &manifest, &somebody_waits)).collect();
+    let holds: Vec<Hold> = starts.iter().map(|_| Hold::new(run, budget, &manifest.file, &somebody_waits)).collect();
+    let kept = (0..starts.len()).map(|index| {
+        Arc::new(Kept {
+            index,
+            name: plan.entities[index].name.clone(),
+            mapper: opened.mappers[index].clone(),
+            origin: opened.origins[index].clone(),
+            hold: holds[index].clone(),
+            is_ended: AtomicBool::new(!selected.contains(&index) || starts[index].state == State::Completed),
+        })
+    });
+    let keeper = |told| Keeper {
+        manifest: manifest.clone(),
+        plan: plan.clone(),
+        target: target.clone(),
+        books: books.clone(),
+        run: run.to_owned(),
+        entities: kept.collect(),
+        told,
+        offered: BTreeMap::new(),
+        seen: BTreeSet::new(),
+    };
+    // A prediction has nobody to be swapped for.
+    let swaps = if options.execute { Some(Swaps::start(keeper).await) } else { None };
     let usual = if options.execute && options.terminal { OnPluginFailure::Hold } else { OnPluginFailure::Fail };
     let mut ready: Vec<Option<EntityRun>> = Vec::new();
     let entities = opened.sources.into_iter().zip(opened.origins).zip(opened.mappers);
@@ -82,7 +110,7 @@ pub async fn run_entities(
                 None => usual,
             },
             hold: holds[index].clone(),
-            told: None,
+            told: swaps.as_ref().map(|swaps| swaps.told.clone()),
             shutdown: shutdown.clone(),
             progress: progress.entity(&plan.entities[index].name, starts[index].position.document, throughs[index]),
         }));
@@ -130,6 +158,9 @@ pub async fn run_entities(
         }
         ends[index] =
             Some(EntityEnd { checkpoint: ended.checkpoint, duration_ms: super::milliseconds(begun), failure });
+    }
+    if let Some(swaps) = swaps {
+        swaps.end().await;
     }
     progress.end();
     let has_failed = ends.iter().flatten().any(|end| end.failure.is_some());

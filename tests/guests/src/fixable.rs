@@ -1,13 +1,14 @@
 //! A transformer in several versions: the first is wrong in two ways, the second mends both, others are of no use.
 //!
 //! Its records have `_id`, `name`, and perhaps `parent`. Version 1 traps on `poison: true` and writes another name where
-//! there is `wrong: true`.
+//! there is `wrong: true`; every version rejects `unfit: true`.
 
 use serde::Deserialize;
 use whimbrel_sdk::Description;
 use whimbrel_sdk::Outcome;
 use whimbrel_sdk::Problem;
 use whimbrel_sdk::Record;
+use whimbrel_sdk::Rejection;
 use whimbrel_sdk::Row;
 use whimbrel_sdk::Setup;
 use whimbrel_sdk::Table;
@@ -60,6 +61,9 @@ impl<const VERSION: u8> Transformer for Fixable<VERSION> {
     fn transform(&self, record: Record<'_>) -> Outcome {
         let is = |field: &str| record.get(field).ok().flatten().is_some();
         assert!(VERSION != 1 || !is("poison"), "this version does not know poison");
+        if is("unfit") {
+            return Err(Rejection::new("unfit", "no version takes this record"));
+        }
         let mut row = Row::new(0);
         row.reference("_id", &self.entity, record.required("_id")?);
         let name = record.text("name")?;

@@ -99,7 +99,8 @@ fn only_the_report_prints() {
 #[test]
 fn transactions_begin_where_the_architecture_says() {
     // Rows and their checkpoint: `commit` and, at an entity's end, `finish`. The others begin one for bookkeeping alone:
-    // the migration's row, a look at checkpoints, provisional dead letters, what the commands show or forget.
+    // the migration's row, a look at checkpoints, provisional dead letters, events of components, what the commands show or
+    // forget.
     let begins = host_lines()
         .into_iter()
         .filter(|(file, _, line)| line.contains(".begin().await") && !file.starts_with("host/src/connector/"));
@@ -107,6 +108,7 @@ fn transactions_begin_where_the_architecture_says() {
     files.dedup();
     let expected = [
         "cli/dead_letter.rs",
+        "cli/plugin/history.rs",
         "cli/reset.rs",
         "cli/status.rs",
         "run/commit.rs",
@@ -114,6 +116,8 @@ fn transactions_begin_where_the_architecture_says() {
         "run/finish.rs",
         "run/mod.rs",
         "run/open.rs",
+        "run/swap/keeper.rs",
+        "run/swap/kept.rs",
     ];
     assert_eq!(files, expected);
     let inserts = host_lines().into_iter().filter(|(file, _, line)| {

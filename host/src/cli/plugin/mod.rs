@@ -1,21 +1,59 @@
 //! `whimbrel plugin`: what can be done with components, one file a command.
 
+pub mod history;
 pub mod inspect;
+pub mod promote;
+pub mod reject;
+pub mod swap;
 
 use clap::Subcommand;
 
+use super::DONE;
+use super::ManifestArg;
+use super::report;
 use crate::error::Failure;
+use crate::plan::Manifest;
+use crate::run::swap::control;
+use crate::run::swap::control::Request;
+
+/// The run said no.
+const REFUSED: u8 = 1;
 
 /// What can be done with components.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
     /// Show a component's world, digest, imports and configuration schema
     Inspect(inspect::InspectArgs),
+    /// Try another version of a component in the run that is going on
+    Swap(swap::SwapArgs),
+    /// Let a candidate take over
+    Promote(promote::PromoteArgs),
+    /// Turn a candidate down
+    Reject(reject::RejectArgs),
+    /// Show every version that ran, and why it left
+    History(history::HistoryArgs),
 }
 
 /// Does what was said about components.
-pub fn plugin(command: &PluginCommand, json: bool) -> Result<u8, Failure> {
+pub async fn plugin(command: &PluginCommand, json: bool) -> Result<u8, Failure> {
     match command {
         PluginCommand::Inspect(args) => inspect::inspect(args, json),
+        PluginCommand::Swap(args) => swap::swap(args, json).await,
+        PluginCommand::Promote(args) => promote::promote(args, json).await,
+        PluginCommand::Reject(args) => reject::reject(args, json).await,
+        PluginCommand::History(args) => history::history(args, json).await,
     }
+}
+
+/// Asks the run of a manifest, and prints its answer.
+async fn asked(manifest: &ManifestArg, request: &Request, json: bool) -> Result<u8, Failure> {
+    let path = &manifest.manifest;
+    let manifest = Manifest::read(path)?;
+    let answer = control::ask(path, &manifest.tables.name, request).await?.ok_or_else(|| {
+        Failure::usage(format!("no run of `{}` is going on", manifest.tables.name)).hint(
+            "put the component into the plugins folder; `whimbrel run … --execute --accept-change` goes on with it",
+        )
+    })?;
+    report::answer(&answer, json);
+    Ok(if answer.is_done { DONE } else { REFUSED })
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
@@ -40,6 +41,7 @@ pub struct Trial {
     begun: AtomicU64,
     standing: Mutex<Standing>,
     watched: Mutex<Watched>,
+    is_told: AtomicBool,
     told: mpsc::UnboundedSender<Message>,
 }
 
@@ -71,8 +73,9 @@ impl Trial {
             version,
             policy,
             begun: AtomicU64::new(0),
-            standing: Mutex::default(),
+            standing: Mutex::new(Standing { is_decided: policy.canary_batches == 0, ..Standing::default() }),
             watched: Mutex::default(),
+            is_told: AtomicBool::new(false),
             told,
         }
     }
@@ -93,6 +96,16 @@ impl Trial {
     /// Returns how far it is.
     pub fn stands(&self) -> Standing {
         self.standing().clone()
+    }
+
+    /// Ends it with the batches that were compared.
+    pub fn decide(&self) {
+        self.standing().is_decided = true;
+    }
+
+    /// Returns whether its outcome has been told, and notes that it is.
+    pub fn is_told(&self) -> bool {
+        self.is_told.swap(true, Ordering::Relaxed)
     }
 
     /// Returns how many batches are still to be compared.

@@ -17,7 +17,7 @@ use crate::run::resolve::Settled;
 /// Differences that are kept in full.
 const EXAMPLES_MAX: usize = 20;
 /// Characters of a value that an example shows.
-const SHOWN_MAX: usize = 120;
+const SHOWN_MAX: usize = 240;
 
 /// What a candidate makes of batches, measured against the active version.
 #[derive(Debug, Clone, Default, Serialize)]
