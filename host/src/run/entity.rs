@@ -146,6 +146,7 @@ impl EntityRun {
                 Ok(checkpoint) => self.checkpoint = checkpoint,
                 Err(error) => return Err((error, Some(version))),
             }
+            tracing::debug!(entity = self.committer.entity().name, batch = self.checkpoint.batches, "committed");
             if announcement.is_some() {
                 versions.announced(&version);
             }

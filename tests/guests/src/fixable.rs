@@ -14,6 +14,8 @@ use whimbrel_sdk::Setup;
 use whimbrel_sdk::Table;
 use whimbrel_sdk::Transformer;
 
+/// Rejects records with `wrong`.
+pub const STRICT: u8 = 5;
 /// Another table than the others describe.
 pub const DESCRIBES_MORE: u8 = 3;
 /// Takes no configuration at all.
@@ -61,7 +63,7 @@ impl<const VERSION: u8> Transformer for Fixable<VERSION> {
     fn transform(&self, record: Record<'_>) -> Outcome {
         let is = |field: &str| record.get(field).ok().flatten().is_some();
         assert!(VERSION != 1 || !is("poison"), "this version does not know poison");
-        if is("unfit") {
+        if is("unfit") || VERSION == STRICT && is("wrong") {
             return Err(Rejection::new("unfit", "no version takes this record"));
         }
         let mut row = Row::new(0);

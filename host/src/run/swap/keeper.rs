@@ -56,7 +56,7 @@ pub struct Keeper {
     pub told: mpsc::UnboundedSender<Message>,
     /// Files that were offered, by digest, as long as a promotion may need them.
     pub offered: BTreeMap<String, Offer>,
-    /// Digests that came by the folder and are not looked at twice.
+    /// Names and digests that were tried: the folder does not bring them again.
     pub seen: BTreeSet<(String, String)>,
 }
 
@@ -79,6 +79,11 @@ impl Keeper {
                 }
             }
         }
+    }
+
+    /// Returns the names of all components.
+    pub fn plugins(&self) -> BTreeSet<String> {
+        self.stands(None).into_iter().flat_map(|stands| stands.active.into_keys()).collect()
     }
 
     async fn asked(&mut self, request: Request) -> Answer {
@@ -131,7 +136,11 @@ impl Keeper {
         let is_active = |entity: &Arc<Kept>| {
             entity.mapper.versions.active().plugin(plugin).is_none_or(|active| active.digest == digest)
         };
-        if self.entities.iter().all(is_active) || !self.seen.insert((plugin.to_owned(), digest)) {
+        if self.entities.iter().all(is_active) {
+            return;
+        }
+        if self.seen.contains(&(plugin.to_owned(), digest)) {
+            tracing::debug!(plugin, file = %file.display(), "this version has been tried in this run");
             return;
         }
         tracing::info!(plugin, file = %file.display(), "another version lies in the plugins folder, trying it");
@@ -142,9 +151,7 @@ impl Keeper {
     async fn offer(&mut self, plugin: &str, file: &Path, bytes: Vec<u8>) -> Answer {
         let users: Vec<Arc<Kept>> = self.entities.iter().filter(|entity| entity.uses(plugin)).cloned().collect();
         if users.is_empty() {
-            let names: BTreeSet<String> =
-                self.stands(None).into_iter().flat_map(|stands| stands.active.into_keys()).collect();
-            let names = names.into_iter().collect::<Vec<_>>().join(", ");
+            let names = self.plugins().into_iter().collect::<Vec<_>>().join(", ");
             return Answer::refused(format!("no entity uses the plugin `{plugin}`; there is {names}"));
         }
         let digest = digest(&bytes);
@@ -159,6 +166,7 @@ impl Keeper {
         if wanted.is_empty() {
             return Answer::refused(format!("every entity that uses `{plugin}` has ended"));
         }
+        self.seen.insert((plugin.to_owned(), digest.clone()));
         let offer = Offer { plugin: plugin.to_owned(), bytes: bytes.into(), file: file.into() };
         for entity in &wanted {
             self.tell(&event(entity, plugin, &digest, Kind::Candidate, None)).await;

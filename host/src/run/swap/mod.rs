@@ -12,6 +12,7 @@ pub mod keeper;
 pub mod kept;
 mod probe;
 pub mod vigil;
+mod watch;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -70,6 +71,7 @@ pub struct Swaps {
     /// How the keeper is told something.
     pub told: mpsc::UnboundedSender<Message>,
     task: JoinHandle<()>,
+    _watch: watch::Watch,
     #[cfg(unix)]
     _listener: Option<control::Listener>,
 }
@@ -90,10 +92,12 @@ impl Swaps {
                 }
             }
         };
+        let watch = watch::Watch::start(&keeper.manifest, &keeper.plugins(), told.clone());
         let task = tokio::spawn(keeper.keep(messages));
         Self {
             told,
             task,
+            _watch: watch,
             #[cfg(unix)]
             _listener: listener,
         }

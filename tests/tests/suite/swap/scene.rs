@@ -242,10 +242,21 @@ impl Running {
 
     /// Waits for its end.
     #[track_caller]
-    pub fn wait(mut self) -> Ended {
+    pub fn wait(self) -> Ended {
+        self.wait_for(PATIENCE)
+    }
+
+    /// Waits for the end of a run that is long on purpose.
+    #[track_caller]
+    pub fn wait_long(self) -> Ended {
+        self.wait_for(PATIENCE * 60)
+    }
+
+    #[track_caller]
+    fn wait_for(mut self, patience: Duration) -> Ended {
         let begun = Instant::now();
         while self.child.try_wait().unwrap().is_none() {
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > patience {
                 self.child.kill().unwrap();
                 panic!("the run does not end\n{}", self.said());
             }
