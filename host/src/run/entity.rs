@@ -89,6 +89,7 @@ impl EntityRun {
     /// Runs until the source ends, the limit is reached, somebody asks to stop, or an error.
     pub async fn run(mut self) -> Ended {
         self.progress.begin();
+        self.hold.has_begun();
         let error = self.to_the_end().await.err();
         if let Some(told) = &self.told {
             // A run that has ended swaps nothing.

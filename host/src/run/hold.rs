@@ -26,6 +26,7 @@ pub struct Hold {
     run_budget: Arc<RunBudget>,
     manifest: String,
     is_held: Arc<AtomicBool>,
+    has_begun: Arc<AtomicBool>,
     /// Told when any entity begins to wait: another one may start instead.
     somebody_waits: Arc<Notify>,
 }
@@ -38,6 +39,7 @@ impl Hold {
             run_budget: run_budget.clone(),
             manifest: manifest.to_owned(),
             is_held: Arc::default(),
+            has_begun: Arc::default(),
             somebody_waits: somebody_waits.clone(),
         }
     }
@@ -45,6 +47,16 @@ impl Hold {
     /// Returns whether the entity waits.
     pub fn is_held(&self) -> bool {
         self.is_held.load(Ordering::Relaxed)
+    }
+
+    /// Notes that batches of the entity are made from now on.
+    pub fn has_begun(&self) {
+        self.has_begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether no batch of the entity has been asked for in this run.
+    pub fn is_yet_to_begin(&self) -> bool {
+        !self.has_begun.load(Ordering::Relaxed)
     }
 
     /// Says in a sentence why a batch could not be committed.

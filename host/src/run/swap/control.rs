@@ -106,6 +106,7 @@ pub async fn ask(_manifest: &Path, migration: &str, _request: &Request) -> Resul
 }
 
 /// Returns the name of a migration's socket.
+#[cfg(unix)]
 fn name(manifest: &Path, migration: &str) -> std::io::Result<String> {
     use sha2::Digest;
     let path = manifest.canonicalize()?;
@@ -118,6 +119,7 @@ fn name(manifest: &Path, migration: &str) -> std::io::Result<String> {
 }
 
 /// Why the socket cannot be had.
+#[cfg(unix)]
 fn failure(error: std::io::Error) -> Failure {
     Failure::failed("the control socket cannot be used").cause(error)
 }

@@ -223,9 +223,16 @@ impl Keeper {
         if let Some(reason) = &standing.failure {
             return self.put_out(&trial, Kind::Refused, reason).await;
         }
+        let elsewhere = self.entities.iter().find(|other| {
+            other.mapper.versions.active().plugin(&trial.plugin.name).is_some_and(|id| id.digest == trial.plugin.digest)
+        });
         if entity.is_ended() {
-            let reason = format!("the entity has ended; {}", standing.comparison.sentence());
-            return self.put_out(&trial, Kind::Rejected, &reason).await;
+            let has_taken_over = elsewhere.is_some();
+            return self.end_trial(&entity, &trial, has_taken_over).await;
+        }
+        if let Some(other) = elsewhere.filter(|_| entity.hold.is_yet_to_begin()) {
+            let reason = format!("it has taken over in `{}`, and `{}` has yet to begin", other.name, entity.name);
+            return self.promote(&trial, &reason).await;
         }
         if !standing.is_decided || trial.is_told() {
             return;
@@ -291,6 +298,42 @@ impl Keeper {
             // The next run looks for it where this one did.
             if let Err(failure) = install::install(&self.manifest, offer) {
                 tracing::warn!(plugin, "{}", sentence(&failure));
+            }
+        }
+        self.consider_others(&trial.plugin.digest).await;
+    }
+
+    /// Lets those that wait for this candidate learn that it has taken over elsewhere.
+    async fn consider_others(&mut self, digest: &str) {
+        for entity in self.entities.clone() {
+            let is_tried = |trial: &Arc<Trial>| trial.plugin.digest == digest;
+            if entity.hold.is_yet_to_begin() && entity.mapper.versions.trial().as_ref().is_some_and(is_tried) {
+                Box::pin(self.consider(entity.index)).await;
+            }
+        }
+    }
+
+    /// Ends the trial of an entity that has no batch left for the candidate.
+    async fn end_trial(&mut self, entity: &Kept, trial: &Arc<Trial>, has_taken_over: bool) {
+        if !entity.mapper.versions.give_up(trial) {
+            return;
+        }
+        let standing = trial.stands();
+        let reason = format!("the entity has ended; {}", standing.comparison.sentence());
+        self.tell_of(trial, Kind::Canary, &reason, json!(standing.comparison)).await;
+        if has_taken_over {
+            // It will lie there for the next run, which has nothing left to do here.
+            let stored = async {
+                let mut tx = self.target.begin().await?;
+                self.books.store_digest(&mut *tx, &entity.name, &trial.plugin.name, &trial.plugin.digest).await?;
+                Ok::<_, Failure>(tx.commit().await?)
+            };
+            if let Err(failure) = stored.await {
+                tracing::warn!(
+                    entity = entity.name,
+                    "the next run will ask for `--accept-change`: {}",
+                    sentence(&failure)
+                );
             }
         }
     }

@@ -176,6 +176,39 @@ fn a_candidate_that_refuses_more_waits_for_a_person() {
 }
 
 #[test]
+fn what_has_yet_to_begin_begins_with_the_version_that_took_over() {
+    let others = r#"
+[[entity]]
+name = "pets"
+from = "old.pets"
+into = ["pets"]
+config.parent = "people"
+
+[[entity]]
+name = "cities"
+from = "old.cities"
+into = ["cities"]
+"#;
+    let scene = Scene::new(Database::sqlite(), "fixable_v1", &format!("{PEOPLE}{others}"));
+    scene.records("people", 60, marks);
+    scene.records("pets", 40, |_| r#", "parent": 7"#);
+    scene.records("cities", 20, |_| "");
+    let mut running = scene.start("", &[]);
+    scene.until_held("people", &mut running);
+    scene.until("cities end", &mut running, |scene| scene.state("cities") == "completed");
+    scene.swap("fixable_v2").expect(0);
+    running.wait().expect(0);
+    assert_eq!(scene.event_words("pets"), ["candidate", "promoted"]);
+    assert!(scene.reason("promoted").contains("it has taken over in `people`"), "{}", scene.reason("promoted"));
+    assert_eq!(scene.event_words("cities"), ["active"]);
+    // What was done by then is done for the next run too, which finds the new version in the folder.
+    for entity in ["people", "pets", "cities"] {
+        assert_eq!(scene.fingerprint(entity), digest("fixable_v2"), "{entity}");
+    }
+    assert_eq!(scene.execute().expect(0).json()["status"], "nothing-to-do");
+}
+
+#[test]
 fn the_socket_of_a_killed_run_is_taken_over() {
     let scene = Scene::new(Database::sqlite(), "fixable_v1", PEOPLE);
     scene.records("people", 50, marks);
