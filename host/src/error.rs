@@ -39,6 +39,8 @@ pub struct Failure {
     pub report: Option<Box<serde_json::Value>>,
     /// Whether the target gave up a transaction that may succeed when it is tried again.
     pub is_transient: bool,
+    /// The component to blame, where another version of it could go on.
+    pub plugin: Option<String>,
     /// What else failed in the same run.
     pub also: Vec<Failure>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -53,6 +55,7 @@ impl Failure {
             hint: None,
             report: None,
             is_transient: false,
+            plugin: None,
             also: Vec::new(),
             source: None,
         }

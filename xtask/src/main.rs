@@ -42,11 +42,14 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         scale: u32,
     },
-    /// Kill a migration again and again, and see that nothing is lost or doubled
+    /// Kill a migration or swap its component again and again, and see that nothing is lost or doubled
     Torture {
         /// How often, half of it on SQLite and half on PostgreSQL
         #[arg(long, default_value_t = 1_000)]
         kills: u32,
+        /// Swap a component so often while a migration runs, half of it on each, instead of killing it
+        #[arg(long, conflicts_with = "kills")]
+        swaps: Option<u32>,
     },
 }
 
@@ -81,7 +84,8 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
             let summary = generate::crm(&root.join(into), generate::Options { seed, scale })?;
             say(&format!("{} documents, {} of them dirty", summary.total(), summary.planted.values().sum::<u64>()));
         }
-        Task::Torture { kills } => torture::run(root, kills)?,
+        Task::Torture { swaps: Some(swaps), .. } => torture::swap(root, swaps)?,
+        Task::Torture { kills, swaps: None } => torture::kill(root, kills)?,
     }
     Ok(())
 }

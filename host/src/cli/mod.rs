@@ -138,7 +138,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::DeadLetter(command) => dead_letter::dead_letter(&command, json).await,
         Command::Verify(args) => verify::verify(&args, json).await,
         Command::Repair(args) => repair::repair(&args, json).await,
-        Command::Plugin(command) => plugin::plugin(&command, json),
+        Command::Plugin(command) => plugin::plugin(&command, json).await,
         Command::Completions(args) => generate::completions(&args, json),
         Command::Man(args) => generate::man(&args, json),
         Command::Schema => {

@@ -124,7 +124,13 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
             key: entity.key.clone(),
             id: entity.id.name(),
             transform: entity.transform.clone(),
-            validate: opened.mappers[index].validators.iter().map(|v| v.component().name().to_owned()).collect(),
+            validate: opened.mappers[index]
+                .versions
+                .active()
+                .components()
+                .skip(1)
+                .map(|v| v.name().to_owned())
+                .collect(),
             after: entity.after.iter().map(|&parent| plan.entities[parent].name.clone()).collect(),
             tables: tables.collect(),
             source,

@@ -6,6 +6,7 @@ mod dead_letters;
 mod plan;
 mod replay;
 mod review;
+mod swap;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -33,6 +34,8 @@ pub use replay::exported;
 pub use replay::replay;
 pub use review::repaired;
 pub use review::verified;
+pub use swap::answer;
+pub use swap::history;
 
 /// Entities that the end of a report names as the slowest.
 const SLOWEST: usize = 3;
@@ -270,6 +273,7 @@ pub fn status(status: &StatusReport, as_json: bool) {
         "provisional dead letters (their batch was rolled back and will be read again)",
         &status.provisional,
     );
+    swap::components(&mut text, status);
     print(&text);
 }
 

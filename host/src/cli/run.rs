@@ -83,7 +83,7 @@ pub async fn run(args: &RunArgs, json: bool) -> Result<u8, Failure> {
     }
     report::run(&report, json);
     report::what_next(&report, &args.manifest.manifest);
-    if report.status == Status::Stopped && args.execute {
+    if matches!(report.status, Status::Stopped | Status::Held) && args.execute {
         report::resume_hint(&args.manifest.manifest);
     }
     Ok(exit_code(&report))

@@ -1,5 +1,8 @@
 //! `whimbrel status`: where every entity stands, from the target alone; no plugin or source is opened.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use clap::Args;
 use serde::Serialize;
 
@@ -11,11 +14,18 @@ use crate::connector::target::Mode;
 use crate::error::Failure;
 use crate::plan::Manifest;
 use crate::run::bookkeeping::Bookkeeping;
+use crate::run::bookkeeping::StoredEvent;
 use crate::run::report::Fates;
 use crate::run::report::Reason;
 use crate::run::report::Rows;
 use crate::run::report::SkipReasons;
 use crate::run::report::State;
+use crate::run::swap::control;
+use crate::run::swap::control::Request;
+use crate::run::swap::control::Standing;
+
+/// Time that a run has to say where it is.
+const ANSWER_WAIT: Duration = Duration::from_secs(3);
 
 /// What `status` takes.
 #[derive(Debug, Args)]
@@ -37,6 +47,14 @@ pub struct StatusReport {
     pub dead_letters: Vec<Reason>,
     /// Dead letters of a batch that was rolled back.
     pub provisional: Vec<Reason>,
+    /// Why entities wait for another component.
+    pub held: Vec<StoredEvent>,
+    /// The digest of the transformer that made each entity's last batch.
+    pub versions: BTreeMap<String, String>,
+    /// The last time that a component took over from another one.
+    pub last_swap: Option<StoredEvent>,
+    /// What maps every entity now, and what is tried, where a run is going on.
+    pub running: Option<Vec<Standing>>,
 }
 
 /// Where an entity stands.
@@ -76,6 +94,10 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
         entities: Vec::new(),
         dead_letters: Vec::new(),
         provisional: Vec::new(),
+        held: Vec::new(),
+        versions: BTreeMap::new(),
+        last_swap: None,
+        running: None,
     };
     let mut tx = target.begin().await?;
     for entity in &manifest.tables.entity {
@@ -101,8 +123,22 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
         }
         status.dead_letters = books.reasons(&mut *tx, false).await?;
         status.provisional = books.reasons(&mut *tx, true).await?;
+        let events = books.events(&mut *tx).await?;
+        for entity in &status.entities {
+            if let Some(digest) = books.last_digest(&mut *tx, &entity.name).await? {
+                status.versions.insert(entity.name.clone(), digest);
+            }
+            let held = |event: &&StoredEvent| event.event == "held" && event.entity == entity.name;
+            status.held.extend(events.iter().rfind(held).filter(|_| entity.state == State::Held).cloned());
+        }
+        let is_swap = |event: &StoredEvent| matches!(event.event.as_str(), "promoted" | "reverted");
+        status.last_swap = events.into_iter().rfind(is_swap);
     }
     tx.rollback().await?;
+    // A run that is busy, or cannot be asked, is none of this command's concern.
+    let asked = control::ask(&args.manifest.manifest, &status.migration, &Request::Status);
+    let asked = tokio::time::timeout(ANSWER_WAIT, asked).await;
+    status.running = asked.ok().and_then(Result::ok).flatten().map(|answer| answer.entities);
     report::status(&status, json);
     Ok(DONE)
 }

@@ -8,6 +8,7 @@ pub mod position;
 pub mod problem;
 pub mod resolve;
 pub mod schema;
+pub mod swap;
 pub mod tables;
 
 use crate::record::TableSchema;
@@ -58,6 +59,8 @@ pub struct EntityPlan {
     pub on_conflict: OnConflict,
     /// How many dead letters are borne.
     pub budget: Budget,
+    /// What happens where its components cannot go on; the run decides where the manifest does not.
+    pub on_plugin_failure: Option<swap::OnPluginFailure>,
     /// Tables that may stay without rows.
     pub allow_empty: Vec<String>,
     /// Indexes of the entities that must be done first.

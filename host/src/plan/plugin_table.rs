@@ -1,7 +1,9 @@
-//! The manifest's `[plugin.NAME]`: limits and grants as a user writes them.
+//! The manifest's `[plugin.NAME]`: limits, grants and how a new version takes over, as a user writes them.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use super::swap::Promote;
 
 /// Limits and grants of one component.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -32,6 +34,20 @@ pub struct PluginTable {
     /// Core instances that the component is made of; 32 where it is left out.
     #[schemars(range(max = 32))]
     pub instances: Option<usize>,
+    /// Batches on which a new version is compared before it takes over; 3 where it is left out, 0 is none.
+    #[schemars(range(min = 0, max = 1_000))]
+    pub canary_batches: Option<u64>,
+    /// Batches for which a version that has taken over is watched; 10 where it is left out, 0 is none.
+    #[schemars(range(min = 0, max = 100_000))]
+    pub watch_batches: Option<u64>,
+    /// How far the share of rejected records may rise while it is watched, such as `1%`, which holds where it is left out.
+    #[schemars(
+        regex(pattern = r"^\s*[0-9]+(\.[0-9]+)?\s*%\s*$"),
+        extend("x-form" = "a percentage such as `1%`")
+    )]
+    pub watch_rejections: Option<String>,
+    /// Who promotes a new version; `auto` where it is left out.
+    pub promote: Option<Promote>,
     /// What it may touch; nothing where it is left out. Never the network.
     #[serde(default)]
     pub grant: GrantTable,

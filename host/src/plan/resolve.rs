@@ -183,6 +183,7 @@ fn entity_plan(
         transaction_rows: settings.transaction_rows.unwrap_or(5_000),
         on_conflict: settings.on_conflict.unwrap_or(OnConflict::Fail),
         budget: settings.budget(),
+        on_plugin_failure: settings.on_plugin_failure,
         allow_empty: entity.allow_empty.clone(),
         after: Vec::new(),
         reads: description.reads.clone(),

@@ -11,6 +11,7 @@ use super::IdStrategy;
 use super::OnConflict;
 use super::OnMissing;
 use super::plugin_table::PluginTable;
+use super::swap::OnPluginFailure;
 
 /// The top level of a manifest.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -87,6 +88,9 @@ pub struct Settings {
     pub on_conflict: Option<OnConflict>,
     /// Dead letters that are borne: a number, or a percentage such as `0.1%`; 0 where it is left out.
     pub dead_letters_max: Option<DeadLettersMax>,
+    /// What happens where a component rejects too much, misses its deadline or goes over a limit; where it is left out,
+    /// the entity is held on a terminal, and the run fails without one.
+    pub on_plugin_failure: Option<OnPluginFailure>,
 }
 
 /// One entity.
@@ -236,6 +240,7 @@ impl Settings {
             transaction_rows: self.transaction_rows.or(defaults.transaction_rows),
             on_conflict: self.on_conflict.or(defaults.on_conflict),
             dead_letters_max: self.dead_letters_max.clone().or_else(|| defaults.dead_letters_max.clone()),
+            on_plugin_failure: self.on_plugin_failure.or(defaults.on_plugin_failure),
         }
     }
 

@@ -214,7 +214,8 @@ impl Component {
         &self.0.about
     }
 
-    pub(super) fn engine(&self) -> &Engine {
+    /// Returns the engine that runs it.
+    pub fn engine(&self) -> &Engine {
         &self.0.engine
     }
 

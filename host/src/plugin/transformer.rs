@@ -127,10 +127,25 @@ impl Transformer {
         limits: Limits,
         pins: Pins,
     ) -> Result<(Self, Description), OpenError> {
+        Self::open_wired(component, setup.into(), limits, pins)
+    }
+
+    /// Opens another component as this one was opened, or under another setup: same limits, same pins.
+    pub fn beside(&self, component: &Component, setup: Option<Setup>) -> Result<(Self, Description), OpenError> {
+        let setup = setup.map_or_else(|| self.setup.clone(), wire::Setup::from);
+        Self::open_wired(component, setup, self.limits.clone(), self.pins)
+    }
+
+    fn open_wired(
+        component: &Component,
+        setup: wire::Setup,
+        limits: Limits,
+        pins: Pins,
+    ) -> Result<(Self, Description), OpenError> {
         let Pre::Transformer(pre) = component.pre() else {
             return Err(component.wrong_role(World::Transformer).into());
         };
-        let (pre, setup) = (pre.clone(), wire::Setup::from(setup));
+        let pre = pre.clone();
         let mut store = store::open(component.engine(), component.name(), &limits, component.grants(), pins)?;
         let fault = |call, store: &_, error| store::fault(component.name(), &limits, call, store, error);
         let instance = store::off_the_loop(|| pre.instantiate(&mut store));
@@ -176,6 +191,11 @@ impl Transformer {
     /// Returns the component.
     pub fn component(&self) -> &Component {
         &self.component
+    }
+
+    /// Returns its limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Transforms a batch: exactly one result a document, in order. A record whose rows are malformed is a fault of its

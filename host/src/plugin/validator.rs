@@ -61,10 +61,19 @@ pub struct Validator {
 impl Validator {
     /// Hands a component its configuration.
     pub fn open(component: &Component, setup: ValidatorSetup, limits: Limits, pins: Pins) -> Result<Self, OpenError> {
+        Self::open_wired(component, setup.into(), limits, pins)
+    }
+
+    /// Opens another component as this one was opened, or under another setup: same limits, same pins.
+    pub fn beside(&self, component: &Component, setup: Option<ValidatorSetup>) -> Result<Self, OpenError> {
+        let setup = setup.map_or_else(|| self.setup.clone(), wire::Setup::from);
+        Self::open_wired(component, setup, self.limits.clone(), self.pins)
+    }
+
+    fn open_wired(component: &Component, setup: wire::Setup, limits: Limits, pins: Pins) -> Result<Self, OpenError> {
         let Pre::Validator(pre) = component.pre() else {
             return Err(component.wrong_role(World::Validator).into());
         };
-        let setup = wire::Setup::from(setup);
         let validator = Self { component: component.clone(), pre: pre.clone(), setup, limits, pins };
         match store::off_the_loop(|| validator.configured())? {
             Ok(_) => Ok(validator),
@@ -84,6 +93,11 @@ impl Validator {
     /// Returns the component.
     pub fn component(&self) -> &Component {
         &self.component
+    }
+
+    /// Returns its limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Returns the violations of these rows, each with the index of an existing row.

@@ -33,6 +33,7 @@ use super::parents::Parents;
 use super::resolve::Resolved;
 use super::retry;
 use super::retry::RETRIES_MAX;
+use super::swap::history::Announcement;
 use crate::connector::Target;
 use crate::connector::TargetError;
 use crate::error::Failure;
@@ -51,6 +52,8 @@ pub struct Committer {
     claimed: Claimed,
     again: Again,
     ended: Vec<Ended>,
+    /// What the batch at hand has to say of the component that made it.
+    announcement: Option<Announcement>,
 }
 
 /// Why a batch was not committed.
@@ -60,6 +63,18 @@ pub enum CommitError {
     OverBudget(Vec<DeadLetter>),
     /// Nothing to be done about it here.
     Failure(Failure),
+}
+
+impl CommitError {
+    /// Returns whether another version of a component could go on.
+    pub fn is_of_plugin(&self) -> bool {
+        match self {
+            Self::OverBudget(letters) => {
+                letters.iter().any(|letter| letter.plugin.is_some() && letter.stage != "write")
+            }
+            Self::Failure(failure) => failure.plugin.is_some(),
+        }
+    }
 }
 
 impl<E: Into<Failure>> From<E> for CommitError {
@@ -115,6 +130,7 @@ impl Committer {
             claimed: Claimed::default(),
             again: Again::No,
             ended: Vec::new(),
+            announcement: None,
         }
     }
 
@@ -181,6 +197,19 @@ impl Committer {
                 return Ok(landed);
             }
         }
+    }
+
+    /// As [`Self::commit`]; the first batch of a version writes what there is to say of it in its own transaction.
+    pub async fn commit_announcing(
+        &mut self,
+        from: &Checkpoint,
+        resolved: &Resolved,
+        announcement: Option<&Announcement>,
+    ) -> Result<Checkpoint, CommitError> {
+        self.announcement = announcement.cloned();
+        let committed = self.commit(from, resolved).await;
+        self.announcement = None;
+        committed
     }
 
     /// Returns the stored checkpoint where it says that the batch has landed after all.
@@ -289,6 +318,9 @@ impl Committer {
             packed: outcome.packed.clone(),
         };
         self.books.insert_ledger(&mut *tx, name, entry).await?;
+        if let Some(announcement) = &self.announcement {
+            announcement.write(&mut *tx, &self.books, &self.run).await?;
+        }
         crate::stop_point!("commit-before");
         // Before the commit: its answer may be lost, and it has landed all the same.
         self.ended = ended;

@@ -33,7 +33,7 @@ pub struct Loaded {
 pub type Found = Vec<(String, String, Option<String>)>;
 
 /// Returns where a component's file is: named in the manifest, or by its stem in the plugins folder.
-fn plugin_path(manifest: &Manifest, name: &str) -> Result<PathBuf, (String, Option<String>)> {
+pub(super) fn plugin_path(manifest: &Manifest, name: &str) -> Result<PathBuf, (String, Option<String>)> {
     if let Some(path) = manifest.tables.plugin.get(name).and_then(|plugin| plugin.path.as_deref()) {
         return Ok(manifest.path(path));
     }
@@ -151,7 +151,12 @@ pub fn open_transformers(
 }
 
 /// Checks a configuration against the schema that the component declares.
-fn config_fits(component: &Component, config: &str, pointer: &str, found: &mut Found) -> Result<bool, Failure> {
+pub(super) fn config_fits(
+    component: &Component,
+    config: &str,
+    pointer: &str,
+    found: &mut Found,
+) -> Result<bool, Failure> {
     let schema = &component.about().config_schema;
     if schema.is_empty() {
         return Ok(true);

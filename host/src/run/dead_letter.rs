@@ -1,12 +1,12 @@
 //! Records set aside: what happens when there are too many.
 
-use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
 use super::bookkeeping::DeadLetter;
 use super::budget::RunBudget;
+use super::commit::Committer;
 use super::commit::moved;
 use super::retry::retry;
-use crate::connector::Target;
+use super::swap::history::Event;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
 
@@ -16,18 +16,27 @@ const HINT: &str = "`whimbrel dead-letter list` shows them; mend the mapping or 
 
 /// Keeps the dead letters of a batch that was rolled back as provisional, and says why the entity stops.
 pub async fn over_budget(
-    target: &dyn Target,
-    books: &Bookkeeping,
-    entity: &EntityPlan,
+    committer: &Committer,
     run_budget: &RunBudget,
     run: &str,
     checkpoint: &Checkpoint,
     letters: &[DeadLetter],
 ) -> Failure {
-    let kept = retry(&entity.name, async || keep_provisional(target, books, entity, run, checkpoint, letters).await);
-    if let Err(failure) = kept.await {
-        return failure;
+    let entity = committer.entity();
+    let keep = async || keep_provisional(committer, run, checkpoint, checkpoint, letters, None).await;
+    match retry(&entity.name, keep).await {
+        Err(failure) => failure,
+        Ok(()) => too_many(entity, run_budget, checkpoint, letters),
     }
+}
+
+/// Says which budget a batch would go over.
+pub fn too_many(
+    entity: &EntityPlan,
+    run_budget: &RunBudget,
+    checkpoint: &Checkpoint,
+    letters: &[DeadLetter],
+) -> Failure {
     let dead = checkpoint.fates.dead + letters.len() as u64;
     let first = letters
         .first()
@@ -52,26 +61,32 @@ pub fn run_over_budget(budget: &RunBudget) -> Failure {
     .hint(HINT)
 }
 
+/// Keeps the dead letters of a batch that was rolled back, and moves the checkpoint to one at the same place.
+///
 /// Only the process that moves the checkpoint may say what has gone wrong behind it.
-async fn keep_provisional(
-    target: &dyn Target,
-    books: &Bookkeeping,
-    entity: &EntityPlan,
+pub async fn keep_provisional(
+    committer: &Committer,
     run: &str,
-    checkpoint: &Checkpoint,
+    from: &Checkpoint,
+    to: &Checkpoint,
     letters: &[DeadLetter],
+    event: Option<&Event>,
 ) -> Result<(), Failure> {
-    let mut tx = target.begin().await?;
-    let stands = match checkpoint.batches {
-        0 => books.checkpoint(&mut *tx, &entity.name).await?.batches == 0,
-        _ => books.move_checkpoint(&mut *tx, &entity.name, checkpoint, checkpoint).await?,
+    let (name, books) = (&committer.entity().name, committer.books());
+    let mut tx = committer.target().begin().await?;
+    let stands = match from.batches {
+        0 if from.state == to.state => books.checkpoint(&mut *tx, name).await?.batches == 0,
+        _ => books.move_checkpoint(&mut *tx, name, from, to).await?,
     };
     if !stands {
         tx.rollback().await?;
-        return Err(moved(&entity.name));
+        return Err(moved(name));
     }
-    books.forget_provisional(&mut *tx, &entity.name).await?;
-    books.insert_dead_letters(&mut *tx, &entity.name, run, true, letters).await?;
+    books.forget_provisional(&mut *tx, name).await?;
+    books.insert_dead_letters(&mut *tx, name, run, true, letters).await?;
+    if let Some(event) = event {
+        books.insert_event(&mut *tx, run, event).await?;
+    }
     tx.commit().await?;
     Ok(())
 }

@@ -3,46 +3,49 @@
 //! ```text
 //! source ──read──▶ Batch ──transform──▶ Transformed ──validate──▶ Validated ──resolve──▶ Resolved ──commit──▶ Checkpoint
 //! ```
-//! Everything left of `commit` is a task of its own that runs ahead, in order and bounded, while a batch is committed.
+//! Everything left of `commit` is a task of its own that runs ahead, in order and bounded, while a batch is committed. A
+//! component that cannot go on holds the entity; when another version takes over, the loop starts again at the checkpoint.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
-use futures::Stream;
-use futures::StreamExt;
-use futures::stream;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
+use super::ahead::Ahead;
+use super::ahead::Ready;
 use super::bookkeeping::Checkpoint;
 use super::commit::CommitError;
 use super::commit::Committer;
 use super::finish;
+use super::hold::Hold;
 use super::progress::EntityProgress;
+use super::reread::Origin;
 use super::resolve::Resolved;
 use super::resolve::Resolver;
 use super::shutdown::Shutdown;
+use super::swap::Message;
+use super::swap::vigil;
 use super::transform;
+use super::version::Turn;
+use super::version::Version;
+use super::version::Versions;
 use crate::connector::Source;
-use crate::connector::source::ReadLimit;
 use crate::error::Failure;
-use crate::plugin::Transformer;
-use crate::plugin::Validator;
+use crate::plan::swap::OnPluginFailure;
 use crate::record::Batch;
-use crate::record::Position;
 
-/// Batches that are transformed and resolved side by side at most, where there are the cores for it.
-const MAPPERS_MAX: usize = 4;
-/// Bytes of record bodies in one batch.
-const BATCH_BYTES_MAX: usize = 16 << 20;
 /// Plugin calls that one commit may hold.
 const CALLS_MAX: usize = 16;
 
 /// One entity, ready to run.
 pub struct EntityRun {
-    /// Where its records come from.
-    pub source: Box<dyn Source>,
+    /// Its index in the plan.
+    pub index: usize,
+    /// Where its records come from, opened for the first time.
+    pub source: Option<Box<dyn Source>>,
+    /// The same, to be opened again.
+    pub origin: Origin,
     /// What makes rows of them.
     pub mapper: Arc<Mapper>,
     /// What writes these.
@@ -51,6 +54,12 @@ pub struct EntityRun {
     pub checkpoint: Checkpoint,
     /// Records to read at most in this run.
     pub limit: Option<u64>,
+    /// What happens where its components cannot go on.
+    pub on_plugin_failure: OnPluginFailure,
+    /// Where it says that it waits.
+    pub hold: Hold,
+    /// Who brings new versions, where somebody does.
+    pub told: Option<mpsc::UnboundedSender<Message>>,
     /// Asked between two batches.
     pub shutdown: Shutdown,
     /// Told after every commit.
@@ -66,87 +75,126 @@ pub struct Ended {
     pub error: Option<CommitError>,
 }
 
+/// How far a stretch of batches has come.
+enum Reached {
+    /// The source's end, or the limit.
+    End,
+    /// Somebody asked to stop.
+    Asked,
+    /// The next batch is to be made by another version.
+    Again,
+}
+
 impl EntityRun {
     /// Runs until the source ends, the limit is reached, somebody asks to stop, or an error.
     pub async fn run(mut self) -> Ended {
         self.progress.begin();
-        let start = self.checkpoint.position.clone();
-        let mut batches = Ahead::new(batches(self.source, start, self.mapper, self.limit));
+        self.hold.has_begun();
+        let error = self.to_the_end().await.err();
+        if let Some(told) = &self.told {
+            // A run that has ended swaps nothing.
+            let _ = told.send(Message::Ended(self.index));
+        }
+        Ended { checkpoint: self.checkpoint, error }
+    }
+
+    async fn to_the_end(&mut self) -> Result<(), CommitError> {
         let mut left = self.limit;
         loop {
+            let reached = match self.stretch(&mut left).await {
+                Err((error, version)) => self.mend(error, version).await?,
+                Ok(reached) => reached,
+            };
+            match reached {
+                Reached::Again => {}
+                Reached::Asked => return Ok(()),
+                Reached::End => break,
+            }
+        }
+        if left != Some(0) {
+            self.checkpoint = finish::finish(&self.committer, &self.checkpoint).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits batches from the checkpoint on; an error comes with the version that made the batch, where one did.
+    async fn stretch(&mut self, left: &mut Option<u64>) -> Result<Reached, (CommitError, Option<Arc<Version>>)> {
+        let versions = &self.mapper.versions;
+        let source = match self.source.take() {
+            Some(source) => source,
+            None => self.origin.open().map_err(|error| (error.into(), None))?,
+        };
+        if let Some(trial) = versions.trial() {
+            trial.restart();
+        }
+        let mut batches = Ahead::new(source, self.checkpoint.position.clone(), self.mapper.clone(), *left);
+        loop {
             if self.shutdown.is_asked() {
-                return Ended { checkpoint: self.checkpoint, error: None };
+                return Ok(Reached::Asked);
             }
             // A commit may hold this task up: the entities beside it get their turn first.
             tokio::task::yield_now().await;
-            let (resolved, through) = match batches.next().await {
-                Ok(Some(mapped)) => mapped,
-                Ok(None) => break,
-                Err(error) => return Ended { checkpoint: self.checkpoint, error: Some(CommitError::Failure(error)) },
+            let Ready { resolved, version, through } = match batches.next().await {
+                Ok(Some(ready)) => ready,
+                Ok(None) => return Ok(Reached::End),
+                Err((failure, version)) => return Err((CommitError::Failure(failure), version)),
             };
-            match self.committer.commit(&self.checkpoint, &resolved).await {
-                Ok(checkpoint) => self.checkpoint = checkpoint,
-                Err(error) => return Ended { checkpoint: self.checkpoint, error: Some(error) },
+            if vigil::has_failed(versions, &version, &resolved, &self.checkpoint, &self.committer.entity().name) {
+                return Ok(Reached::Again);
             }
-            left = left.map(|left| left.saturating_sub(resolved.batch.records.len() as u64));
+            let announcement = versions.announcement(&version);
+            match self.committer.commit_announcing(&self.checkpoint, &resolved, announcement.as_ref()).await {
+                Ok(checkpoint) => self.checkpoint = checkpoint,
+                Err(error) => return Err((error, Some(version))),
+            }
+            tracing::debug!(entity = self.committer.entity().name, batch = self.checkpoint.batches, "committed");
+            if announcement.is_some() {
+                versions.announced(&version);
+            }
+            *left = left.map(|left| left.saturating_sub(resolved.batch.records.len() as u64));
             self.progress.advance(&self.checkpoint, through);
         }
-        if left == Some(0) {
-            return Ended { checkpoint: self.checkpoint, error: None };
-        }
-        match finish::finish(&self.committer, &self.checkpoint).await {
-            Ok(checkpoint) => Ended { checkpoint, error: None },
-            Err(error) => Ended { checkpoint: self.checkpoint, error: Some(error) },
-        }
     }
-}
 
-/// A batch ready to be committed, and how far through the source it leads, from 0 to 1, where that is known.
-type Mapped = (Resolved, Option<f64>);
-
-/// Batches that are made ready by a task of their own: the loop's own task may be held up by a commit.
-struct Ahead {
-    batches: mpsc::Receiver<Result<Mapped, Failure>>,
-    task: JoinHandle<()>,
-}
-
-impl Ahead {
-    fn new(batches: impl Stream<Item = Result<Mapped, Failure>> + Send + 'static) -> Self {
-        let (sender, receiver) = mpsc::channel(1);
-        let task = tokio::spawn(async move {
-            let mut batches = Box::pin(batches);
-            // Room first: a batch that nobody can take yet would only fill memory.
-            while let Ok(room) = sender.reserve().await {
-                let Some(batch) = batches.next().await else { break };
-                let is_last = batch.is_err();
-                room.send(batch);
-                if is_last {
-                    break;
-                }
+    /// Waits for another version where one can go on.
+    async fn mend(&mut self, error: CommitError, version: Option<Arc<Version>>) -> Result<Reached, CommitError> {
+        let versions = &self.mapper.versions;
+        let (true, Some(version)) = (error.is_of_plugin(), version) else { return Err(error) };
+        let mut changes = versions.changes();
+        // Batches are read ahead: another version may have taken over since this one was.
+        if !Arc::ptr_eq(&versions.active(), &version) {
+            return Ok(Reached::Again);
+        }
+        if vigil::revert(
+            versions,
+            &self.committer.entity().name,
+            &self.hold.reason(&self.committer, &self.checkpoint, &error),
+        ) {
+            return Ok(Reached::Again);
+        }
+        if self.on_plugin_failure == OnPluginFailure::Fail {
+            return Err(error);
+        }
+        self.checkpoint = self.hold.begin(&self.committer, &self.checkpoint, &version, error).await?;
+        self.progress.held();
+        if let Some(told) = &self.told {
+            let _ = told.send(Message::Held(self.index));
+        }
+        tokio::select! {
+            _ = changes.changed() => {
+                self.hold.end();
+                self.progress.begin();
+                Ok(Reached::Again)
             }
-        });
-        Self { batches: receiver, task }
-    }
-
-    /// Returns the next batch, or `None` behind the last one.
-    async fn next(&mut self) -> Result<Option<Mapped>, Failure> {
-        match self.batches.recv().await {
-            Some(batch) => batch.map(Some),
-            // A task that panicked must not look like the source's end.
-            None => match (&mut self.task).await {
-                Ok(()) => Ok(None),
-                Err(error) => Err(Failure::bug("reading ahead panicked").cause(error)),
-            },
+            () = self.shutdown.asked() => Ok(Reached::Asked),
         }
     }
 }
 
 /// What makes rows of the records of one entity; pure, so batches go through side by side.
 pub struct Mapper {
-    /// The transformer.
-    pub transformer: Transformer,
-    /// The validators, in order.
-    pub validators: Vec<Validator>,
+    /// The components.
+    pub versions: Versions,
     /// Types and references.
     pub resolver: Resolver,
     /// Records in one plugin call.
@@ -158,64 +206,34 @@ pub struct Mapper {
 }
 
 impl Mapper {
-    /// Takes a batch through all the stages that need no target.
+    /// Takes a batch through all the stages that need no target, by the active version.
     pub fn map(&self, batch: Batch) -> Result<Resolved, Failure> {
+        self.map_only(&self.versions.active(), batch)
+    }
+
+    /// As [`Self::map`], by the version whose turn it is; a candidate is compared with it afterwards, by a task of its own.
+    pub fn map_in_turn(self: &Arc<Self>, turn: &Turn, batch: Batch) -> Result<Resolved, Failure> {
         let records = batch.records.len().max(1);
-        let transformed = transform::transform(batch, &self.transformer, self.call_records)?;
-        let validated = transform::validate(transformed, &self.transformer, &self.validators)?;
-        let resolved = self.resolver.resolve(validated);
+        let again = turn.trial.as_ref().map(|trial| (trial.clone(), batch.clone()));
+        let resolved = self.map_only(&turn.version, batch)?;
         let rows_a_call = (resolved.rows.len() * self.call_records / records).max(1);
         self.calls.store((self.transaction_rows / rows_a_call).clamp(1, CALLS_MAX), Ordering::Relaxed);
+        if let Some((trial, again)) = again {
+            let (mapper, active) = (self.clone(), resolved.clone());
+            tokio::task::spawn_blocking(move || trial.compare(&mapper, again, &active));
+        }
         Ok(resolved)
     }
 
-    fn read_records(&self) -> usize {
+    /// Takes a batch through all the stages that need no target, by this version.
+    pub fn map_only(&self, version: &Version, batch: Batch) -> Result<Resolved, Failure> {
+        let transformed = transform::transform(batch, &version.transformer, self.call_records)?;
+        let validated = transform::validate(transformed, &version.transformer, &version.validators)?;
+        Ok(self.resolver.resolve(validated))
+    }
+
+    /// Returns how many records the next batch is to hold.
+    pub fn read_records(&self) -> usize {
         self.calls.load(Ordering::Relaxed) * self.call_records
     }
-}
-
-/// One core is the commit's.
-fn mappers() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).clamp(1, MAPPERS_MAX))
-}
-
-/// The batches of a source behind a position, mapped, in order.
-fn batches(
-    source: Box<dyn Source>,
-    after: Position,
-    mapper: Arc<Mapper>,
-    limit: Option<u64>,
-) -> impl Stream<Item = Result<Mapped, Failure>> {
-    let reader = mapper.clone();
-    stream::try_unfold(
-        (source, after, limit),
-        move |(mut source, after, left): (Box<dyn Source>, Position, Option<u64>)| {
-            let left_records = left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
-            let limit = ReadLimit { records: reader.read_records().min(left_records), bytes: BATCH_BYTES_MAX };
-            async move {
-                if limit.records == 0 {
-                    return Ok(None);
-                }
-                // A source may block its thread; a task of its own goes on while this loop commits.
-                let reading = tokio::spawn(async move { (source.read(&after, limit).await, source) });
-                let (batch, source) = reading.await.map_err(|error| Failure::bug("reading panicked").cause(error))?;
-                let Some(batch) = batch? else { return Ok(None) };
-                let through = source.progress(&batch.end);
-                let next =
-                    (source, batch.end.clone(), left.map(|left| left.saturating_sub(batch.records.len() as u64)));
-                Ok::<_, Failure>(Some(((batch, through), next)))
-            }
-        },
-    )
-    .map(move |batch| {
-        let mapper = mapper.clone();
-        async move {
-            let (batch, through) = batch?;
-            match tokio::task::spawn_blocking(move || mapper.map(batch)).await {
-                Ok(resolved) => Ok((resolved?, through)),
-                Err(error) => Err(Failure::bug("mapping a batch panicked").cause(error)),
-            }
-        }
-    })
-    .buffered(mappers())
 }

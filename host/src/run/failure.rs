@@ -102,7 +102,16 @@ impl From<PluginError> for Failure {
                 | PluginError::Folder { .. }
                 | PluginError::Role { .. }
         );
-        let failure = if is_usage { Self::usage(error.to_string()) } else { Self::failed(error.to_string()) };
+        let mut failure = if is_usage { Self::usage(error.to_string()) } else { Self::failed(error.to_string()) };
+        failure.plugin = match &error {
+            PluginError::Deadline { plugin, .. }
+            | PluginError::Trap { plugin, .. }
+            | PluginError::Limit { plugin, .. }
+            | PluginError::Rows { plugin, .. }
+            | PluginError::OutcomeCount { plugin, .. }
+            | PluginError::Contract { plugin, .. } => Some(plugin.clone()),
+            _ => None,
+        };
         explained(failure, &error, hint)
     }
 }

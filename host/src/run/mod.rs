@@ -1,5 +1,6 @@
 //! The run: the only module that knows plans, plugins and connectors alike.
 
+pub mod ahead;
 pub mod bookkeeping;
 pub mod budget;
 pub mod claimed;
@@ -15,6 +16,7 @@ pub mod fingerprint;
 pub mod finish;
 pub mod given;
 pub mod heal;
+pub mod hold;
 pub mod layout;
 pub mod ledger;
 pub mod open;
@@ -24,13 +26,16 @@ pub mod progress;
 pub mod repair;
 pub mod replay;
 pub mod report;
+pub mod reread;
 pub mod resolve;
 pub mod retry;
 pub mod schedule;
 pub mod shutdown;
 pub mod survey;
+pub mod swap;
 pub mod transform;
 pub mod verify;
+pub mod version;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -49,6 +54,7 @@ use report::State;
 use report::Status;
 use schedule::EntityEnd;
 use shutdown::Shutdown;
+use swap::history::Announcement;
 
 use crate::connector;
 use crate::connector::Target;
@@ -150,6 +156,8 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
         }
         report.status = if has_failed || !failures.is_empty() {
             Status::Failed
+        } else if ends.iter().flatten().any(|end| end.checkpoint.state == State::Held) {
+            Status::Held
         } else if shutdown.is_asked() {
             Status::Stopped
         } else {
@@ -337,11 +345,19 @@ async fn copy_bookkeeping(opened: &Opened, scratch: &dyn Target, books: &Bookkee
     Ok(())
 }
 
+/// Returns where every entity stands; a component that was not there before says so with its first batch.
 async fn checkpoints(opened: &Opened, target: &dyn Target, books: &Bookkeeping) -> Result<Vec<Checkpoint>, Failure> {
     let mut tx = target.begin().await?;
     let mut checkpoints = Vec::new();
     for entity in &opened.plan.entities {
         checkpoints.push(books.checkpoint(&mut *tx, &entity.name).await?);
+    }
+    for (entity, mapper) in opened.plan.entities.iter().zip(&opened.mappers) {
+        let last = books.last_digest(&mut *tx, &entity.name).await?;
+        let active = mapper.versions.active();
+        if last.as_deref() != Some(active.transformer.component().digest()) {
+            mapper.versions.announce(Announcement::of_start(&entity.name, &active, last));
+        }
     }
     tx.rollback().await?;
     Ok(checkpoints)

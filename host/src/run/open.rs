@@ -15,7 +15,10 @@ use super::fingerprint::EntityParts;
 use super::fingerprint::Fingerprint;
 use super::fingerprint::PluginParts;
 use super::report::PluginReport;
+use super::reread::Origin;
 use super::resolve::Resolver;
+use super::version::Version;
+use super::version::Versions;
 use crate::connector;
 use crate::connector::Source;
 use crate::connector::Target;
@@ -49,6 +52,8 @@ pub struct Opened {
     pub mappers: Vec<Arc<Mapper>>,
     /// One an entity, in the plan's order.
     pub sources: Vec<Box<dyn Source>>,
+    /// The same, to be opened again.
+    pub origins: Vec<Origin>,
     /// Every component that takes part, once.
     pub plugins: Vec<PluginReport>,
     /// What checkpoints hang on.
@@ -84,18 +89,16 @@ pub async fn open(manifest: Manifest, mode: Mode) -> Result<Opened, Failure> {
         resolve::resolve(&manifest, &described, &tables).map_err(|problems| problems_failure(&manifest, problems))?;
     let plan = Arc::new(plan);
 
-    let mut by_index: BTreeMap<usize, Transformer> =
-        transformers.into_iter().map(|(transformer, _)| transformer).enumerate().collect();
+    let mut by_index: BTreeMap<usize, (Transformer, Description)> = transformers.into_iter().enumerate().collect();
     let mut found = Found::new();
-    let (mut mappers, mut sources, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut mappers, mut sources, mut origins, mut parts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (index, entity) in plan.entities.iter().enumerate() {
-        let Some(transformer) = by_index.remove(&entity.index) else {
+        let Some((transformer, description)) = by_index.remove(&entity.index) else {
             return Err(Failure::bug(format!("the entity `{}` has no transformer", entity.name)));
         };
         let validators = components::open_validators(&manifest, entity, &loaded, pins, &mut found)?;
-        let source_url = &manifest.tables.source[&entity.source].url;
-        let source = connector::source::open_source(source_url, &manifest.folder, &entity.collection, &entity.key);
-        let source = source.map_err(|error| {
+        let origin = Origin::of(&manifest, entity);
+        let source = origin.open().map_err(|error| {
             let mut failure = Failure::from(error);
             let (line, column) = manifest.line_of(&format!("/entity/{}/from", entity.index));
             failure.message = format!("{}:{line}:{column}: {}", manifest.file, failure.message);
@@ -103,9 +106,13 @@ pub async fn open(manifest: Manifest, mode: Mode) -> Result<Opened, Failure> {
         })?;
         parts.push(entity_parts(&manifest, entity, &transformer, &validators, &loaded, &*source));
         sources.push(source);
+        origins.push(origin);
         mappers.push(Arc::new(Mapper {
-            transformer,
-            validators: validators.into_iter().map(|(validator, _)| validator).collect(),
+            versions: Versions::new(Version {
+                transformer: Arc::new(transformer),
+                description: Arc::new(description),
+                validators: validators.into_iter().map(|(validator, _)| Arc::new(validator)).collect(),
+            }),
             resolver: Resolver::new(plan.clone(), index),
             call_records: entity.batch_records,
             transaction_rows: entity.transaction_rows,
@@ -115,7 +122,20 @@ pub async fn open(manifest: Manifest, mode: Mode) -> Result<Opened, Failure> {
     refuse(&manifest, found)?;
     let plugins = plugin_reports(&mappers);
     let fingerprint = Fingerprint::new(&plan.namespace, &parts);
-    Ok(Opened { manifest, plan, target, mappers, sources, plugins, fingerprint, stored, pins, schema, missing })
+    Ok(Opened {
+        manifest,
+        plan,
+        target,
+        mappers,
+        sources,
+        origins,
+        plugins,
+        fingerprint,
+        stored,
+        pins,
+        schema,
+        missing,
+    })
 }
 
 fn new_pins() -> Pins {
@@ -276,8 +296,7 @@ fn plugin_reports(mappers: &[Arc<Mapper>]) -> Vec<PluginReport> {
     };
     let mut plugins: BTreeSet<PluginReport> = BTreeSet::new();
     for mapper in mappers {
-        plugins.insert(report(mapper.transformer.component()));
-        plugins.extend(mapper.validators.iter().map(|validator| report(validator.component())));
+        plugins.extend(mapper.versions.active().components().map(report));
     }
     plugins.into_iter().collect()
 }

@@ -112,6 +112,13 @@ impl EntityProgress {
         }
     }
 
+    /// Shows that the entity waits for a component.
+    pub fn held(&self) {
+        if let Some((bar, _)) = &self.bars {
+            bar.set_message("held");
+        }
+    }
+
     /// Shows a new checkpoint, and how far through the source it lies where that is known.
     pub fn advance(&self, checkpoint: &Checkpoint, through: Option<f64>) {
         let seconds = self.begun.elapsed().as_secs_f64().max(0.001);

@@ -133,6 +133,8 @@ pub enum State {
     Pending,
     /// Begun, and to be gone on with.
     Partial,
+    /// Waiting for a component that can go on.
+    Held,
     /// Read to the end, and every final step done.
     Completed,
 }

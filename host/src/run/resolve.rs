@@ -35,7 +35,7 @@ use crate::record::value;
 const COMPARED_MAX: usize = 8;
 
 /// A batch whose rows fit their columns.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Resolved {
     /// The records.
     pub batch: Batch,
@@ -58,7 +58,7 @@ pub struct Resolved {
 }
 
 /// What a record is before it is written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Settled {
     /// Its rows in [`Resolved::rows`].
     Rows(Range<usize>),
@@ -69,7 +69,7 @@ pub enum Settled {
 }
 
 /// One row, ready but for its parents.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ResolvedRow {
     /// Index of its record in the batch.
     pub record: usize,
@@ -117,6 +117,11 @@ impl Resolver {
             plan,
             entity,
         }
+    }
+
+    /// Returns the tables that rows are resolved for.
+    pub fn tables(&self) -> &[TablePlan] {
+        &self.plan.entities[self.entity].tables
     }
 
     /// Resolves a batch.

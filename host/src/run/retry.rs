@@ -24,7 +24,7 @@ pub async fn retry<T>(entity: &str, mut attempt: impl AsyncFnMut() -> Result<T, 
 }
 
 /// Says that something is tried again, and waits longer each time.
-pub async fn pause(entity: &str, tries: u32, error: &dyn Error) {
+pub async fn pause(entity: &str, tries: u32, error: &(dyn Error + Sync)) {
     let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     tracing::warn!(entity, tries, cause, "the target gave up a transaction, trying again");
     tokio::time::sleep(Duration::from_millis(20 << tries)).await;

@@ -1,11 +1,14 @@
 //! Which entities run when: parents first, independent ones side by side, as many as the target takes.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::sync::Notify;
 
 use super::Options;
 use super::bookkeeping::Bookkeeping;
@@ -15,12 +18,18 @@ use super::commit::CommitError;
 use super::commit::Committer;
 use super::dead_letter;
 use super::entity::EntityRun;
+use super::hold::Hold;
 use super::open::Opened;
 use super::progress::Progress;
 use super::report::State;
 use super::shutdown::Shutdown;
+use super::swap::Swaps;
+use super::swap::keeper::Keeper;
+use super::swap::kept::Kept;
 use crate::connector::Target;
 use crate::error::Failure;
+use crate::plan::Plan;
+use crate::plan::swap::OnPluginFailure;
 
 /// Entities that run side by side at most; each holds a few batches in memory.
 const ENTITIES_OPEN_MAX: usize = 4;
@@ -50,27 +59,58 @@ pub async fn run_entities(
     shutdown: &Shutdown,
 ) -> Vec<Option<EntityEnd>> {
     let plan = opened.plan.clone();
+    let somebody_waits = Arc::new(Notify::new());
+    let manifest = Arc::new(opened.manifest);
     let done = selected.iter().filter(|&&entity| starts[entity].state == State::Completed).count();
     let progress = Progress::new(options.terminal, selected.len(), done);
     // How far each entity stands in its source before this run.
     let throughs: Vec<Option<f64>> =
         opened.sources.iter().zip(starts).map(|(source, start)| source.progress(&start.position)).collect();
+    let holds: Vec<Hold> = starts.iter().map(|_| Hold::new(run, budget, &manifest.file, &somebody_waits)).collect();
+    let kept = (0..starts.len()).map(|index| {
+        Arc::new(Kept {
+            index,
+            name: plan.entities[index].name.clone(),
+            mapper: opened.mappers[index].clone(),
+            origin: opened.origins[index].clone(),
+            hold: holds[index].clone(),
+            is_ended: AtomicBool::new(!selected.contains(&index) || starts[index].state == State::Completed),
+        })
+    });
+    let keeper = |told| Keeper {
+        manifest: manifest.clone(),
+        plan: plan.clone(),
+        target: target.clone(),
+        books: books.clone(),
+        run: run.to_owned(),
+        entities: kept.collect(),
+        told,
+        offered: BTreeMap::new(),
+        seen: BTreeSet::new(),
+    };
+    // A prediction has nobody to be swapped for.
+    let swaps = if options.execute { Some(Swaps::start(keeper).await) } else { None };
+    let usual = if options.execute && options.terminal { OnPluginFailure::Hold } else { OnPluginFailure::Fail };
     let mut ready: Vec<Option<EntityRun>> = Vec::new();
-    for (index, (source, mapper)) in opened.sources.into_iter().zip(opened.mappers).enumerate() {
+    let entities = opened.sources.into_iter().zip(opened.origins).zip(opened.mappers);
+    for (index, ((source, origin), mapper)) in entities.enumerate() {
         let is_wanted = selected.contains(&index) && starts[index].state != State::Completed;
         ready.push(is_wanted.then(|| EntityRun {
-            source,
-            committer: Committer::new(
-                plan.clone(),
-                index,
-                target.clone(),
-                books.clone(),
-                run.to_owned(),
-                budget.clone(),
-            ),
+            index,
+            source: Some(source),
+            origin,
+            committer: committer(&plan, index, target, books, run, budget),
             mapper,
             checkpoint: starts[index].clone(),
             limit: options.limit,
+            on_plugin_failure: match plan.entities[index].on_plugin_failure {
+                Some(asked) if options.execute => asked,
+                // A prediction says what would happen, and waits for nobody.
+                Some(_) => OnPluginFailure::Fail,
+                None => usual,
+            },
+            hold: holds[index].clone(),
+            told: swaps.as_ref().map(|swaps| swaps.told.clone()),
             shutdown: shutdown.clone(),
             progress: progress.entity(&plan.entities[index].name, starts[index].position.document, throughs[index]),
         }));
@@ -79,7 +119,9 @@ pub async fn run_entities(
     let mut running = FuturesUnordered::new();
     let mut open: BTreeSet<usize> = BTreeSet::new();
     loop {
-        while open.len() < ENTITIES_OPEN_MAX && !shutdown.is_asked() {
+        while open.iter().filter(|&&entity| !holds[entity].is_held()).count() < ENTITIES_OPEN_MAX
+            && !shutdown.is_asked()
+        {
             // An entity that is not selected, or has run before, does not keep its children waiting. One that a limit
             // has cut short does: they would take its unread records for missing parents.
             let is_cut =
@@ -96,14 +138,18 @@ pub async fn run_entities(
                 (index, begun, entity.run().await)
             });
         }
-        let Some((index, begun, ended)) = running.next().await else { break };
+        let ended = tokio::select! {
+            ended = running.next() => ended,
+            () = somebody_waits.notified() => continue,
+        };
+        let Some((index, begun, ended)) = ended else { break };
         open.remove(&index);
-        let entity = &plan.entities[index];
         let failure = match ended.error {
             None => None,
             Some(CommitError::Failure(failure)) => Some(failure),
             Some(CommitError::OverBudget(letters)) => {
-                Some(dead_letter::over_budget(&**target, books, entity, budget, run, &ended.checkpoint, &letters).await)
+                let committer = committer(&plan, index, target, books, run, budget);
+                Some(dead_letter::over_budget(&committer, budget, run, &ended.checkpoint, &letters).await)
             }
         };
         if failure.is_some() {
@@ -113,10 +159,24 @@ pub async fn run_entities(
         ends[index] =
             Some(EntityEnd { checkpoint: ended.checkpoint, duration_ms: super::milliseconds(begun), failure });
     }
+    if let Some(swaps) = swaps {
+        swaps.end().await;
+    }
     progress.end();
     let has_failed = ends.iter().flatten().any(|end| end.failure.is_some());
     for index in (0..ready.len()).filter(|&index| ready[index].is_some() && !has_failed && !shutdown.is_asked()) {
         tracing::warn!(entity = plan.entities[index].name, "not begun: `--limit` has cut short an entity it refers to");
     }
     ends
+}
+
+fn committer(
+    plan: &Arc<Plan>,
+    entity: usize,
+    target: &Arc<dyn Target>,
+    books: &Bookkeeping,
+    run: &str,
+    budget: &Arc<RunBudget>,
+) -> Committer {
+    Committer::new(plan.clone(), entity, target.clone(), books.clone(), run.to_owned(), budget.clone())
 }

@@ -1,22 +1,34 @@
 //! Ctrl-C and SIGTERM: the first asks the loops to stop behind their next commit, the second ends the process.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+
+use tokio::sync::watch;
 
 /// Asked by every loop between two batches.
-#[derive(Debug, Clone, Default)]
-pub struct Shutdown(Arc<AtomicBool>);
+#[derive(Debug, Clone)]
+pub struct Shutdown(Arc<watch::Sender<bool>>);
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+}
 
 impl Shutdown {
     /// Returns whether to stop.
     pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        *self.0.borrow()
     }
 
     /// Asks every loop to stop.
     pub fn ask(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.send_replace(true);
+    }
+
+    /// Waits until somebody asks to stop.
+    pub async fn asked(&self) {
+        // The sender lives as long as this.
+        let _ = self.0.subscribe().wait_for(|is_asked| *is_asked).await;
     }
 
     /// Listens for signals until the runtime ends.

@@ -139,7 +139,7 @@ fn faulty(fault: RecordFault, transformer: &Transformer) -> Refused {
 pub fn validate(
     mut transformed: Transformed,
     transformer: &Transformer,
-    validators: &[Validator],
+    validators: &[Arc<Validator>],
 ) -> Result<Validated, Failure> {
     if !validators.is_empty() {
         for mapped in &mut transformed.mapped {

@@ -5,6 +5,8 @@
 
 #![cfg(target_family = "wasm")]
 
+pub mod fixable;
+
 #[allow(unsafe_code, missing_docs, clippy::all, reason = "generated")]
 pub mod bindings {
     wit_bindgen::generate!({

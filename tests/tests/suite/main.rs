@@ -14,5 +14,6 @@ mod recovery;
 mod repair;
 mod replay;
 mod report;
+mod swap;
 mod tidy;
 mod verify;

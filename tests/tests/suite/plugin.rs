@@ -252,5 +252,7 @@ fn wrong_world() {
 
 #[test]
 fn every_guest_has_a_test() {
-    assert_eq!(components::guest_names(), TESTED);
+    // `swap` has tests of its own, with several versions of one component.
+    let names: Vec<_> = components::guest_names().into_iter().filter(|name| !name.starts_with("fixable_")).collect();
+    assert_eq!(names, TESTED);
 }

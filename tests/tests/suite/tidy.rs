@@ -98,8 +98,9 @@ fn only_the_report_prints() {
 
 #[test]
 fn transactions_begin_where_the_architecture_says() {
-    // Rows and their checkpoint: `commit` and, for references that are filled in, `finish` and `heal`. The others begin one for bookkeeping alone:
-    // the migration's row, a look at checkpoints, provisional dead letters, what the commands show or forget.
+    // Rows and their checkpoint: `commit` and, for references that are filled in, `finish` and `heal`. The others begin
+    // one for bookkeeping alone: the migration's row, a look at checkpoints, provisional dead letters, events of components,
+    // what the commands show or forget.
     let begins = host_lines()
         .into_iter()
         .filter(|(file, _, line)| line.contains(".begin().await") && !file.starts_with("host/src/connector/"));
@@ -109,6 +110,7 @@ fn transactions_begin_where_the_architecture_says() {
         "cli/dead_letter/discard.rs",
         "cli/dead_letter/export.rs",
         "cli/dead_letter/mod.rs",
+        "cli/plugin/history.rs",
         "cli/reset.rs",
         "cli/status.rs",
         "run/commit.rs",
@@ -121,6 +123,8 @@ fn transactions_begin_where_the_architecture_says() {
         "run/repair/decide.rs",
         "run/replay.rs",
         "run/verify.rs",
+        "run/swap/keeper.rs",
+        "run/swap/kept.rs",
     ];
     assert_eq!(files, expected);
     let inserts = host_lines().into_iter().filter(|(file, _, line)| {

@@ -2,14 +2,27 @@
 
 pub mod bench;
 pub mod build;
+pub mod history;
 pub mod inspect;
 pub mod new;
 mod package;
+pub mod promote;
+pub mod reject;
+pub mod swap;
 pub mod test;
 
 use clap::Subcommand;
 
+use super::DONE;
+use super::ManifestArg;
+use super::report;
 use crate::error::Failure;
+use crate::plan::Manifest;
+use crate::run::swap::control;
+use crate::run::swap::control::Request;
+
+/// The run said no.
+const REFUSED: u8 = 1;
 
 /// What can be done with components.
 #[derive(Debug, Subcommand)]
@@ -24,16 +37,42 @@ pub enum PluginCommand {
     Bench(bench::BenchArgs),
     /// Show a component's world, digest, imports and configuration schema
     Inspect(inspect::InspectArgs),
+    /// Try another version of a component in the run that is going on
+    Swap(swap::SwapArgs),
+    /// Let a candidate take over
+    Promote(promote::PromoteArgs),
+    /// Turn a candidate down
+    Reject(reject::RejectArgs),
+    /// Show every version that ran, and why it left
+    History(history::HistoryArgs),
 }
 
 /// Does what was said about components.
-pub fn plugin(command: &PluginCommand, json: bool) -> Result<u8, Failure> {
+pub async fn plugin(command: &PluginCommand, json: bool) -> Result<u8, Failure> {
     // Cargo takes its time, and so may components.
-    tokio::task::block_in_place(|| match command {
-        PluginCommand::New(args) => new::new(args, json),
-        PluginCommand::Test(args) => test::test(args, json),
-        PluginCommand::Build(args) => build::build(args, json),
-        PluginCommand::Bench(args) => bench::bench(args, json),
-        PluginCommand::Inspect(args) => inspect::inspect(args, json),
-    })
+    let here = |does: &dyn Fn() -> Result<u8, Failure>| tokio::task::block_in_place(does);
+    match command {
+        PluginCommand::New(args) => here(&|| new::new(args, json)),
+        PluginCommand::Test(args) => here(&|| test::test(args, json)),
+        PluginCommand::Build(args) => here(&|| build::build(args, json)),
+        PluginCommand::Bench(args) => here(&|| bench::bench(args, json)),
+        PluginCommand::Inspect(args) => here(&|| inspect::inspect(args, json)),
+        PluginCommand::Swap(args) => swap::swap(args, json).await,
+        PluginCommand::Promote(args) => promote::promote(args, json).await,
+        PluginCommand::Reject(args) => reject::reject(args, json).await,
+        PluginCommand::History(args) => history::history(args, json).await,
+    }
+}
+
+/// Asks the run of a manifest, and prints its answer.
+async fn asked(manifest: &ManifestArg, request: &Request, json: bool) -> Result<u8, Failure> {
+    let path = &manifest.manifest;
+    let manifest = Manifest::read(path)?;
+    let answer = control::ask(path, &manifest.tables.name, request).await?.ok_or_else(|| {
+        Failure::usage(format!("no run of `{}` is going on", manifest.tables.name)).hint(
+            "put the component into the plugins folder; `whimbrel run … --execute --accept-change` goes on with it",
+        )
+    })?;
+    report::answer(&answer, json);
+    Ok(if answer.is_done { DONE } else { REFUSED })
 }

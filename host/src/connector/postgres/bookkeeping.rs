@@ -8,7 +8,7 @@ use crate::connector::TargetError;
 
 /// The schema that holds them.
 pub(super) const SCHEMA: &str = "whimbrel";
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "migration",
     "checkpoint",
     "dead_letter",
@@ -19,6 +19,7 @@ const TABLES: [&str; 10] = [
     "id_map",
     "run",
     "review",
+    "plugin_event",
 ];
 const STATEMENTS: &str = include_str!("bookkeeping.sql");
 /// Two processes that create them at once take turns by this advisory lock.

@@ -148,3 +148,17 @@ CREATE TABLE IF NOT EXISTS whimbrel_review (
     updated_at TEXT NOT NULL,
     PRIMARY KEY (migration, kind, part)
 );
+
+CREATE TABLE IF NOT EXISTS whimbrel_plugin_event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    migration TEXT NOT NULL,
+    run TEXT NOT NULL,
+    at TEXT NOT NULL,
+    plugin TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    event TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    previous TEXT,
+    reason TEXT,
+    detail TEXT NOT NULL -- JSON
+);

@@ -77,9 +77,12 @@ impl Bookkeeping {
             text(entity),
         ];
         if from.batches == 0 {
+            // An entity that was held before its first batch has a checkpoint already.
             let sql = format!(
-                "INSERT INTO {} (state, document, token, batches, fates, rows, updated_at, migration, entity) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (migration, entity) DO NOTHING",
+                "INSERT INTO {} AS stored (state, document, token, batches, fates, rows, updated_at, migration, entity) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (migration, entity) DO UPDATE SET \
+                 state = excluded.state, document = excluded.document, token = excluded.token, batches = excluded.batches, \
+                 fates = excluded.fates, rows = excluded.rows, updated_at = excluded.updated_at WHERE stored.batches = 0",
                 self.tables.checkpoint
             );
             return Ok(tx.execute(&sql, &to_values).await? == 1);

@@ -7,6 +7,7 @@ mod id_map;
 mod ledger;
 mod letters;
 mod migration;
+mod plugin_event;
 mod reference;
 mod review;
 mod statement;
@@ -21,6 +22,9 @@ pub use ledger::EntryKind;
 pub use ledger::StoredEntry;
 pub use letters::Letters;
 pub use migration::MigrationRow;
+pub use plugin_event::CommittedBatch;
+pub use plugin_event::StoredEvent;
+pub use plugin_event::VersionWork;
 pub use reference::NulledReference;
 pub use review::Review;
 use statement::Columns;
@@ -51,6 +55,7 @@ struct Names {
     id_map: String,
     run: String,
     review: String,
+    plugin_event: String,
 }
 
 impl Bookkeeping {
@@ -70,6 +75,7 @@ impl Bookkeeping {
                 id_map: own("id_map"),
                 run: own("run"),
                 review: own("review"),
+                plugin_event: own("plugin_event"),
             },
         }
     }
@@ -153,7 +159,7 @@ impl Bookkeeping {
         Ok(counts)
     }
 
-    fn per_migration(&self) -> [(&'static str, &str, &'static str); 10] {
+    fn per_migration(&self) -> [(&'static str, &str, &'static str); 11] {
         [
             ("checkpoint", &self.tables.checkpoint, "migration"),
             ("dead_letter", &self.tables.dead_letter, "migration"),
@@ -164,6 +170,7 @@ impl Bookkeeping {
             ("id_map", &self.tables.id_map, "migration"),
             ("run", &self.tables.run, "migration"),
             ("review", &self.tables.review, "migration"),
+            ("plugin_event", &self.tables.plugin_event, "migration"),
             ("migration", &self.tables.migration, "name"),
         ]
     }

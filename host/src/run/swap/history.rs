@@ -1,0 +1,108 @@
+//! What is told of a component's life, in the target and to people.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::connector::Transaction;
+use crate::error::Failure;
+use crate::plugin::Component;
+use crate::plugin::World;
+use crate::run::bookkeeping::Bookkeeping;
+use crate::run::version::Version;
+
+/// What happened to a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It made its first batch, without having taken over from another one in this run.
+    Active,
+    /// Its probe began.
+    Candidate,
+    /// It failed a step and never becomes active.
+    Refused,
+    /// It was compared with the active one.
+    Canary,
+    /// It took over: written with its first batch.
+    Promoted,
+    /// A person turned it down.
+    Rejected,
+    /// The version before took over again: written with that one's first batch.
+    Reverted,
+    /// The entity waits for a component that can go on.
+    Held,
+}
+
+impl Kind {
+    /// Returns the stored word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Candidate => "candidate",
+            Self::Refused => "refused",
+            Self::Canary => "canary",
+            Self::Promoted => "promoted",
+            Self::Rejected => "rejected",
+            Self::Reverted => "reverted",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The component's name.
+    pub plugin: String,
+    /// The entity.
+    pub entity: String,
+    /// What happened.
+    pub kind: Kind,
+    /// The component's digest; empty where the file was none.
+    pub digest: String,
+    /// The digest that it is measured against or takes over from.
+    pub previous: Option<String>,
+    /// Why, in a sentence.
+    pub reason: Option<String>,
+    /// Counts and examples.
+    pub detail: Json,
+}
+
+/// What the first batch of a version writes in its own transaction: events, and their digests into the fingerprint.
+#[derive(Debug, Clone)]
+pub struct Announcement {
+    events: Arc<[Event]>,
+    /// Entities that are done, and have nothing left for another version to change.
+    done: Arc<[String]>,
+}
+
+impl Announcement {
+    /// Announces these events.
+    pub fn new(events: Vec<Event>, done: Vec<String>) -> Self {
+        Self { events: events.into(), done: done.into() }
+    }
+
+    /// Announces the components that begin an entity, or go on with it, without another one having been active in this run.
+    pub fn of_start(entity: &str, version: &Version, last: Option<String>) -> Self {
+        let event = |component: &Component| Event {
+            plugin: component.name().to_owned(),
+            entity: entity.to_owned(),
+            kind: Kind::Active,
+            digest: component.digest().to_owned(),
+            previous: last.clone().filter(|_| component.world() == World::Transformer),
+            reason: None,
+            detail: Json::Null,
+        };
+        Self::new(version.components().map(event).collect(), Vec::new())
+    }
+
+    /// Writes the events, and their digests into the stored fingerprint.
+    pub async fn write(&self, tx: &mut dyn Transaction, books: &Bookkeeping, run: &str) -> Result<(), Failure> {
+        for event in &*self.events {
+            books.insert_event(tx, run, event).await?;
+            for entity in std::iter::once(&event.entity).chain(&*self.done) {
+                books.store_digest(tx, entity, &event.plugin, &event.digest).await?;
+            }
+        }
+        Ok(())
+    }
+}

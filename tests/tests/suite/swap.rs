@@ -1,0 +1,10 @@
+//! Components that are swapped while a migration runs: holding, probing, trying, promoting, reverting.
+
+mod folder;
+mod hold;
+mod promote;
+mod refuse;
+mod resume;
+mod revert;
+mod scene;
+mod thousand;
