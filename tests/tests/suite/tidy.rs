@@ -122,9 +122,9 @@ fn transactions_begin_where_the_architecture_says() {
         "run/repair.rs",
         "run/repair/decide.rs",
         "run/replay.rs",
-        "run/verify.rs",
         "run/swap/keeper.rs",
         "run/swap/kept.rs",
+        "run/verify.rs",
     ];
     assert_eq!(files, expected);
     let inserts = host_lines().into_iter().filter(|(file, _, line)| {
