@@ -58,7 +58,7 @@ pub fn bookkeeping(database: &Database) -> String {
     text.push_str(&checkpoints(database));
     let letters = format!(
         "SELECT entity, provisional, document, position, key, stage, code, field, message, plugin, format, original
-         FROM {}",
+         FROM {} WHERE state <> 'replayed'",
         own("dead_letter")
     );
     let letters = database.query(&letters).into_iter().map(|mut letter| {

@@ -4,10 +4,12 @@ pub mod dead_letter;
 pub mod generate;
 pub mod plan;
 pub mod plugin;
+pub mod repair;
 pub mod report;
 pub mod reset;
 pub mod run;
 pub mod status;
+pub mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,10 +63,14 @@ pub enum Command {
     Reset(reset::ResetArgs),
     /// Show where every entity of a migration stands
     Status(status::StatusArgs),
-    /// Look at the records that were set aside
+    /// Look at the records that were set aside, and try them again
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetterCommand),
-    /// Look at components
+    /// Compare every moved record with what stands in the target; exit code 1 where they differ
+    Verify(verify::VerifyArgs),
+    /// Make right what one version of a component wrote; without --execute, only show what differs
+    Repair(repair::RepairArgs),
+    /// Write, test and look at components
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     /// Print shell completions
@@ -130,6 +136,8 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Reset(args) => reset::reset(&args, json).await,
         Command::Status(args) => status::status(&args, json).await,
         Command::DeadLetter(command) => dead_letter::dead_letter(&command, json).await,
+        Command::Verify(args) => verify::verify(&args, json).await,
+        Command::Repair(args) => repair::repair(&args, json).await,
         Command::Plugin(command) => plugin::plugin(&command, json).await,
         Command::Completions(args) => generate::completions(&args, json),
         Command::Man(args) => generate::man(&args, json),

@@ -1,8 +1,11 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing is allowed")]
 
+pub mod author;
 mod dead_letters;
 mod plan;
+mod replay;
+mod review;
 mod swap;
 
 use std::fmt::Write as _;
@@ -26,6 +29,11 @@ pub use dead_letters::dead_letter;
 pub use dead_letters::dead_letters;
 pub use plan::inspection;
 pub use plan::plan;
+pub use replay::discarded;
+pub use replay::exported;
+pub use replay::replay;
+pub use review::repaired;
+pub use review::verified;
 pub use swap::answer;
 pub use swap::history;
 

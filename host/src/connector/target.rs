@@ -57,6 +57,9 @@ pub trait Target: Send + Sync {
         None
     }
 
+    /// Returns the tables with a foreign key to this one.
+    async fn referrers(&self, table: &str) -> Result<Vec<TableSchema>, TargetError>;
+
     /// Begins a transaction.
     async fn begin(&self) -> Result<Box<dyn Transaction>, TargetError>;
 }
@@ -108,6 +111,20 @@ pub trait Transaction: Send {
         keys: &[Vec<Value>],
         columns: &[usize],
     ) -> Result<HashMap<Vec<u8>, Vec<Value>>, TargetError>;
+
+    /// Removes the rows with these keys. One that is not there is no error; what the target refuses is.
+    async fn delete(&mut self, table: &TableSchema, key: &[usize], keys: &[Vec<Value>]) -> Result<(), TargetError>;
+
+    /// Returns so many rows at most behind a key, in the target's own order of keys, with the values of `columns`. Rows
+    /// whose key holds a NULL are left out.
+    async fn page(
+        &mut self,
+        table: &TableSchema,
+        key: &[usize],
+        after: Option<&[Value]>,
+        columns: &[usize],
+        limit: usize,
+    ) -> Result<Vec<Vec<Value>>, TargetError>;
 
     /// Checks deferred constraints now, as a commit would.
     async fn check_constraints(&mut self) -> Result<(), TargetError>;

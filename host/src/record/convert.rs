@@ -5,6 +5,8 @@
 use bson::RawBsonRef;
 use bson::RawDocument;
 use bson::spec::BinarySubtype;
+use compact_str::CompactString;
+use compact_str::ToCompactString;
 
 use super::decimal::Decimal;
 use super::instant;
@@ -55,8 +57,8 @@ pub fn convert<'a>(value: RawBsonRef<'a>, column: &Column) -> Result<Converted<'
             Some(number) => Value::Decimal(number),
             None => return Err(mismatch("not-finite", expected_type(column), format!("decimal `{value}`"))),
         },
-        RawBsonRef::String(text) => Value::Text(text.to_owned()),
-        RawBsonRef::ObjectId(id) if matches!(column.kind, ColumnType::Text { .. }) => Value::Text(id.to_hex()),
+        RawBsonRef::String(text) => Value::Text(text.into()),
+        RawBsonRef::ObjectId(id) if matches!(column.kind, ColumnType::Text { .. }) => Value::Text(id.to_hex().into()),
         RawBsonRef::DateTime(at) => match at.timestamp_millis().checked_mul(1000) {
             Some(at) => Value::Timestamp(at),
             None => return Err(mismatch("out-of-range", years(column), describe(value))),
@@ -123,10 +125,10 @@ pub fn fit(value: Value, column: &Column) -> Result<Value, Mismatch> {
         (Value::Decimal(value), ColumnType::Decimal { limits, inexact }) => decimal(value, *limits, *inexact, column)?,
         (Value::Text(value), ColumnType::Text { chars_max, padded }) => text(value, *chars_max, *padded, column)?,
         (Value::Uuid(value), ColumnType::Text { chars_max, padded }) => {
-            text(value.hyphenated().to_string(), *chars_max, *padded, column)?
+            text(value.hyphenated().to_compact_string(), *chars_max, *padded, column)?
         }
         (Value::Text(value), ColumnType::Enum { labels }) => {
-            if !labels.contains(&value) {
+            if !labels.iter().any(|label| *label == *value) {
                 let labels = labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
                 let expected = shorten(&format!("one of {labels}"), 400);
                 return Err(mismatch("enum-value", expected, found(&Value::Text(value))));
@@ -235,7 +237,7 @@ fn decimal(value: Decimal, limits: Option<(u16, i16)>, inexact: bool, column: &C
     Ok(Value::Decimal(value))
 }
 
-fn text(mut value: String, chars_max: Option<u32>, padded: bool, column: &Column) -> Result<Value, Mismatch> {
+fn text(mut value: CompactString, chars_max: Option<u32>, padded: bool, column: &Column) -> Result<Value, Mismatch> {
     if value.contains('\0') {
         return Err(nul(&value, column));
     }
@@ -268,7 +270,7 @@ fn in_years(at: i64, column: &Column) -> Result<i64, Mismatch> {
 
 fn nul(value: &str, column: &Column) -> Mismatch {
     let expected = format!("text without NUL characters (`{}`)", column.declared);
-    mismatch("nul-character", expected, found(&Value::Text(value.to_owned())))
+    mismatch("nul-character", expected, found(&Value::Text(value.into())))
 }
 
 fn malformed(expected: &str, value: RawBsonRef<'_>) -> Mismatch {

@@ -51,7 +51,7 @@ fn notation(converted: Converted<'_>) -> Json {
             Value::Integer(value) => ("integer", Json::from(value.to_string())),
             Value::Float(value) => ("float", Json::from(value.to_string())),
             Value::Decimal(value) => ("decimal", Json::from(value.to_string())),
-            Value::Text(value) => ("text", Json::from(value)),
+            Value::Text(value) => ("text", Json::from(value.as_str())),
             Value::Bytes(value) => {
                 ("bytes", Json::from(value.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
             }
@@ -118,10 +118,10 @@ fn messages_say_expected_then_found() {
 fn resolved_ids_fit_their_columns() {
     let uuid = uuid::Uuid::from_u128(7);
     for (value, spec, expected) in [
-        (Value::Uuid(uuid), "text", Some(Value::Text(uuid.to_string()))),
+        (Value::Uuid(uuid), "text", Some(Value::Text(uuid.to_string().into()))),
         (Value::Uuid(uuid), "text(35)", None),
         (Value::Uuid(uuid), "uuid", Some(Value::Uuid(uuid))),
-        (Value::Text(uuid.to_string()), "uuid", Some(Value::Uuid(uuid))),
+        (Value::Text(uuid.to_string().into()), "uuid", Some(Value::Uuid(uuid))),
         (Value::Integer(5), "int16", Some(Value::Integer(5))),
         (Value::Integer(5), "numeric(3,1)", Some(Value::Decimal(Decimal::from(5)))),
         (Value::Integer(5), "text", None),

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use compact_str::CompactString;
+use compact_str::ToCompactString;
+
 /// Digits before or behind the point at most; PostgreSQL's `numeric` takes as many before it.
 pub const DIGITS_MAX: usize = 131_072;
 
@@ -10,7 +13,7 @@ pub const DIGITS_MAX: usize = 131_072;
 pub struct Decimal {
     negative: bool,
     /// Without leading or trailing zeros; empty is zero.
-    digits: String,
+    digits: CompactString,
     /// The value is `0.digits` times ten to this power; 0 for zero.
     exponent: i32,
 }
@@ -57,13 +60,13 @@ impl Decimal {
             return Some(Self::zero());
         }
         let exponent = i32::try_from((bits >> 113) & 0x3fff).ok()? - EXPONENT_BIAS;
-        let digits = significand.to_string();
+        let digits = significand.to_compact_string();
         Self::assemble(bits >> 127 == 1, &digits, "", exponent)
     }
 
     /// Returns zero.
     pub fn zero() -> Self {
-        Self { negative: false, digits: String::new(), exponent: 0 }
+        Self { negative: false, digits: CompactString::const_new(""), exponent: 0 }
     }
 
     /// Returns whether the number is below zero.
@@ -124,9 +127,9 @@ impl Decimal {
         let (digits, exponent) = if whole.is_empty() {
             let digits = fraction.trim_start_matches('0');
             let exponent = -i32::try_from(fraction.len() - digits.len()).ok()?;
-            (digits.trim_end_matches('0').to_owned(), exponent)
+            (digits.trim_end_matches('0').into(), exponent)
         } else {
-            let mut digits = String::with_capacity(whole.len() + fraction.len());
+            let mut digits = CompactString::with_capacity(whole.len() + fraction.len());
             digits.push_str(whole);
             digits.push_str(fraction);
             digits.truncate(digits.trim_end_matches('0').len());
@@ -145,7 +148,7 @@ impl Decimal {
 impl From<i64> for Decimal {
     fn from(value: i64) -> Self {
         // An integer of 64 bits has at most 19 digits, far within the limits.
-        Self::assemble(value < 0, &value.unsigned_abs().to_string(), "", 0).unwrap_or_else(Self::zero)
+        Self::assemble(value < 0, &value.unsigned_abs().to_compact_string(), "", 0).unwrap_or_else(Self::zero)
     }
 }
 

@@ -21,7 +21,7 @@ fn decode_one(bytes: &mut &[u8]) -> Option<Value> {
         2 => Value::Integer(i64::from_le_bytes(take(bytes)?)),
         3 => Value::Float(f64::from_bits(u64::from_le_bytes(take(bytes)?))),
         4 => Value::Decimal(Decimal::parse(&text(bytes)?)?),
-        5 => Value::Text(text(bytes)?),
+        5 => Value::Text(text(bytes)?.into()),
         6 => Value::Bytes(sized(bytes)?.to_vec()),
         7 => Value::Uuid(uuid::Uuid::from_bytes(take(bytes)?)),
         8 => Value::Timestamp(i64::from_le_bytes(take(bytes)?)),
@@ -73,7 +73,8 @@ fn display_one(value: &Value) -> String {
         Value::Integer(value) => value.to_string(),
         Value::Float(value) => value.to_string(),
         Value::Decimal(value) => value.to_string(),
-        Value::Text(value) | Value::Json(value) => value.clone(),
+        Value::Text(value) => value.to_string(),
+        Value::Json(value) => value.clone(),
         Value::Bytes(value) => format!("{} bytes", value.len()),
         Value::Uuid(value) => value.to_string(),
         Value::Timestamp(us) => match instant::display_local(*us) {

@@ -1,5 +1,7 @@
 //! Values as a target column holds them, and their compact form for the ledger.
 
+use compact_str::CompactString;
+
 use super::decimal::Decimal;
 use super::json;
 use super::schema::ColumnType;
@@ -17,8 +19,8 @@ pub enum Value {
     Float(f64),
     /// `numeric`, exactly.
     Decimal(Decimal),
-    /// Text, enum labels.
-    Text(String),
+    /// Text, enum labels; a short one needs no memory of its own.
+    Text(CompactString),
     /// Bytes.
     Bytes(Vec<u8>),
     /// A UUID's 16 bytes.

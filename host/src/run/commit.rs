@@ -4,6 +4,7 @@
 //! letter while the rest of the batch is written.
 
 mod account;
+mod again;
 mod write;
 
 use std::collections::HashSet;
@@ -11,10 +12,14 @@ use std::sync::Arc;
 
 use account::advance;
 use account::conserve;
+pub use again::Again;
+pub use again::Ended;
+pub use again::Rewrite;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
 use super::bookkeeping::DeadLetter;
+use super::bookkeeping::Entry;
 use super::budget::Reserved;
 use super::budget::RunBudget;
 use super::claimed::Claimed;
@@ -47,6 +52,8 @@ pub struct Committer {
     claimed: Claimed,
     /// What the batch at hand has to say of the component that made it.
     announcement: Option<Announcement>,
+    again: Again,
+    ended: Vec<Ended>,
 }
 
 /// Why a batch was not committed.
@@ -113,7 +120,18 @@ impl Committer {
         run: String,
         run_budget: Arc<RunBudget>,
     ) -> Self {
-        Self { plan, entity, target, books, run, run_budget, claimed: Claimed::default(), announcement: None }
+        Self {
+            plan,
+            entity,
+            target,
+            books,
+            run,
+            run_budget,
+            claimed: Claimed::default(),
+            again: Again::No,
+            ended: Vec::new(),
+            announcement: None,
+        }
     }
 
     /// Returns the entity's plan.
@@ -147,6 +165,10 @@ impl Committer {
             ))
             .into());
         }
+        self.try_commit(from, resolved).await
+    }
+
+    async fn try_commit(&mut self, from: &Checkpoint, resolved: &Resolved) -> Result<Checkpoint, CommitError> {
         let budget = self.run_budget.clone();
         let mut tries = 0;
         loop {
@@ -220,6 +242,7 @@ impl Committer {
         let mut parents = Parents::default();
         let mut checks_each = false;
         let (layout, row_fates) = loop {
+            self.remove(&mut *tx).await?;
             let place = Place { plan: &self.plan, entity: self.entity, books: &self.books };
             let layout = Layout::new(place, &mut *tx, resolved, &refused, &foreign, &mut parents).await?;
             let known = (refused.len(), foreign.len());
@@ -244,10 +267,18 @@ impl Committer {
         dead.extend(self.ask_about_repeated(&mut *tx, from, resolved, &layout, &row_fates, checks_each).await?);
         let outcome = self.account(resolved, &layout, &dead, &row_fates);
         let letters = self.letters(resolved, &dead);
-        let to = advance(from, resolved, &outcome);
         conserve(self.entity(), resolved, &outcome)?;
-        *reserved = budget.reserve(outcome.fates.dead, outcome.fates.read);
-        if reserved.is_none() || self.is_over_its_budget(from, outcome.fates.dead, outcome.fates.read) {
+        let to = match &self.again {
+            Again::No => advance(from, resolved, &outcome),
+            again => again.moves(self.entity(), from, &outcome)?,
+        };
+        let is_over = if matches!(self.again, Again::No) {
+            *reserved = budget.reserve(outcome.fates.dead, outcome.fates.read);
+            reserved.is_none() || self.is_over_its_budget(from, outcome.fates.dead, outcome.fates.read)
+        } else {
+            self.is_over_budget(from, outcome.fates.dead, outcome.fates.read)
+        };
+        if is_over {
             tx.rollback().await?;
             return Err(Attempt::Commit(CommitError::OverBudget(letters)));
         }
@@ -259,44 +290,51 @@ impl Committer {
         };
         let is_written = |row: usize| {
             is_changed(row)
-                || row_fates[row] == Some(RowFate::Unchanged) && self.entity().on_conflict == OnConflict::Update
+                || !matches!(self.again, Again::Repair(_))
+                    && row_fates[row] == Some(RowFate::Unchanged)
+                    && self.entity().on_conflict == OnConflict::Update
         };
         // First of all bookkeeping: a process that has lost its lock learns it here, and not from a repeated ledger entry.
         if !self.books.move_checkpoint(&mut *tx, name, from, &to).await? {
             tx.rollback().await?;
             return Err(moved(name).into());
         }
-        self.books.forget_provisional(&mut *tx, name).await?;
-        self.books.insert_dead_letters(&mut *tx, name, &self.run, false, &letters).await?;
+        let ended = self.end_letters(&mut *tx, resolved, &outcome, letters).await?;
+        self.forget_nulled(&mut *tx, from, resolved, &is_changed).await?;
         self.books.insert_references(&mut *tx, name, false, &layout.nulled(is_written)).await?;
         self.books.insert_references(&mut *tx, name, true, &layout.deferred(is_changed)).await?;
         self.books.insert_ids(&mut *tx, name, &layout.ids_of_living(self.entity(), resolved, &dead)).await?;
         let counts =
             serde_json::json!({ "fates": outcome.fates, "rows": outcome.rows, "skips": outcome.skips }).to_string();
-        let first = resolved.batch.records.first().map_or(to.position.document, |record| record.document);
-        self.books
-            .insert_ledger(
-                &mut *tx,
-                name,
-                to.batches,
-                first,
-                &to.position,
-                &resolved.plugin.digest,
-                &counts,
-                outcome.packed.clone(),
-            )
-            .await?;
+        let (first, end) = self.documents(resolved, &to);
+        let entry = Entry {
+            sequence: to.batches,
+            kind: self.again.kind(),
+            run: &self.run,
+            first,
+            end: &end,
+            digest: &resolved.plugin.digest,
+            counts,
+            packed: outcome.packed.clone(),
+        };
+        self.books.insert_ledger(&mut *tx, name, entry).await?;
         if let Some(announcement) = &self.announcement {
             announcement.write(&mut *tx, &self.books, &self.run).await?;
         }
         crate::stop_point!("commit-before");
+        // Before the commit: its answer may be lost, and it has landed all the same.
+        self.ended = ended;
         tx.commit().await?;
         Ok((to, outcome.packed))
     }
 
     /// Returns whether a batch with so many dead letters among so many records is more than is borne.
     fn is_over_budget(&self, from: &Checkpoint, dead: u64, read: u64) -> bool {
-        self.is_over_its_budget(from, dead, read) || self.run_budget.is_exceeded_by(dead, read, false)
+        match &self.again {
+            Again::No => self.is_over_its_budget(from, dead, read) || self.run_budget.is_exceeded_by(dead, read, false),
+            Again::Replay(_) => false,
+            Again::Repair(_) => dead > 0,
+        }
     }
 
     /// The same for the entity's own budget alone.

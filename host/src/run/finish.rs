@@ -15,6 +15,7 @@ use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::connector::target::Rows;
 use crate::error::Failure;
+use crate::plan::EntityPlan;
 use crate::plan::IdStrategy;
 use crate::plan::OnMissing;
 use crate::plan::ReferencePlan;
@@ -70,7 +71,7 @@ async fn complete(committer: &Committer, checkpoint: &Checkpoint) -> Result<Chec
 }
 
 /// Fills in some of the references that wait; `false` where none is left.
-async fn fill(committer: &Committer) -> Result<bool, Failure> {
+pub(super) async fn fill(committer: &Committer) -> Result<bool, Failure> {
     let entity = committer.entity();
     let mut tx = committer.target().begin().await?;
     let waiting = committer.books().deferred_references(&mut *tx, &entity.name, FILL_MAX).await?;
@@ -84,13 +85,7 @@ async fn fill(committer: &Committer) -> Result<bool, Failure> {
         by_column.entry((reference.table.clone(), reference.column.clone())).or_default().push(reference);
     }
     for ((table, column), references) in by_column {
-        let found = entity.tables.iter().filter(|plan| plan.schema.name == table).find_map(|plan| {
-            plan.references
-                .iter()
-                .find(|reference| column_names(plan, reference) == column)
-                .map(|reference| (plan, reference))
-        });
-        let Some((plan, reference)) = found else {
+        let Some((plan, reference)) = reference_at(entity, &table, &column) else {
             return Err(Failure::failed(format!("references through `{table}.{column}` wait, and the plan has none"))
                 .hint("the manifest has changed since they were written; put the reference back"));
         };
@@ -101,15 +96,28 @@ async fn fill(committer: &Committer) -> Result<bool, Failure> {
     Ok(true)
 }
 
-async fn fill_column(
+/// Returns the reference of these columns, with its table.
+pub(super) fn reference_at<'a>(
+    entity: &'a EntityPlan,
+    table: &str,
+    column: &str,
+) -> Option<(&'a TablePlan, &'a ReferencePlan)> {
+    let of_table = |plan: &&TablePlan| plan.schema.name == table;
+    entity.tables.iter().filter(of_table).find_map(|plan| {
+        let reference = plan.references.iter().find(|reference| column_names(plan, reference) == column)?;
+        Some((plan, reference))
+    })
+}
+
+/// Returns the parents' keys that references wait for; an empty one where it can be no key of the parent.
+pub(super) async fn parent_keys(
     committer: &Committer,
     tx: &mut dyn Transaction,
-    plan: &TablePlan,
     reference: &ReferencePlan,
-    waiting: Vec<NulledReference>,
-) -> Result<(), Failure> {
+    waiting: &[NulledReference],
+) -> Result<Vec<Vec<Value>>, TargetError> {
     let mut keys: Vec<Vec<Value>> = Vec::with_capacity(waiting.len());
-    for waits in &waiting {
+    for waits in waiting {
         let mut key = packed::decode(&waits.value).unwrap_or_default();
         // An entity with stored ids: what waits is the source key, whose id may be known by now.
         let parent = reference.entity.map(|parent| committer.entity_at(parent));
@@ -126,6 +134,17 @@ async fn fill_column(
                 .all(|(value, &column)| convert::fit(value.clone(), &reference.parent.columns[column]).is_ok());
         keys.push(if fits { key } else { Vec::new() });
     }
+    Ok(keys)
+}
+
+async fn fill_column(
+    committer: &Committer,
+    tx: &mut dyn Transaction,
+    plan: &TablePlan,
+    reference: &ReferencePlan,
+    waiting: Vec<NulledReference>,
+) -> Result<(), Failure> {
+    let keys = parent_keys(committer, tx, reference, &waiting).await?;
     let wanted: Vec<Vec<Value>> = keys.iter().filter(|key| !key.is_empty()).cloned().collect();
     let found = tx.find(&reference.parent, &reference.parent_columns, &wanted, &[]).await?;
     let mut rows: Vec<(NulledReference, Vec<Value>)> = Vec::new();
@@ -152,7 +171,7 @@ async fn fill_column(
 }
 
 /// Fills in references; returns those that the target refused, which stay NULL.
-async fn update(
+pub(super) async fn update(
     tx: &mut dyn Transaction,
     plan: &TablePlan,
     reference: &ReferencePlan,

@@ -16,6 +16,7 @@ use super::parents::Parents;
 use super::parents::find_parents;
 use super::parents::look_up_ids;
 use super::parents::missing_parent;
+use super::parents::no_parent;
 use super::parents::parents_among;
 use super::parents::reference_key;
 use super::resolve::Resolved;
@@ -63,6 +64,8 @@ pub struct Layout {
     patched: HashMap<usize, Vec<Value>>,
     /// What rows with references that wait are to hold in the end.
     wanted: HashMap<usize, Vec<Value>>,
+    /// The ledger's digests of rows with references that were written NULL: of what they hold when each has its parent.
+    intended: HashMap<usize, u64>,
     /// By row.
     nulled: Vec<(usize, NulledReference)>,
     /// By row.
@@ -107,6 +110,7 @@ impl Layout {
             set_aside: Dead::new(),
             patched: looked_up.clone(),
             wanted: HashMap::new(),
+            intended: HashMap::new(),
             nulled: Vec::new(),
             deferred: Vec::new(),
             leans: Vec::new(),
@@ -138,6 +142,7 @@ impl Layout {
                     layout.patched.insert(row, values.to_vec());
                 }
                 let values = values.as_slice();
+                let nulls = layout.nulled.len() + layout.deferred.len();
                 for (position, reference) in table.references.iter().enumerate() {
                     let Some(key) = reference_key(reference, values) else { continue };
                     let stands = found.get(&(table_index, position)).and_then(|keys| keys.get(&key)).copied();
@@ -178,6 +183,17 @@ impl Layout {
                         }
                     }
                 }
+                if layout.nulled.len() + layout.deferred.len() > nulls {
+                    // An id that is not known yet has no value to take a digest of.
+                    let is_unknown = |column: usize| {
+                        parents.unresolved.contains(&(row, column)) && !known.iter().any(|id| id.column == column)
+                    };
+                    let intended = values.iter().enumerate();
+                    let intended: Vec<Value> = intended
+                        .map(|(column, value)| if is_unknown(column) { Value::Null } else { value.clone() })
+                        .collect();
+                    layout.intended.insert(row, ledger::digest(&intended));
+                }
             }
             if layout.set_aside.contains_key(&index) {
                 given.forget(resolved, index);
@@ -214,8 +230,11 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Returns the ledger's digest of the values that are written for a row.
+    /// Returns the ledger's digest of a row: of the values that it holds when every reference has its parent.
     pub fn digest(&self, resolved: &Resolved, row: usize) -> u64 {
+        if let Some(intended) = self.intended.get(&row) {
+            return *intended;
+        }
         self.patched.get(&row).map_or(resolved.rows[row].digest, |values| ledger::digest(values))
     }
 
@@ -289,7 +308,7 @@ impl Layout {
         // What waits for an id that is stored is the source key: the id is looked up when all are known.
         let pending = &resolved.rows[row].pending;
         let waiting = |column: usize| match pending.iter().find(|(waits, ..)| deferred && *waits == column) {
-            Some((_, _, key)) => Value::Text(key.as_str().to_owned()),
+            Some((_, _, key)) => Value::Text(key.as_str().into()),
             None => values[column].clone(),
         };
         let key: Vec<Value> = reference.columns.iter().map(|&column| waiting(column)).collect();
@@ -369,19 +388,6 @@ pub fn repeated_key(table: &TablePlan, row: &ResolvedRow, plugin: &Arc<PluginId>
         display_key(table, row)
     );
     Box::new(Refused { plugin: Some(plugin.clone()), ..*refuse("duplicate-key", None, message) })
-}
-
-/// The failure of a run whose manifest says that a missing parent ends it.
-fn no_parent(resolved: &Resolved, index: usize, refused: &Refused) -> Failure {
-    let record = &resolved.batch.records[index];
-    Failure::failed(format!(
-        "{}:{}, document {}: {}",
-        resolved.batch.origin, record.offset, record.document, refused.message
-    ))
-    .hint(format!(
-        "`references.{}.on-missing` says `fail`; `dead-letter` would set the record aside, `null` leave the column empty",
-        refused.field.clone().unwrap_or_default()
-    ))
 }
 
 pub(super) fn refuse(code: &str, field: Option<String>, message: String) -> Box<Refused> {

@@ -6,7 +6,8 @@
 //! row     table u16 · what became of it u8 · key length u32 · key · digest of its values u64 · [before: length u32 · values]
 //! ```
 //! Integers are little-endian, keys and values in the compact form of `record::value`, digests XXH3 (64 bits). Tables
-//! have their names in the entry, for a later plan may number them otherwise.
+//! have their names in the entry, for a later plan may number them otherwise. A row is digested as it is when every
+//! reference has its parent, though it may be written NULL before that.
 //! Only an updated row carries what stood there before.
 
 use std::cell::RefCell;
@@ -27,6 +28,18 @@ pub enum Fate {
     Skipped = 3,
     /// Set aside.
     Dead = 4,
+}
+
+impl Fate {
+    /// Returns the word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Unchanged => "unchanged",
+            Self::Skipped => "skipped",
+            Self::Dead => "dead",
+        }
+    }
 }
 
 /// What became of a row.
@@ -151,7 +164,7 @@ pub struct LedgerRow<'a> {
     pub is_ours: bool,
     /// Its compact key.
     pub key: &'a [u8],
-    /// The digest of the values that were written, as [`digest`] makes it.
+    /// The digest of the values that the row holds when every reference has its parent, as [`digest`] makes it.
     pub digest: u64,
     /// The compact values that stood there before, of an updated row.
     pub before: Option<&'a [u8]>,

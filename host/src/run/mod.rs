@@ -5,13 +5,17 @@ pub mod bookkeeping;
 pub mod budget;
 pub mod claimed;
 pub mod commit;
+pub mod committed;
+pub mod compare;
 pub mod components;
 pub mod dead_letter;
+pub mod dependents;
 pub mod entity;
 pub mod failure;
 pub mod fingerprint;
 pub mod finish;
 pub mod given;
+pub mod heal;
 pub mod hold;
 pub mod layout;
 pub mod ledger;
@@ -19,6 +23,8 @@ pub mod open;
 pub mod parents;
 pub mod permits;
 pub mod progress;
+pub mod repair;
+pub mod replay;
 pub mod report;
 pub mod reread;
 pub mod resolve;
@@ -28,6 +34,7 @@ pub mod shutdown;
 pub mod survey;
 pub mod swap;
 pub mod transform;
+pub mod verify;
 pub mod version;
 
 use std::collections::BTreeSet;
@@ -237,7 +244,42 @@ fn selected(opened: &Opened, names: &[String]) -> Result<BTreeSet<usize>, Failur
 
 /// A resume under another identity is refused; one with another output needs consent.
 fn check_fingerprint(opened: &Opened, options: &Options) -> Result<(), Failure> {
-    let Some(stored) = &opened.stored else { return Ok(()) };
+    if opened.stored.is_none() {
+        return Ok(());
+    }
+    let output = changes(opened)?;
+    if !output.is_empty() && !options.accept_change {
+        return Err(Failure::usage(format!(
+            "the migration `{}` has begun with other output:\n  {}",
+            opened.plan.name,
+            output.join("\n  ")
+        ))
+        .hint("`--accept-change` goes on with the new one for the records that are left"));
+    }
+    Ok(())
+}
+
+/// Fails where the migration has not begun; a missing SQLite file is then not made either.
+async fn has_begun(manifest: &Manifest) -> Result<(), Failure> {
+    let (url, mode) = (&manifest.tables.target.url, connector::target::Mode::ReadOnly);
+    let target = connector::open_target(url, &manifest.folder, mode).await?;
+    if target.has_own_tables().await? {
+        return Ok(());
+    }
+    Err(not_begun(&manifest.tables.name))
+}
+
+fn not_begun(migration: &str) -> Failure {
+    Failure::usage(format!("the migration `{migration}` has not begun"))
+        .hint("`whimbrel run <manifest> --execute` begins it")
+}
+
+/// Returns what has changed in the output since the migration began; fails where it has not begun, or where its
+/// identity is another.
+fn changes(opened: &Opened) -> Result<Vec<String>, Failure> {
+    let Some(stored) = &opened.stored else {
+        return Err(not_begun(&opened.plan.name));
+    };
     let read = |json: &str| {
         serde_json::from_str(json).map_err(|error| Failure::failed("the stored fingerprint is unreadable").cause(error))
     };
@@ -250,16 +292,7 @@ fn check_fingerprint(opened: &Opened, options: &Options) -> Result<(), Failure> 
         ))
         .hint("put it back, give the migration another name, or forget what was done with `whimbrel reset`"));
     }
-    let output = opened.fingerprint.output_changes(&read(&stored.output)?);
-    if !output.is_empty() && !options.accept_change {
-        return Err(Failure::usage(format!(
-            "the migration `{}` has begun with other output:\n  {}",
-            opened.plan.name,
-            output.join("\n  ")
-        ))
-        .hint("`--accept-change` goes on with the new one for the records that are left"));
-    }
-    Ok(())
+    Ok(opened.fingerprint.output_changes(&read(&stored.output)?))
 }
 
 /// Makes what a first run needs: the schema, whimbrel's own tables, the migration's row.

@@ -13,6 +13,7 @@ use super::resolve::Resolved;
 use super::transform::Refused;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
+use crate::error::Failure;
 use crate::plan::EntityPlan;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
@@ -116,7 +117,7 @@ pub(super) async fn look_up_ids(
             let schema = &target.schema.columns[target.columns[*column]];
             let value = id.and_then(|id| convert::fit(id, schema).ok()).unwrap_or_else(|| {
                 parents.unresolved.insert((index, *column));
-                Value::Text(key.as_str().to_owned())
+                Value::Text(key.as_str().into())
             });
             values.entry(index).or_insert_with(|| row.values.clone())[*column] = value;
         }
@@ -166,4 +167,17 @@ pub(super) fn missing_parent(
         packed::display(&key)
     );
     refuse("missing-parent", Some(columns), message)
+}
+
+/// The failure of a run whose manifest says that a missing parent ends it.
+pub(super) fn no_parent(resolved: &Resolved, index: usize, refused: &Refused) -> Failure {
+    let record = &resolved.batch.records[index];
+    Failure::failed(format!(
+        "{}:{}, document {}: {}",
+        resolved.batch.origin, record.offset, record.document, refused.message
+    ))
+    .hint(format!(
+        "`references.{}.on-missing` says `fail`; `dead-letter` would set the record aside, `null` leave the column empty",
+        refused.field.clone().unwrap_or_default()
+    ))
 }

@@ -49,6 +49,8 @@ pub struct Resolved {
     pub rows_collapsed: Vec<u64>,
     /// Of these, rows of records that are dead already.
     pub rows_refused: Vec<u64>,
+    /// The tables of these, by record.
+    pub rows_of_dead: HashMap<usize, Vec<usize>>,
     /// Whether two rows of a table have the same key.
     pub repeats_keys: bool,
     /// The transformer that made the rows.
@@ -134,6 +136,7 @@ impl Resolver {
             rows_out: vec![0; tables],
             rows_collapsed: vec![0; tables],
             rows_refused: vec![0; tables],
+            rows_of_dead: HashMap::new(),
             repeats_keys: false,
             plugin: transformed.plugin,
         };
@@ -141,7 +144,7 @@ impl Resolver {
             let settled = match mapped {
                 Mapped::Skip(reason) => Settled::Skip(reason),
                 Mapped::Dead(refused, rows) => {
-                    self.count_dead(&mut resolved, rows.iter().copied());
+                    self.count_dead(&mut resolved, index, rows.iter().copied());
                     Settled::Dead(refused)
                 }
                 Mapped::Rows(rows) => {
@@ -151,7 +154,7 @@ impl Resolver {
                         Err(mut refused) => {
                             refused.plugin = Some(resolved.plugin.clone());
                             resolved.rows.truncate(start);
-                            self.count_dead(&mut resolved, rows.iter().map(|row| row.table));
+                            self.count_dead(&mut resolved, index, rows.iter().map(|row| row.table));
                             Settled::Dead(refused)
                         }
                     }
@@ -176,8 +179,9 @@ impl Resolver {
         rows.iter().any(|row| !seen.insert(xxh3_64_with_seed(&row.key, seeds[row.table])))
     }
 
-    fn count_dead(&self, resolved: &mut Resolved, tables: impl Iterator<Item = u32>) {
+    fn count_dead(&self, resolved: &mut Resolved, record: usize, tables: impl Iterator<Item = u32>) {
         for table in tables.filter_map(|table| self.table(table)) {
+            resolved.rows_of_dead.entry(record).or_default().push(table);
             resolved.rows_out[table] += 1;
             resolved.rows_refused[table] += 1;
         }

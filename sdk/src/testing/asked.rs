@@ -57,3 +57,45 @@ fn write(folder: &Path, name: &str, answer: Result<Value, String>) {
     std::fs::write(&file, answer.to_string())
         .unwrap_or_else(|error| panic!("cannot write `{}`: {error}", file.display()));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Accepted;
+    use crate::Description;
+    use crate::Empty;
+    use crate::Outcome;
+    use crate::Problem;
+    use crate::Record;
+    use crate::Setup;
+    use crate::Transformer;
+    use crate::testing::case;
+
+    struct Skips;
+
+    impl Transformer for Skips {
+        const SUMMARY: &'static str = "";
+        type Config = Empty;
+        fn describe(_: &Setup, _: &Empty) -> Result<Description, Vec<Problem>> {
+            Ok(Description::new())
+        }
+        fn new(_: &Setup, _: Empty) -> Result<Self, Vec<Problem>> {
+            Ok(Self)
+        }
+        fn transform(&self, _: Record<'_>) -> Outcome {
+            Ok(Accepted::Skip(String::new()))
+        }
+    }
+
+    #[test]
+    fn a_case_is_timed_over_a_thousand_records_a_call() {
+        let input = json!({"setup": {"entity": "e"}, "documents": [{"_id": 1}, {"_id": 2}, {"_id": 3}]});
+        let (mut call, records) = case::transformer_call::<Skips>(&input, RECORDS_MIN).expect("the case is sound");
+        call();
+        assert_eq!(records, 1002);
+        let answer = timed(&input, case::transformer_call::<Skips>).expect("the case is sound");
+        assert!(answer["records"].as_u64() >= Some(1002) && answer["nanoseconds"].as_u64() > Some(0), "{answer}");
+        let refused = json!({"setup": {"entity": "e", "config": {"unknown": 1}}, "documents": [{"_id": 1}]});
+        assert!(timed(&refused, case::transformer_call::<Skips>).is_err_and(|error| error.contains("unknown")));
+    }
+}

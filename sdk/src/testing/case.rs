@@ -84,9 +84,13 @@ pub(super) fn transformer<T: Transformer>(input: &Value) -> Result<Value, String
     for (index, document) in documents.iter().enumerate() {
         let bytes = to_bson(document)?;
         let record = Record::new(Document::new(&bytes).map_err(|error| error.to_string())?);
-        let found = shared.transform(record);
-        if found != fresh()?.transform(record) {
-            return Err(format!("document {index}: expected the same outcome from a fresh instance"));
+        let place = |message| format!("document {index}: {message}");
+        let (found, again) = (
+            guarded(|| shared.transform(record)).map_err(place)?,
+            fresh().and_then(|fresh| guarded(|| fresh.transform(record))).map_err(place)?,
+        );
+        if found != again {
+            return Err(place("expected the same outcome from a fresh instance".to_owned()));
         }
         outcomes.push(outcome(&description, found).map_err(|message| format!("document {index}: {message}"))?);
     }
@@ -105,7 +109,8 @@ pub(super) fn validator<V: Validator>(input: &Value) -> Result<Value, String> {
     for (index, row) in rows.iter().enumerate() {
         let (table, bytes) = row_of(&setup, row).map_err(|message| format!("row {index}: {message}"))?;
         let body = Document::new(&bytes).map_err(|error| error.to_string())?;
-        for found in validator.validate(RowRef { table, body }) {
+        let found = guarded(|| validator.validate(RowRef { table, body }));
+        for found in found.map_err(|message| format!("row {index}: {message}"))? {
             violations
                 .push(json!({"row": index, "code": found.code, "column": found.column, "message": found.message}));
         }
@@ -113,13 +118,21 @@ pub(super) fn validator<V: Validator>(input: &Value) -> Result<Value, String> {
     Ok(json!({"violations": violations}))
 }
 
-/// One call of a plugin with at least so many records of a case, ready to be made over and over, and their number.
-pub(super) type MakeCall = fn(&Value, usize) -> Result<(Box<dyn FnMut()>, usize), String>;
+/// Names what would be a trap in a component, so that the other cases are still run.
+fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message");
+        format!("panicked: {text}")
+    })
+}
 
-pub(super) fn transformer_call<T: Transformer>(
-    input: &Value,
-    records_min: usize,
-) -> Result<(Box<dyn FnMut()>, usize), String> {
+/// One call of a plugin, ready to be made over and over, and the number of its records.
+type Call = (Box<dyn FnMut()>, usize);
+/// Makes a call of at least so many records of a case.
+pub(super) type MakeCall = fn(&Value, usize) -> Result<Call, String>;
+
+pub(super) fn transformer_call<T: Transformer>(input: &Value, records_min: usize) -> Result<Call, String> {
     let Input { setup: SetupInput { entity, key, into, config, .. }, documents, .. } = read(input)?;
     let setup = Setup { entity, key, into };
     let documents = documents.iter().map(to_bson).collect::<Result<Vec<_>, _>>()?;
@@ -142,10 +155,7 @@ pub(super) fn transformer_call<T: Transformer>(
     Ok((Box::new(call), records))
 }
 
-pub(super) fn validator_call<V: Validator>(
-    input: &Value,
-    records_min: usize,
-) -> Result<(Box<dyn FnMut()>, usize), String> {
+pub(super) fn validator_call<V: Validator>(input: &Value, records_min: usize) -> Result<Call, String> {
     let Input { setup, rows, .. } = read(input)?;
     let (setup, config) = validator_setup(setup);
     let rows = rows.iter().map(|row| row_of(&setup, row)).collect::<Result<Vec<_>, _>>()?;

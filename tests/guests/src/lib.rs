@@ -16,6 +16,8 @@ pub mod bindings {
     });
 }
 
+pub mod mended;
+
 pub use bindings::exports::whimbrel::plugin::transformer::Description;
 pub use bindings::exports::whimbrel::plugin::transformer::Guest;
 pub use bindings::exports::whimbrel::plugin::transformer::Outcome;

@@ -126,14 +126,14 @@ cases! { super::fails, FAILURES:
 }
 
 /// A case in a folder of its own, with a target.
-struct Case {
+pub struct Case {
     name: String,
     kind: &'static str,
     folder: TempDir,
 }
 
 impl Case {
-    fn new(name: &str, database: &Database) -> Option<Self> {
+    pub fn new(name: &str, database: &Database) -> Option<Self> {
         let name = name.replace('_', "-");
         let source = root().join("tests/cases").join(&name);
         let kind = database.kind();
@@ -156,23 +156,23 @@ impl Case {
         Some(Self { name, kind, folder })
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Makes what stands in the target before the migration.
-    fn prepare(&self, database: &Database) {
+    pub fn prepare(&self, database: &Database) {
         if let Ok(before) = fs::read_to_string(self.path().join("before.sql")) {
             database.execute(&fs::read_to_string(self.path().join("schema.sql")).unwrap());
             database.execute(&before);
         }
     }
 
-    fn call(&self, database: &Database, arguments: &[&str]) -> Whimbrel {
+    pub fn call(&self, database: &Database, arguments: &[&str]) -> Whimbrel {
         Whimbrel::new(arguments).at(self.path()).env("TARGET_URL", &database.url)
     }
 
-    fn execute(&self, database: &Database) -> Whimbrel {
+    pub fn execute(&self, database: &Database) -> Whimbrel {
         self.call(database, &["run", "migration.toml", "--execute", "--yes", "--json"])
     }
 

@@ -89,9 +89,21 @@ fn has_keys(value: &Json, keys: &[&str]) {
 #[test]
 fn help_names_every_command_and_exit_code() {
     let help = Whimbrel::new(["--help"]).run().expect(0).stdout;
-    for word in
-        ["plan", "run", "reset", "status", "dead-letter", "plugin", "completions", "man", "--json", "130", "255"]
-    {
+    for word in [
+        "plan",
+        "run",
+        "reset",
+        "status",
+        "dead-letter",
+        "verify",
+        "repair",
+        "plugin",
+        "completions",
+        "man",
+        "--json",
+        "130",
+        "255",
+    ] {
         assert!(help.contains(word), "`{word}` is missing in\n{help}");
     }
     let help = Whimbrel::new(["run", "--help"]).run().expect(0).stdout;
@@ -186,10 +198,35 @@ fn every_command_speaks_json_and_text() {
     has_keys(letter, &keys);
     has_keys(letter, &["digest", "attempts", "run", "at", "original", "provisional"]);
     let number = letter["number"].to_string();
-    let shown = migration.run(&["dead-letter", "show", "migration.toml", &number, "--json"]).expect(0).json();
+    let mut shown = migration.run(&["dead-letter", "show", "migration.toml", &number, "--json"]).expect(0).json();
+    let history = shown["history"].take();
+    has_keys(&history[0], &["attempt", "run", "at", "digest", "fate", "stage", "code", "field", "message"]);
+    shown.as_object_mut().unwrap().remove("history");
     assert_eq!(&shown, letter);
     let text = migration.run(&["dead-letter", "show", "migration.toml", &number]).expect(0).stdout;
-    assert!(text.contains("\"_id\""), "{text}");
+    assert!(text.contains("\"_id\"") && text.contains("try 1"), "{text}");
+
+    let digest = &plan["plugins"][0]["digest"].as_str().unwrap()[..12];
+    let calls: [(&[&str], i32, &[&str], &str); 5] = [
+        (&["dead-letter", "replay"], 3, &["run", "mode", "status", "entities", "letters", "permanent"], "dead again"),
+        (
+            &["dead-letter", "discard", "--code=not-null", "--reason=x"],
+            0,
+            &["executed", "discarded"],
+            "would be discarded",
+        ),
+        (&["dead-letter", "export", "--force"], 0, &["folder", "files", "left_out"], "people.json: 2 records"),
+        (&["verify"], 0, &["migration", "status", "entities", "tables", "differences"], "the target is what"),
+        (&["repair", "--from", digest], 0, &["run", "mode", "status", "from", "entities"], "nothing was written"),
+    ];
+    for (words, code, keys, said) in calls {
+        let folder = if words.contains(&"export") { Some("letters") } else { None };
+        let words: Vec<&str> = words.iter().copied().chain(["migration.toml"]).chain(folder).collect();
+        let text = migration.run(&words).expect(code).stdout;
+        assert!(text.contains(said), "{words:?}: {text}");
+        let words = [words.as_slice(), &["--json"]].concat();
+        has_keys(&migration.run(&words).expect(code).json(), keys);
+    }
 
     let component = components::plugins().join("mongo_to_sql.wasm");
     let component = component.to_str().unwrap();

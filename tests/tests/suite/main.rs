@@ -1,6 +1,7 @@
 //! The tests that need the whole command: one binary, one module for each thing that is promised.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod author;
 mod cases;
 mod chinook;
 mod cli;
@@ -10,6 +11,9 @@ mod crm;
 mod faults;
 mod plugin;
 mod recovery;
+mod repair;
+mod replay;
 mod report;
 mod swap;
 mod tidy;
+mod verify;

@@ -36,6 +36,8 @@ guests! {
     floods_output
     hoard
     malformed_row
+    mended_v1
+    mended_v2
     opens_socket
     panics_in_describe
     reads_clock
@@ -212,6 +214,23 @@ fn too_many() {
 fn malformed_row() {
     let came = through("malformed_row", "", "malformed", &[1, 19]);
     only_the_marked_are_dead(&came, &[1, 19], "malformed-row", "");
+}
+
+#[test]
+fn mended_v1() {
+    only_the_marked_are_dead(&through("mended_v1", "", "reject", &[4]), &[4], "unknown-kind", "this version knows");
+    only_the_marked_are_dead(&through("mended_v1", "", "trap", &[3, 9]), &[3, 9], "plugin-trap", "trapped");
+    assert_eq!(through("mended_v1", "", "wrong", &[5]).names()[5], "wrong");
+    assert_eq!(through("mended_v1", "", "lost", &[5]).names().len(), 19);
+    assert_eq!(through("mended_v1", "", "extra", &[5]).names().len(), 21);
+}
+
+#[test]
+fn mended_v2() {
+    let names: Vec<String> = (0..20).map(|number| format!("n{number}")).collect();
+    for marker in ["reject", "trap", "wrong", "lost", "extra"] {
+        assert_eq!(through("mended_v2", "", marker, &[4, 5]).names(), names, "{marker}");
+    }
 }
 
 #[test]

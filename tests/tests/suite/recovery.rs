@@ -258,7 +258,7 @@ pub fn inserted_by_ledger(target: &Database) -> BTreeMap<String, u64> {
     }
     let mut ledgers = ledgers(target);
     let letters = format!(
-        "SELECT entity, COUNT(*) AS letters FROM {} WHERE provisional = 0 GROUP BY entity",
+        "SELECT entity, COUNT(*) AS letters FROM {} WHERE provisional = 0 AND state <> 'replayed' GROUP BY entity",
         own(target, "dead_letter")
     );
     let letters = target.query(&letters).into_iter().map(|row| (row[0].clone().unwrap(), integer(&row[1])));

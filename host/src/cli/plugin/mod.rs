@@ -1,10 +1,15 @@
 //! `whimbrel plugin`: what can be done with components, one file a command.
 
+pub mod bench;
+pub mod build;
 pub mod history;
 pub mod inspect;
+pub mod new;
+mod package;
 pub mod promote;
 pub mod reject;
 pub mod swap;
+pub mod test;
 
 use clap::Subcommand;
 
@@ -22,6 +27,14 @@ const REFUSED: u8 = 1;
 /// What can be done with components.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
+    /// Begin a plugin: a crate that builds, with a golden case
+    New(new::NewArgs),
+    /// Run a plugin's golden cases, natively and as a component
+    Test(test::TestArgs),
+    /// Build a plugin's component and check it as a run would
+    Build(build::BuildArgs),
+    /// Measure what a plugin takes for a record, over its golden cases
+    Bench(bench::BenchArgs),
     /// Show a component's world, digest, imports and configuration schema
     Inspect(inspect::InspectArgs),
     /// Try another version of a component in the run that is going on
@@ -36,8 +49,13 @@ pub enum PluginCommand {
 
 /// Does what was said about components.
 pub async fn plugin(command: &PluginCommand, json: bool) -> Result<u8, Failure> {
+    // Cargo takes its time, and so may components.
     match command {
-        PluginCommand::Inspect(args) => inspect::inspect(args, json),
+        PluginCommand::New(args) => new::new(args, json),
+        PluginCommand::Test(args) => tokio::task::block_in_place(|| test::test(args, json)),
+        PluginCommand::Build(args) => tokio::task::block_in_place(|| build::build(args, json)),
+        PluginCommand::Bench(args) => tokio::task::block_in_place(|| bench::bench(args, json)),
+        PluginCommand::Inspect(args) => tokio::task::block_in_place(|| inspect::inspect(args, json)),
         PluginCommand::Swap(args) => swap::swap(args, json).await,
         PluginCommand::Promote(args) => promote::promote(args, json).await,
         PluginCommand::Reject(args) => reject::reject(args, json).await,

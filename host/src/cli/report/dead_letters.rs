@@ -9,11 +9,12 @@ use super::print;
 use super::reasons;
 use super::table;
 use crate::connector::extended_json;
+use crate::run::bookkeeping::StoredAttempt;
 use crate::run::bookkeeping::StoredLetter;
 use crate::run::report::Reason;
 
 /// Prints dead letters by reason, and some of them.
-pub fn dead_letters(reasons_found: &[(bool, Reason)], letters: &[StoredLetter], as_json: bool) {
+pub fn dead_letters(reasons_found: &[(bool, Reason)], discarded: &[Reason], letters: &[StoredLetter], as_json: bool) {
     if as_json {
         let reasons: Vec<_> = reasons_found
             .iter()
@@ -23,12 +24,11 @@ pub fn dead_letters(reasons_found: &[(bool, Reason)], letters: &[StoredLetter], 
                 value
             })
             .collect();
-        return json(
-            &json!({ "reasons": reasons, "dead_letters": letters.iter().map(letter_json).collect::<Vec<_>>() }),
-        );
+        let letters: Vec<_> = letters.iter().map(letter_json).collect();
+        return json(&json!({ "reasons": reasons, "discarded": discarded, "dead_letters": letters }));
     }
     let mut text = String::new();
-    if reasons_found.is_empty() {
+    if reasons_found.is_empty() && discarded.is_empty() {
         let _ = writeln!(text, "there are no dead letters");
         return print(&text);
     }
@@ -39,8 +39,12 @@ pub fn dead_letters(reasons_found: &[(bool, Reason)], letters: &[StoredLetter], 
             .map(|(_, reason)| reason.clone())
             .collect()
     };
-    reasons(&mut text, "by reason", &of(false));
+    let is_permanent = |reason: &Reason| reason.stage == "read";
+    let (permanent, retryable): (Vec<Reason>, Vec<Reason>) = of(false).into_iter().partition(is_permanent);
+    reasons(&mut text, "by reason", &retryable);
+    reasons(&mut text, "permanent (the source is at fault, no component can make them fit)", &permanent);
     reasons(&mut text, "provisional (their batch was rolled back and will be read again)", &of(true));
+    reasons(&mut text, "discarded", discarded);
     if !letters.is_empty() {
         let _ = writeln!(text);
         let rows = letters.iter().map(|stored| {
@@ -62,9 +66,11 @@ pub fn dead_letters(reasons_found: &[(bool, Reason)], letters: &[StoredLetter], 
 }
 
 /// Prints one dead letter in full.
-pub fn dead_letter(stored: &StoredLetter, as_json: bool) {
+pub fn dead_letter(stored: &StoredLetter, attempts: &[StoredAttempt], as_json: bool) {
     if as_json {
-        return json(&letter_json(stored));
+        let mut value = letter_json(stored);
+        value["history"] = json!(attempts);
+        return json(&value);
     }
     let letter = &stored.letter;
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
@@ -82,11 +88,19 @@ pub fn dead_letter(stored: &StoredLetter, as_json: bool) {
         ("message", letter.message.clone()),
         ("plugin", or_none(&letter.plugin)),
         ("digest", or_none(&letter.digest)),
+        ("state", stored.state.clone()),
+        ("discarded", or_none(&stored.reason)),
         ("attempts", stored.attempts.to_string()),
         ("run", stored.run.clone()),
         ("at", stored.at.clone()),
     ] {
         let _ = writeln!(text, "  {name:<9} {value}");
+    }
+    for attempt in attempts {
+        let by = attempt.digest.as_deref().map_or("-", |digest| digest.get(..12).unwrap_or(digest));
+        let code = attempt.code.as_deref().unwrap_or_default();
+        let (number, at, fate) = (attempt.attempt, &attempt.at, &attempt.fate);
+        let _ = writeln!(text, "  {:<9} {at} by {by}: {fate} {code}", format!("try {number}"));
     }
     let _ = writeln!(text, "  original\n{}", original(stored));
     print(&text);
@@ -108,6 +122,9 @@ fn letter_json(stored: &StoredLetter) -> serde_json::Value {
         "plugin": letter.plugin,
         "digest": letter.digest,
         "attempts": stored.attempts,
+        "state": stored.state,
+        "discarded": stored.reason,
+        "permanent": stored.is_permanent(),
         "run": stored.run,
         "at": stored.at,
         "original": original(stored),

@@ -95,6 +95,10 @@ pub fn inspection(inspection: &Inspection, as_json: bool) {
             let _ = writeln!(text, "      empty unless granted: {grant}");
         }
     }
-    let _ = writeln!(text, "  configuration schema\n{:#}", inspection.config_schema);
+    if inspection.config_schema.is_null() {
+        let _ = writeln!(text, "  configuration schema: none");
+    } else {
+        let _ = writeln!(text, "  configuration schema\n{:#}", inspection.config_schema);
+    }
     print(&text);
 }

@@ -8,8 +8,18 @@ use crate::connector::TargetError;
 
 /// The schema that holds them.
 pub(super) const SCHEMA: &str = "whimbrel";
-const TABLES: [&str; 8] =
-    ["migration", "checkpoint", "dead_letter", "ledger", "deferred_reference", "nulled_reference", "id_map", "run"];
+const TABLES: [&str; 10] = [
+    "migration",
+    "checkpoint",
+    "dead_letter",
+    "dead_letter_attempt",
+    "ledger",
+    "deferred_reference",
+    "nulled_reference",
+    "id_map",
+    "run",
+    "review",
+];
 const STATEMENTS: &str = include_str!("bookkeeping.sql");
 /// Two processes that create them at once take turns by this advisory lock.
 const CREATION_LOCK: i64 = 0x7768_696d_6272_656c;

@@ -166,7 +166,7 @@ pub(super) fn encoded_key<'v>(rows: &Rows<'_>, key: &[usize], values: impl Itera
     for (value, place) in values.zip(key) {
         match (value, &rows.table.columns[rows.columns[*place]].kind) {
             (Value::Text(text), ColumnType::Text { padded: true, .. }) => {
-                value::encode_into(&Value::Text(text.trim_end_matches(' ').to_owned()), &mut encoded);
+                value::encode_into(&Value::Text(text.trim_end_matches(' ').into()), &mut encoded);
             }
             _ => value::encode_into(value, &mut encoded),
         }

@@ -61,6 +61,12 @@ FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexre
 WHERE i.indrelid = $1 AND i.indisunique AND i.indislive
 ORDER BY i.indisprimary DESC, c.relname";
 
+const REFERRERS: &str = "\
+SELECT DISTINCT c.relname::text, CASE WHEN NOT pg_catalog.pg_table_is_visible(c.oid) THEN n.nspname::text END
+FROM pg_catalog.pg_constraint AS k JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE k.contype = 'f' AND k.confrelid = pg_catalog.to_regclass($1) ORDER BY 1, 2";
+
 // A reference to a partitioned table has a hidden twin for each of its partitions.
 const FOREIGN_KEYS: &str = "\
 SELECT k.conname::text AS name, k.conkey AS columns, p.relname::text AS parent,
@@ -89,6 +95,18 @@ pub(super) async fn table(connection: &mut PgConnection, name: &str) -> Result<O
     read(connection, &TableName::parse(name))
         .await
         .map_err(|error| target_error(error, &format!("read the schema of `{name}`")))
+}
+
+/// Returns the tables with a foreign key to this one.
+pub(super) async fn referrers(connection: &mut PgConnection, name: &str) -> Result<Vec<TableSchema>, TargetError> {
+    let failed = |error| target_error(error, &format!("look for references to `{name}`"));
+    let found = sqlx::query(REFERRERS).bind(TableName::parse(name).sql()).fetch_all(&mut *connection).await;
+    let mut referrers = Vec::new();
+    for row in found.map_err(failed)? {
+        let child = TableName { schema: row.try_get(1).map_err(failed)?, table: row.try_get(0).map_err(failed)? };
+        referrers.extend(read(connection, &child).await.map_err(failed)?);
+    }
+    Ok(referrers)
 }
 
 async fn read(connection: &mut PgConnection, name: &TableName) -> Result<Option<TableSchema>, sqlx::Error> {

@@ -62,6 +62,43 @@ pub(super) async fn lookup(
     Ok(found)
 }
 
+/// Returns rows behind a key, in the order of the keys.
+pub(super) async fn page(
+    connection: &mut PgConnection,
+    table: &TableSchema,
+    key: &[usize],
+    after: Option<&[Value]>,
+    columns: &[usize],
+    limit: usize,
+) -> Result<Vec<Vec<Value>>, TargetError> {
+    let failed = |error| row_error(error, &format!("read rows of `{}`", table.name), &table.name, &[]);
+    let order: Vec<String> = key.iter().map(|column| format!("t.{}", quote(&table.columns[*column].name))).collect();
+    let order = order.join(", ");
+    let casts: Vec<String> = (key.iter().enumerate())
+        .map(|(place, column)| format!("${}::text::{}", place + 1, types::cast_type(&table.columns[*column].declared)))
+        .collect();
+    // A row without a key has no place among the keys.
+    let nullable = key.iter().filter(|column| table.columns[**column].nullable);
+    let mut conditions: Vec<String> =
+        nullable.map(|column| format!("t.{} IS NOT NULL", quote(&table.columns[*column].name))).collect();
+    if after.is_some() {
+        conditions.push(format!("({order}) > ({})", casts.join(", ")));
+    }
+    let behind = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
+    let selected: Vec<_> = columns.iter().map(|column| text::select("t", &table.columns[*column])).collect();
+    let sql = format!(
+        "SELECT 0::int8, {} FROM {} AS t {behind} ORDER BY {order} LIMIT {limit}",
+        selected.join(", "),
+        TableName::parse(&table.name).sql()
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql.as_str())).persistent(false);
+    for (value, column) in after.unwrap_or_default().iter().zip(key) {
+        query = query.bind(text::write(value).map_err(|message| misfit(table, *column, message, None))?);
+    }
+    let rows = query.fetch_all(&mut *connection).await.map_err(failed)?;
+    rows.iter().map(|row| answer(table, columns, row).map(|(_, values)| values).map_err(failed)).collect()
+}
+
 /// Returns whether a unique constraint over exactly these columns takes NULLs for equal.
 pub(super) fn nulls_equal(table: &TableSchema, by: &[usize]) -> bool {
     table.uniques.iter().any(|unique| unique.nulls_equal && same(&unique.columns, by))

@@ -87,7 +87,7 @@ fn value(row: &PgRow, index: usize, kind: &str) -> Result<Value, sqlx::Error> {
         "INT8" => Value::Integer(row.try_get(index)?),
         "FLOAT4" => Value::Float(f64::from(row.try_get::<f32, _>(index)?)),
         "FLOAT8" => Value::Float(row.try_get(index)?),
-        "TEXT" | "VARCHAR" | "NAME" | "CHAR" => Value::Text(row.try_get(index)?),
+        "TEXT" | "VARCHAR" | "NAME" | "CHAR" => Value::Text(row.try_get::<&str, _>(index)?.into()),
         "BYTEA" => Value::Bytes(row.try_get(index)?),
         // What a sum of bigint columns is.
         "NUMERIC" => Value::Integer(raw.as_bytes().ok().and_then(whole).ok_or_else(|| unreadable(index, kind))?),

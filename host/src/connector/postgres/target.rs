@@ -89,6 +89,10 @@ impl Target for PostgresTarget {
         Ok(Box::new(lock::take(&self.session, migration, holder).await?))
     }
 
+    async fn referrers(&self, table: &str) -> Result<Vec<TableSchema>, TargetError> {
+        introspect::referrers(&mut *self.acquire().await?, table).await
+    }
+
     async fn begin(&self) -> Result<Box<dyn Transaction>, TargetError> {
         Ok(Box::new(PostgresTransaction::begin(self.acquire().await?).await?))
     }

@@ -19,7 +19,8 @@ pub(super) fn write(value: &Value) -> Result<Option<String>, String> {
         Value::Integer(value) => value.to_string(),
         Value::Float(value) => format!("{value:e}"),
         Value::Decimal(value) => write_decimal(value),
-        Value::Text(value) | Value::Json(value) => value.clone(),
+        Value::Text(value) => value.to_string(),
+        Value::Json(value) => value.clone(),
         Value::Bytes(value) => write_bytes(value),
         Value::Uuid(value) => value.to_string(),
         Value::Timestamp(value) => format!("{}+00", write_moment(*value)?),
@@ -51,7 +52,7 @@ pub(super) fn read(kind: &ColumnType, text: Option<String>) -> Value {
         ColumnType::Float { bits: 32 } => text.parse().ok().map(|value: f32| Value::Float(f64::from(value))),
         ColumnType::Float { .. } => text.parse().ok().map(Value::Float),
         ColumnType::Decimal { .. } => Decimal::parse(&text).map(Value::Decimal),
-        ColumnType::Text { chars_max: Some(chars), padded: true } => Some(Value::Text(padded(&text, *chars))),
+        ColumnType::Text { chars_max: Some(chars), padded: true } => Some(Value::Text(padded(&text, *chars).into())),
         ColumnType::Text { .. } | ColumnType::Enum { .. } | ColumnType::Other => None,
         ColumnType::Bytes => read_bytes(&text).map(Value::Bytes),
         ColumnType::Uuid => Uuid::parse_str(&text).ok().map(Value::Uuid),
@@ -62,7 +63,7 @@ pub(super) fn read(kind: &ColumnType, text: Option<String>) -> Value {
         ColumnType::Json { .. } => return Value::Json(text),
         ColumnType::TextArray => serde_json::from_str(&text).ok().map(Value::TextArray),
     };
-    parsed.unwrap_or(Value::Text(text))
+    parsed.unwrap_or(Value::Text(text.into()))
 }
 
 fn write_decimal(value: &Decimal) -> String {
@@ -172,7 +173,7 @@ mod tests {
             (ColumnType::TextArray, "[null]"),
             (ColumnType::Decimal { limits: None, inexact: false }, "NaN"),
         ] {
-            assert_eq!(read(&kind, Some(text.to_owned())), Value::Text(text.to_owned()));
+            assert_eq!(read(&kind, Some(text.to_owned())), Value::Text(text.into()));
         }
         assert!(write(&Value::Date(i32::MAX)).is_err());
         assert!(write(&Value::Timestamp(i64::MAX)).is_err());

@@ -89,6 +89,21 @@ impl Transaction for PostgresTransaction {
         Ok(found.filter_map(|(key, values)| Some((value::encode(key), values?))).collect())
     }
 
+    async fn delete(&mut self, table: &TableSchema, key: &[usize], keys: &[Vec<Value>]) -> Result<(), TargetError> {
+        update::delete(&mut self.connection, table, key, keys).await
+    }
+
+    async fn page(
+        &mut self,
+        table: &TableSchema,
+        key: &[usize],
+        after: Option<&[Value]>,
+        columns: &[usize],
+        limit: usize,
+    ) -> Result<Vec<Vec<Value>>, TargetError> {
+        lookup::page(&mut self.connection, table, key, after, columns, limit).await
+    }
+
     async fn check_constraints(&mut self) -> Result<(), TargetError> {
         self.command("SET CONSTRAINTS ALL IMMEDIATE".to_owned(), "check deferred constraints").await
     }

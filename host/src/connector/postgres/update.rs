@@ -8,10 +8,12 @@ use super::error::row_error;
 use super::lookup;
 use super::name::TableName;
 use super::name::quote;
+use super::text;
 use super::types;
 use crate::connector::TargetError;
 use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
+use crate::record::TableSchema;
 use crate::record::Value;
 
 /// Rows of one UPDATE.
@@ -46,6 +48,32 @@ pub(super) async fn update(connection: &mut PgConnection, rows: Rows<'_>) -> Res
             return Err(failed(format!("expected {} rows to be there, found {}", chunk.len(), touched.max(there))));
         }
         return Err(left_alone(&rows, chunk, chunk.len() - touched));
+    }
+    Ok(())
+}
+
+/// Removes rows by their keys.
+pub(super) async fn delete(
+    connection: &mut PgConnection,
+    table: &TableSchema,
+    key: &[usize],
+    keys: &[Vec<Value>],
+) -> Result<(), TargetError> {
+    let conditions: Vec<_> = (key.iter().enumerate())
+        .map(|(place, column)| {
+            let column = &table.columns[*column];
+            format!("{} = ${}::text::{}", quote(&column.name), place + 1, types::cast_type(&column.declared))
+        })
+        .collect();
+    let sql = format!("DELETE FROM {} WHERE {}", TableName::parse(&table.name).sql(), conditions.join(" AND "));
+    for values in keys {
+        let mut query = sqlx::query(AssertSqlSafe(sql.as_str()));
+        for (value, column) in values.iter().zip(key) {
+            let text = text::write(value).map_err(|message| lookup::misfit(table, *column, message, None))?;
+            query = query.bind(text);
+        }
+        let done = query.execute(&mut *connection).await;
+        done.map_err(|error| row_error(error, &format!("remove rows of `{}`", table.name), &table.name, &[]))?;
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ fn one(rest: &mut &[u8]) -> Option<Value> {
         2 => Value::Integer(i64::from_le_bytes(take(rest)?)),
         3 => Value::Float(f64::from_bits(u64::from_le_bytes(take(rest)?))),
         4 => Value::Decimal(Decimal::parse(&text(rest)?)?),
-        5 => Value::Text(text(rest)?),
+        5 => Value::Text(text(rest)?.into()),
         6 => Value::Bytes(sized(rest)?.to_vec()),
         7 => Value::Uuid(uuid::Uuid::from_bytes(take(rest)?)),
         8 => Value::Timestamp(i64::from_le_bytes(take(rest)?)),

@@ -82,6 +82,10 @@ impl Target for PredictedTarget {
         self.inner.lock(migration, holder).await
     }
 
+    async fn referrers(&self, table: &str) -> Result<Vec<TableSchema>, TargetError> {
+        self.inner.referrers(table).await
+    }
+
     async fn begin(&self) -> Result<Box<dyn Transaction>, TargetError> {
         let scratch = self.scratch.begin_own().await?;
         let (inner, missing) = (Arc::clone(&self.inner), Arc::clone(&self.missing));

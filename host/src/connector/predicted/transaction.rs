@@ -331,6 +331,24 @@ impl Transaction for PredictedTransaction {
         .map_err(failed)
     }
 
+    async fn delete(&mut self, table: &TableSchema, _: &[usize], _: &[Vec<Value>]) -> Result<(), TargetError> {
+        // Whoever wants to know what would be removed asks the target itself.
+        let what = format!("predict without rows of `{}`", table.name);
+        Err(TargetError::Database { what, source: "a prediction only adds and changes rows".into() })
+    }
+
+    async fn page(
+        &mut self,
+        table: &TableSchema,
+        _: &[usize],
+        _: Option<&[Value]>,
+        _: &[usize],
+        _: usize,
+    ) -> Result<Vec<Vec<Value>>, TargetError> {
+        let what = format!("predict all rows of `{}`", table.name);
+        Err(TargetError::Database { what, source: "a prediction looks rows up by their keys".into() })
+    }
+
     async fn check_constraints(&mut self) -> Result<(), TargetError> {
         Ok(())
     }

@@ -42,7 +42,26 @@ CREATE TABLE IF NOT EXISTS whimbrel_dead_letter (
     attempts BIGINT NOT NULL,
     format TEXT NOT NULL,
     original BLOB NOT NULL,
-    at TEXT NOT NULL
+    at TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('dead', 'replayed', 'discarded')),
+    reason TEXT, -- why it was discarded
+    refused TEXT NOT NULL -- JSON: rows that the last attempt had, by table
+);
+
+CREATE TABLE IF NOT EXISTS whimbrel_dead_letter_attempt (
+    migration TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    document BIGINT NOT NULL,
+    attempt BIGINT NOT NULL,
+    run TEXT NOT NULL,
+    at TEXT NOT NULL,
+    digest TEXT,
+    fate TEXT NOT NULL,
+    stage TEXT,
+    code TEXT,
+    field TEXT,
+    message TEXT,
+    PRIMARY KEY (migration, entity, document, attempt)
 );
 
 CREATE INDEX IF NOT EXISTS whimbrel_dead_letter_entity ON whimbrel_dead_letter (migration, entity);
@@ -51,6 +70,8 @@ CREATE TABLE IF NOT EXISTS whimbrel_ledger (
     migration TEXT NOT NULL,
     entity TEXT NOT NULL,
     sequence BIGINT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('batch', 'replay', 'repair')),
+    run TEXT NOT NULL,
     first_document BIGINT NOT NULL,
     end_document BIGINT NOT NULL,
     end_token TEXT NOT NULL,
@@ -59,6 +80,8 @@ CREATE TABLE IF NOT EXISTS whimbrel_ledger (
     packed BLOB NOT NULL,
     PRIMARY KEY (migration, entity, sequence)
 );
+
+CREATE INDEX IF NOT EXISTS whimbrel_ledger_again ON whimbrel_ledger (migration, entity, sequence) WHERE kind <> 'batch';
 
 CREATE TABLE IF NOT EXISTS whimbrel_deferred_reference (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -92,6 +115,9 @@ CREATE TABLE IF NOT EXISTS whimbrel_nulled_reference (
 CREATE INDEX IF NOT EXISTS whimbrel_nulled_reference_parent
     ON whimbrel_nulled_reference (migration, parent_entity, parent_key);
 
+CREATE INDEX IF NOT EXISTS whimbrel_nulled_reference_row
+    ON whimbrel_nulled_reference (migration, entity, target_table, row_key_blob);
+
 CREATE TABLE IF NOT EXISTS whimbrel_id_map (
     migration TEXT NOT NULL,
     entity TEXT NOT NULL,
@@ -122,4 +148,17 @@ CREATE TABLE IF NOT EXISTS whimbrel_plugin_event (
     previous TEXT,
     reason TEXT,
     detail TEXT NOT NULL -- JSON
+);
+
+CREATE TABLE IF NOT EXISTS whimbrel_review (
+    migration TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('verify', 'repair')),
+    part TEXT NOT NULL, -- an entity, or a table that is searched for rows that nobody wrote
+    digest TEXT NOT NULL,
+    sequence BIGINT NOT NULL,
+    place BLOB NOT NULL,
+    is_done BIGINT NOT NULL CHECK (is_done IN (0, 1)),
+    counts TEXT NOT NULL, -- JSON
+    updated_at TEXT NOT NULL,
+    PRIMARY KEY (migration, kind, part)
 );

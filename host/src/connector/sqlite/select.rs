@@ -4,8 +4,10 @@ use rusqlite::CachedStatement;
 use rusqlite::Connection;
 
 use super::name;
+use super::refusal;
 use super::types;
 use super::types::BindError;
+use crate::connector::target::TargetError;
 use crate::record::TableSchema;
 use crate::record::Value;
 
@@ -41,4 +43,47 @@ impl<'a> Select<'a> {
             |(place, column): (usize, &usize)| Ok(types::read(row.get_ref(place)?, &self.table.columns[*column].kind));
         self.columns.iter().enumerate().map(value).collect::<rusqlite::Result<_>>().map(Some).map_err(BindError::Sqlite)
     }
+}
+
+/// Returns rows behind a key, in the order of the keys.
+pub(super) fn page(
+    connection: &Connection,
+    table: &TableSchema,
+    key: &[usize],
+    after: Option<&[Value]>,
+    columns: &[usize],
+    limit: usize,
+) -> Result<Vec<Vec<Value>>, TargetError> {
+    let what = format!("read rows of `{}`", table.name);
+    let failed = |error| refusal::error(error, &what);
+    let order = name::columns(table, key);
+    let places: Vec<String> = (1..=key.len()).map(|place| format!("?{place}")).collect();
+    // A row without a key has no place among the keys.
+    let nullable = key.iter().filter(|column| table.columns[**column].nullable);
+    let mut conditions: Vec<String> =
+        nullable.map(|column| format!("{} IS NOT NULL", name::quote(&table.columns[*column].name))).collect();
+    if after.is_some() {
+        conditions.push(format!("({order}) > ({})", places.join(", ")));
+    }
+    let behind = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
+    let sql = format!(
+        "SELECT {} FROM {} {behind} ORDER BY {order} LIMIT {limit}",
+        name::columns(table, columns),
+        name::table(&table.name)
+    );
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    for (place, value) in after.unwrap_or_default().iter().enumerate() {
+        types::bind(&mut statement, place + 1, value).map_err(|error| match error {
+            BindError::Value(message) => TargetError::Database { what: what.clone(), source: message.into() },
+            BindError::Sqlite(error) => failed(error),
+        })?;
+    }
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let value =
+            |(place, column): (usize, &usize)| Ok(types::read(row.get_ref(place)?, &table.columns[*column].kind));
+        found.push(columns.iter().enumerate().map(value).collect::<rusqlite::Result<_>>().map_err(failed)?);
+    }
+    Ok(found)
 }

@@ -135,6 +135,23 @@ impl Target for SqliteTarget {
         }))
     }
 
+    async fn referrers(&self, table: &str) -> Result<Vec<TableSchema>, TargetError> {
+        self.look("read the schema", |reader| {
+            let names = "SELECT name FROM main.sqlite_schema WHERE type = 'table'";
+            let names: Vec<String> =
+                reader.prepare(names)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+            let mut referrers = Vec::new();
+            for name in names {
+                let refers = |child: &TableSchema| {
+                    let bare = super::name::bare(table);
+                    child.foreign_keys.iter().any(|key| super::name::bare(&key.parent).eq_ignore_ascii_case(bare))
+                };
+                referrers.extend(schema::read(reader, &name)?.filter(refers));
+            }
+            Ok(referrers)
+        })
+    }
+
     async fn begin(&self) -> Result<Box<dyn Transaction>, TargetError> {
         Ok(Box::new(self.begin_own().await?))
     }

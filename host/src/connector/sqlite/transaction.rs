@@ -12,6 +12,7 @@ use super::insert::Insert;
 use super::name;
 use super::parents::DeferredParents;
 use super::refusal;
+use super::select;
 use super::select::Select;
 use super::target::Mode;
 use super::types;
@@ -129,6 +130,23 @@ impl Transaction for SqliteTransaction {
             }
             Ok(found)
         })
+    }
+
+    async fn delete(&mut self, table: &TableSchema, key: &[usize], keys: &[Vec<Value>]) -> Result<(), TargetError> {
+        self.check_open()?;
+        blocking(|| update::delete(&self.connection, table, key, keys))
+    }
+
+    async fn page(
+        &mut self,
+        table: &TableSchema,
+        key: &[usize],
+        after: Option<&[Value]>,
+        columns: &[usize],
+        limit: usize,
+    ) -> Result<Vec<Vec<Value>>, TargetError> {
+        self.check_open()?;
+        blocking(|| select::page(&self.connection, table, key, after, columns, limit))
     }
 
     async fn check_constraints(&mut self) -> Result<(), TargetError> {

@@ -191,7 +191,7 @@ pub(super) fn read(stored: ValueRef<'_>, kind: &ColumnType) -> Value {
         (ValueRef::Integer(integer), ColumnType::Json { .. }) => Value::Json(integer.to_string()),
         (ValueRef::Real(double), ColumnType::Json { .. }) => Value::Json(double.to_string()),
         (ValueRef::Text(bytes), kind) => match std::str::from_utf8(bytes) {
-            Ok(text) => parse(text, kind).unwrap_or_else(|| Value::Text(text.to_owned())),
+            Ok(text) => parse(text, kind).unwrap_or_else(|| Value::Text(text.into())),
             Err(_) => Value::Bytes(bytes.to_vec()),
         },
         (stored, _) => plain(stored),
@@ -204,8 +204,9 @@ pub(super) fn plain(stored: ValueRef<'_>) -> Value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(integer) => Value::Integer(integer),
         ValueRef::Real(double) => Value::Float(double),
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes)
-            .map_or_else(|_| Value::Bytes(bytes.to_vec()), |text| Value::Text(text.to_owned())),
+        ValueRef::Text(bytes) => {
+            std::str::from_utf8(bytes).map_or_else(|_| Value::Bytes(bytes.to_vec()), |text| Value::Text(text.into()))
+        }
         ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
     }
 }

@@ -10,6 +10,7 @@ use super::types::BindError;
 use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
 use crate::connector::target::TargetError;
+use crate::record::TableSchema;
 use crate::record::Value;
 
 /// Sets all columns but the key's. A row that is not there fails the call; one that a trigger leaves as it was is refused.
@@ -62,6 +63,32 @@ pub(super) fn update(connection: &Connection, rows: Rows<'_>) -> Result<(), Targ
             Ok(_) => {}
             Err(error) => return Err(refusal::of_write(connection, rows, index, row, error)),
         }
+    }
+    Ok(())
+}
+
+/// Removes rows by their keys.
+pub(super) fn delete(
+    connection: &Connection,
+    table: &TableSchema,
+    key: &[usize],
+    keys: &[Vec<Value>],
+) -> Result<(), TargetError> {
+    let what = format!("remove rows of `{}`", table.name);
+    let failed = |error| refusal::error(error, &what);
+    let terms: Vec<String> = (key.iter().enumerate())
+        .map(|(place, column)| format!("{} = ?{}", name::quote(&table.columns[*column].name), place + 1))
+        .collect();
+    let sql = format!("DELETE FROM {} WHERE {}", name::table(&table.name), terms.join(" AND "));
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    for values in keys {
+        for (place, value) in values.iter().enumerate() {
+            types::bind(&mut statement, place + 1, value).map_err(|error| match error {
+                BindError::Value(message) => TargetError::Database { what: what.clone(), source: message.into() },
+                BindError::Sqlite(error) => failed(error),
+            })?;
+        }
+        statement.raw_execute().map_err(failed)?;
     }
     Ok(())
 }

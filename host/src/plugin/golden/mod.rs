@@ -148,6 +148,11 @@ impl Case {
         if self.expected_path.exists() { read(&self.expected_path).map(Some) } else { Ok(None) }
     }
 
+    /// Returns whether it is for a validator.
+    pub fn is_of_rows(&self) -> bool {
+        !self.input.rows.is_empty()
+    }
+
     /// Returns one of its documents or rows.
     pub fn record(&self, index: usize) -> Option<&Value> {
         self.input.documents.get(index).or_else(|| self.input.rows.get(index).map(|row| &row.row))

@@ -1,16 +1,24 @@
-//! Records that were set aside.
+//! Records that were set aside, and every attempt at them.
+
+use std::collections::BTreeMap;
 
 use super::Bookkeeping;
+use super::letters::Letters;
+use super::letters::PERMANENT;
 use super::now;
 use super::statement::Columns;
 use super::statement::insert_rows;
 use super::statement::integer;
+use super::statement::json;
 use super::statement::optional;
 use super::statement::text;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::record::Value;
 use crate::run::report::Reason;
+
+/// Originals that one page of letters holds, in bytes; the first letter is there even where it alone is larger.
+const PAGE_BYTES_MAX: u64 = 16 << 20;
 
 /// A record set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +45,8 @@ pub struct DeadLetter {
     pub is_bson: bool,
     /// The record as it was read.
     pub original: Vec<u8>,
+    /// Rows that it had, by table.
+    pub refused: BTreeMap<String, u64>,
 }
 
 /// A stored dead letter.
@@ -51,17 +61,28 @@ pub struct StoredLetter {
     /// Whether the batch it came from was rolled back.
     pub is_provisional: bool,
     /// How often it was tried.
-    pub attempts: i64,
-    /// When, RFC 3339.
+    pub attempts: u64,
+    /// When it was tried last, RFC 3339.
     pub at: String,
+    /// `dead`, `replayed` or `discarded`.
+    pub state: String,
+    /// Why it was discarded.
+    pub reason: Option<String>,
     /// `read`, `transform`, `validate`, `resolve`, `write`.
     pub stage: String,
     /// Everything else; its `stage` is empty.
     pub letter: DeadLetter,
 }
 
+impl StoredLetter {
+    /// Returns whether no component can make it fit: the source is at fault.
+    pub fn is_permanent(&self) -> bool {
+        self.stage == PERMANENT
+    }
+}
+
 impl Bookkeeping {
-    /// Stores dead letters, provisional ones in place of earlier provisional ones.
+    /// Stores dead letters, each with its first attempt; provisional ones have none.
     pub async fn insert_dead_letters(
         &self,
         tx: &mut dyn Transaction,
@@ -72,7 +93,7 @@ impl Bookkeeping {
     ) -> Result<(), TargetError> {
         let insert = format!(
             "INSERT INTO {} (migration, entity, run, provisional, document, position, key, stage, code, field, message, \
-             plugin, digest, attempts, format, original, at)",
+             plugin, digest, attempts, format, original, at, state, refused)",
             self.tables.dead_letter
         );
         let at = text(&now());
@@ -95,9 +116,44 @@ impl Bookkeeping {
                 text(if letter.is_bson { "bson" } else { "text" }),
                 Value::Bytes(letter.original.clone()),
                 at.clone(),
+                text("dead"),
+                text(&json(&letter.refused)),
             ]
         };
-        insert_rows(tx, &insert, "", letters, row).await
+        insert_rows(tx, &insert, "", letters, row).await?;
+        if is_provisional {
+            return Ok(());
+        }
+        let attempt = |letter: &DeadLetter| {
+            let digest = optional(letter.digest.as_deref());
+            self.attempt_row(entity, letter.document, 1, run, &at, digest, "dead", Some(letter))
+        };
+        insert_rows(tx, &self.insert_attempts(), "", letters, attempt).await
+    }
+
+    /// Gives letters up, with the reason; returns how many.
+    pub async fn discard(
+        &self,
+        tx: &mut dyn Transaction,
+        letters: &Letters<'_>,
+        reason: &str,
+    ) -> Result<u64, TargetError> {
+        let mut parameters = vec![text(reason), text(&self.migration)];
+        let conditions = letters.conditions(&mut parameters);
+        let sql = format!(
+            "UPDATE {} SET state = 'discarded', reason = $1 WHERE migration = $2{conditions}",
+            self.tables.dead_letter
+        );
+        tx.execute(&sql, &parameters).await
+    }
+
+    /// Counts letters.
+    pub async fn count_letters(&self, tx: &mut dyn Transaction, letters: &Letters<'_>) -> Result<u64, TargetError> {
+        let mut parameters = vec![text(&self.migration)];
+        let conditions = letters.conditions(&mut parameters);
+        let sql = format!("SELECT COUNT(*) FROM {} WHERE migration = $1{conditions}", self.tables.dead_letter);
+        let rows = tx.query(&sql, &parameters).await?;
+        Ok(rows.into_iter().next().map_or(0, |row| Columns::new(row).unsigned()))
     }
 
     /// Forgets the provisional dead letters of an entity: its batch has been read again.
@@ -107,14 +163,26 @@ impl Bookkeeping {
         tx.execute(&sql, &[text(&self.migration), text(entity)]).await
     }
 
-    /// Counts the dead letters by reason, most frequent first; with `provisional`, only the provisional ones.
+    /// Counts the records that are set aside by reason, most frequent first; with `provisional`, only the provisional
+    /// ones. Letters that were replayed or discarded are not among them.
     pub async fn reasons(&self, tx: &mut dyn Transaction, provisional: bool) -> Result<Vec<Reason>, TargetError> {
+        self.reasons_of(tx, "dead", provisional).await
+    }
+
+    /// Counts the letters in another state by reason, most frequent first.
+    pub async fn reasons_of(
+        &self,
+        tx: &mut dyn Transaction,
+        state: &str,
+        provisional: bool,
+    ) -> Result<Vec<Reason>, TargetError> {
         let sql = format!(
-            "SELECT entity, stage, code, field, COUNT(*) FROM {} WHERE migration = $1 AND provisional = $2 \
+            "SELECT entity, stage, code, field, COUNT(*) FROM {} WHERE migration = $1 AND provisional = $2 AND state = $3 \
              GROUP BY entity, stage, code, field ORDER BY 5 DESC, 1, 2, 3, 4",
             self.tables.dead_letter
         );
-        let rows = tx.query(&sql, &[text(&self.migration), Value::Integer(i64::from(provisional))]).await?;
+        let parameters = [text(&self.migration), Value::Integer(i64::from(provisional)), text(state)];
+        let rows = tx.query(&sql, &parameters).await?;
         Ok(rows
             .into_iter()
             .map(|row| {
@@ -130,24 +198,37 @@ impl Bookkeeping {
             .collect())
     }
 
-    /// Returns a page of stored dead letters behind a number, in the order of their numbers.
+    /// Returns a page of stored dead letters behind a number, in the order of their numbers, which is the source's
+    /// order within an entity. Large originals make a page shorter; only an empty one is the end.
     pub async fn dead_letters(
         &self,
         tx: &mut dyn Transaction,
-        entity: Option<&str>,
+        letters: &Letters<'_>,
         after: i64,
         limit: i64,
     ) -> Result<Vec<StoredLetter>, TargetError> {
-        // Placeholders are numbered by their first use.
-        let (of_entity, limit_place) = if entity.is_some() { (" AND entity = $3", "$4") } else { ("", "$3") };
-        let sql = format!(
-            "SELECT id, entity, run, provisional, attempts, at, stage, document, position, key, code, field, message, \
-             plugin, digest, format, original FROM {} WHERE migration = $1 AND id > $2{of_entity} ORDER BY id LIMIT {limit_place}",
-            self.tables.dead_letter
-        );
         let mut parameters = vec![text(&self.migration), Value::Integer(after)];
-        parameters.extend(entity.map(text));
+        let conditions = letters.conditions(&mut parameters);
+        let behind = format!("FROM {} WHERE migration = $1 AND id > $2{conditions}", self.tables.dead_letter);
         parameters.push(Value::Integer(limit));
+        let place = parameters.len();
+        let sizes = format!("SELECT id, CAST(LENGTH(original) AS BIGINT) {behind} ORDER BY id LIMIT ${place}");
+        let (mut last, mut bytes) = (None, 0_u64);
+        for row in tx.query(&sizes, &parameters).await? {
+            let mut row = Columns::new(row);
+            let id = row.integer();
+            bytes += row.unsigned();
+            if last.is_some() && bytes > PAGE_BYTES_MAX {
+                break;
+            }
+            last = Some(id);
+        }
+        let Some(last) = last else { return Ok(Vec::new()) };
+        let sql = format!(
+            "SELECT id, entity, run, provisional, attempts, at, state, reason, stage, document, position, key, code, field, \
+             message, plugin, digest, format, original, refused {behind} AND id <= ${place} ORDER BY id"
+        );
+        parameters[place - 1] = Value::Integer(last);
         Ok(tx.query(&sql, &parameters).await?.into_iter().map(stored_letter).collect())
     }
 }
@@ -159,8 +240,10 @@ fn stored_letter(row: Vec<Value>) -> StoredLetter {
         entity: row.text(),
         run: row.text(),
         is_provisional: row.integer() != 0,
-        attempts: row.integer(),
+        attempts: row.unsigned(),
         at: row.text(),
+        state: row.text(),
+        reason: row.optional(),
         stage: row.text(),
         letter: DeadLetter {
             document: row.unsigned(),
@@ -174,6 +257,7 @@ fn stored_letter(row: Vec<Value>) -> StoredLetter {
             digest: row.optional(),
             is_bson: row.text() == "bson",
             original: row.bytes(),
+            refused: serde_json::from_str(&row.text()).unwrap_or_default(),
         },
     }
 }

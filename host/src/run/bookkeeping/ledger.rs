@@ -22,35 +22,88 @@ struct Counts {
     skips: SkipReasons,
 }
 
+/// What a ledger entry is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// The next records of the source.
+    Batch,
+    /// Dead letters that were tried again.
+    Replay,
+    /// Records whose rows were written again.
+    Repair,
+}
+
+impl EntryKind {
+    /// Returns the stored word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Replay => "replay",
+            Self::Repair => "repair",
+        }
+    }
+}
+
+/// What one commit did.
+pub struct Entry<'a> {
+    /// The commit's number within its entity.
+    pub sequence: u64,
+    /// What it is of.
+    pub kind: EntryKind,
+    /// The run that made it.
+    pub run: &'a str,
+    /// The first of its records, by its number in the source.
+    pub first: u64,
+    /// Where the source stands behind a batch; otherwise the last of the records, without a token.
+    pub end: &'a Position,
+    /// The transformer that made the rows.
+    pub digest: &'a str,
+    /// Fates and rows, JSON.
+    pub counts: String,
+    /// What became of each record.
+    pub packed: Vec<u8>,
+}
+
+/// A stored entry.
+#[derive(Debug, Clone)]
+pub struct StoredEntry {
+    /// The commit's number within its entity.
+    pub sequence: i64,
+    /// The first of its records, by its number in the source.
+    pub first: u64,
+    /// Where the source stands behind it.
+    pub end: Position,
+    /// The transformer that made the rows.
+    pub digest: String,
+    /// What became of each record.
+    pub packed: Vec<u8>,
+}
+
 impl Bookkeeping {
     /// Adds a ledger entry.
-    #[expect(clippy::too_many_arguments, reason = "one for each column")]
     pub async fn insert_ledger(
         &self,
         tx: &mut dyn Transaction,
         entity: &str,
-        sequence: u64,
-        first: u64,
-        end: &Position,
-        digest: &str,
-        counts: &str,
-        packed: Vec<u8>,
+        entry: Entry<'_>,
     ) -> Result<(), TargetError> {
         let sql = format!(
-            "INSERT INTO {} (migration, entity, sequence, first_document, end_document, end_token, digest, counts, packed) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO {} (migration, entity, sequence, kind, run, first_document, end_document, end_token, digest, \
+             counts, packed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             self.tables.ledger
         );
         let parameters = [
             text(&self.migration),
             text(entity),
-            integer(sequence),
-            integer(first),
-            integer(end.document),
-            text(&end.token),
-            text(digest),
-            text(counts),
-            Value::Bytes(packed),
+            integer(entry.sequence),
+            text(entry.kind.name()),
+            text(entry.run),
+            integer(entry.first),
+            integer(entry.end.document),
+            text(&entry.end.token),
+            text(entry.digest),
+            text(&entry.counts),
+            Value::Bytes(entry.packed),
         ];
         tx.execute(&sql, &parameters).await.map(drop)
     }
@@ -81,6 +134,70 @@ impl Bookkeeping {
                 return Ok(most_frequent(total));
             }
         }
+    }
+
+    /// Returns the next entry behind `after` that the source's batches made, or the next one that was made since of
+    /// records among `documents`.
+    pub async fn next_entry(
+        &self,
+        tx: &mut dyn Transaction,
+        entity: &str,
+        after: i64,
+        since: Option<(u64, u64)>,
+    ) -> Result<Option<StoredEntry>, TargetError> {
+        let mut parameters = vec![text(&self.migration), text(entity), Value::Integer(after)];
+        let which = match since {
+            None => "kind = 'batch'",
+            Some((first, last)) => {
+                parameters.extend([integer(last), integer(first)]);
+                "kind <> 'batch' AND first_document <= $4 AND end_document >= $5"
+            }
+        };
+        let sql = format!(
+            "SELECT sequence, first_document, end_document, end_token, digest, packed FROM {} \
+             WHERE migration = $1 AND entity = $2 AND sequence > $3 AND {which} ORDER BY sequence LIMIT 1",
+            self.tables.ledger
+        );
+        let rows = tx.query(&sql, &parameters).await?;
+        Ok(rows.into_iter().next().map(|row| {
+            let mut row = Columns::new(row);
+            StoredEntry {
+                sequence: row.integer(),
+                first: row.unsigned(),
+                end: Position { document: row.unsigned(), token: row.text() },
+                digest: row.text(),
+                packed: row.bytes(),
+            }
+        }))
+    }
+
+    /// Returns every migration of this target that has a ledger, with each of its entities.
+    pub async fn claimants(&self, tx: &mut dyn Transaction) -> Result<Vec<(String, String)>, TargetError> {
+        let sql = format!("SELECT DISTINCT migration, entity FROM {} ORDER BY migration, entity", self.tables.ledger);
+        let rows = tx.query(&sql, &[]).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let mut row = Columns::new(row);
+                (row.text(), row.text())
+            })
+            .collect())
+    }
+
+    /// Returns the digests of the components that made rows, each with the number of its entries.
+    pub async fn digests(&self, tx: &mut dyn Transaction) -> Result<Vec<(String, u64)>, TargetError> {
+        let sql = format!(
+            "SELECT digest, COUNT(*) FROM {} WHERE migration = $1 GROUP BY digest ORDER BY digest",
+            self.tables.ledger
+        );
+        let rows = tx.query(&sql, &[text(&self.migration)]).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let mut row = Columns::new(row);
+                (row.text(), row.unsigned())
+            })
+            .collect())
     }
 
     /// Returns the packed part of the next ledger entry behind `after`, with its sequence.

@@ -1,22 +1,32 @@
 //! whimbrel's own tables, one file a group of them. Only statements; `commit` decides when.
 
+mod attempt;
 mod checkpoint;
 mod dead_letter;
 mod id_map;
 mod ledger;
+mod letters;
 mod migration;
 mod plugin_event;
 mod reference;
+mod review;
 mod statement;
 
+pub use attempt::Attempt;
+pub use attempt::StoredAttempt;
 pub use checkpoint::Checkpoint;
 pub use dead_letter::DeadLetter;
 pub use dead_letter::StoredLetter;
+pub use ledger::Entry;
+pub use ledger::EntryKind;
+pub use ledger::StoredEntry;
+pub use letters::Letters;
 pub use migration::MigrationRow;
 pub use plugin_event::CommittedBatch;
 pub use plugin_event::StoredEvent;
 pub use plugin_event::VersionWork;
 pub use reference::NulledReference;
+pub use review::Review;
 use statement::Columns;
 use statement::text;
 
@@ -38,12 +48,14 @@ struct Names {
     migration: String,
     checkpoint: String,
     dead_letter: String,
+    dead_letter_attempt: String,
     ledger: String,
     deferred_reference: String,
     nulled_reference: String,
     id_map: String,
     run: String,
     plugin_event: String,
+    review: String,
 }
 
 impl Bookkeeping {
@@ -56,12 +68,14 @@ impl Bookkeeping {
                 migration: own("migration"),
                 checkpoint: own("checkpoint"),
                 dead_letter: own("dead_letter"),
+                dead_letter_attempt: own("dead_letter_attempt"),
                 ledger: own("ledger"),
                 deferred_reference: own("deferred_reference"),
                 nulled_reference: own("nulled_reference"),
                 id_map: own("id_map"),
                 run: own("run"),
                 plugin_event: own("plugin_event"),
+                review: own("review"),
             },
         }
     }
@@ -85,7 +99,7 @@ impl Bookkeeping {
             (
                 &self.tables.ledger,
                 &into.tables.ledger,
-                "sequence, first_document, end_document, end_token, digest, counts, packed",
+                "sequence, kind, run, first_document, end_document, end_token, digest, counts, packed",
                 "sequence",
             ),
             (&self.tables.id_map, &into.tables.id_map, "key, id", "key"),
@@ -145,16 +159,18 @@ impl Bookkeeping {
         Ok(counts)
     }
 
-    fn per_migration(&self) -> [(&'static str, &str, &'static str); 9] {
+    fn per_migration(&self) -> [(&'static str, &str, &'static str); 11] {
         [
             ("checkpoint", &self.tables.checkpoint, "migration"),
             ("dead_letter", &self.tables.dead_letter, "migration"),
+            ("dead_letter_attempt", &self.tables.dead_letter_attempt, "migration"),
             ("ledger", &self.tables.ledger, "migration"),
             ("deferred_reference", &self.tables.deferred_reference, "migration"),
             ("nulled_reference", &self.tables.nulled_reference, "migration"),
             ("id_map", &self.tables.id_map, "migration"),
             ("run", &self.tables.run, "migration"),
             ("plugin_event", &self.tables.plugin_event, "migration"),
+            ("review", &self.tables.review, "migration"),
             ("migration", &self.tables.migration, "name"),
         ]
     }

@@ -10,7 +10,6 @@ use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::error::Failure;
 use crate::record::Position;
-use crate::record::Value;
 use crate::run::swap::history::Event;
 
 /// An event as it is stored.
@@ -58,13 +57,13 @@ pub struct VersionWork {
     pub entity: String,
     /// The transformer's digest.
     pub digest: String,
-    /// Batches.
+    /// Commits: batches, replays and repairs.
     pub batches: u64,
     /// The first of them.
     pub first_batch: u64,
     /// The last of them.
     pub last_batch: u64,
-    /// Records that they held.
+    /// Records that it was the first to see.
     pub records: u64,
 }
 
@@ -148,7 +147,7 @@ impl Bookkeeping {
     ) -> Result<Vec<CommittedBatch>, TargetError> {
         let sql = format!(
             "SELECT sequence, first_document, end_document, end_token FROM {} WHERE migration = $1 AND entity = $2 \
-             AND first_document <= end_document ORDER BY sequence DESC LIMIT $3",
+             AND kind = 'batch' ORDER BY sequence DESC LIMIT $3",
             self.tables.ledger
         );
         // One more: a batch begins where the one before it ends.
@@ -183,7 +182,7 @@ impl Bookkeeping {
     /// Returns the digest of the transformer that made the last batch of an entity.
     pub async fn last_digest(&self, tx: &mut dyn Transaction, entity: &str) -> Result<Option<String>, TargetError> {
         let sql = format!(
-            "SELECT digest FROM {} WHERE migration = $1 AND entity = $2 ORDER BY sequence DESC LIMIT 1",
+            "SELECT digest FROM {} WHERE migration = $1 AND entity = $2 AND kind = 'batch' ORDER BY sequence DESC LIMIT 1",
             self.tables.ledger
         );
         let rows = tx.query(&sql, &[text(&self.migration), text(entity)]).await?;
@@ -194,11 +193,11 @@ impl Bookkeeping {
     pub async fn work_by_version(&self, tx: &mut dyn Transaction) -> Result<Vec<VersionWork>, TargetError> {
         let sql = format!(
             "SELECT entity, digest, COUNT(*), MIN(sequence), MAX(sequence), \
-             CAST(SUM(end_document - first_document + 1) AS BIGINT) FROM {} \
+             CAST(SUM(CASE WHEN kind = 'batch' THEN end_document - first_document + 1 ELSE 0 END) AS BIGINT) FROM {} \
              WHERE migration = $1 GROUP BY entity, digest ORDER BY entity, MIN(sequence)",
             self.tables.ledger
         );
-        let rows = tx.query(&sql, &[Value::Text(self.migration.clone())]).await?;
+        let rows = tx.query(&sql, &[text(&self.migration)]).await?;
         Ok(rows
             .into_iter()
             .map(|row| {

@@ -63,7 +63,7 @@ impl Columns {
 
     pub(super) fn optional(&mut self) -> Option<String> {
         match self.0.next() {
-            Some(Value::Text(text)) => Some(text),
+            Some(Value::Text(text)) => Some(text.into()),
             _ => None,
         }
     }
@@ -93,7 +93,7 @@ impl Columns {
 
 pub(super) fn text(value: &str) -> Value {
     // PostgreSQL's text holds no NUL; a message that quotes one shows it instead.
-    if value.contains('\0') { Value::Text(value.replace('\0', "\\0")) } else { Value::Text(value.to_owned()) }
+    if value.contains('\0') { Value::Text(value.replace('\0', "\\0").into()) } else { Value::Text(value.into()) }
 }
 
 pub(super) fn optional(value: Option<&str>) -> Value {

@@ -1,5 +1,7 @@
 //! What a batch came to: one fate a record and one place a row, counted, packed for the ledger, and made up into dead letters.
 
+use std::collections::BTreeMap;
+
 use super::Committer;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
@@ -58,9 +60,23 @@ impl Committer {
                     digest: refused.plugin.as_ref().map(|plugin| plugin.digest.clone()),
                     is_bson: record.fault.as_ref().is_none_or(|fault| fault.is_bson),
                     original: resolved.batch.body(record).to_vec(),
+                    refused: self.refused_rows(resolved, index),
                 })
             })
             .collect()
+    }
+
+    /// Counts the rows of a record that died, by table.
+    fn refused_rows(&self, resolved: &Resolved, record: usize) -> BTreeMap<String, u64> {
+        let tables: Vec<usize> = match &resolved.records[record] {
+            Settled::Rows(range) => resolved.rows[range.clone()].iter().map(|row| row.table).collect(),
+            _ => resolved.rows_of_dead.get(&record).cloned().unwrap_or_default(),
+        };
+        let mut refused = BTreeMap::new();
+        for table in tables {
+            *refused.entry(self.entity().tables[table].schema.name.clone()).or_default() += 1;
+        }
+        refused
     }
 
     /// Counts what became of every record and row, and packs it for the ledger.
@@ -107,16 +123,22 @@ impl Committer {
             };
             let of_record = || range.clone().filter_map(|row| row_fates[row].as_ref().map(|fate| (row, fate)));
             let fate = if of_record().any(|(_, fate)| matches!(fate, RowFate::Inserted | RowFate::Updated(_))) {
-                fates.written += 1;
                 Fate::Written
             } else if of_record().any(|(_, fate)| *fate == RowFate::Skipped) {
-                fates.skipped += 1;
-                count_skip(&mut skips, STANDS);
                 Fate::Skipped
             } else {
-                fates.unchanged += 1;
                 Fate::Unchanged
             };
+            let fate = self.fate_of(index, fate);
+            match fate {
+                Fate::Written => fates.written += 1,
+                Fate::Skipped => {
+                    fates.skipped += 1;
+                    count_skip(&mut skips, STANDS);
+                }
+                Fate::Unchanged => fates.unchanged += 1,
+                Fate::Dead => fates.dead += 1,
+            }
             packer.record(fate, document, source);
             for (row, fate) in of_record() {
                 let resolved_row = &resolved.rows[row];
@@ -127,8 +149,10 @@ impl Committer {
                     RowFate::Unchanged => counts.unchanged += 1,
                     RowFate::Skipped => counts.skipped += 1,
                 }
-                packer.row(resolved_row.table, fate, &resolved_row.key, layout.digest(resolved, row));
+                let digest = self.kept_digest(resolved_row).unwrap_or_else(|| layout.digest(resolved, row));
+                packer.row(resolved_row.table, fate, &resolved_row.key, digest);
             }
+            self.pack_staying(&mut packer, index);
         }
         let mut rows = RowTotals::new();
         for (table, counts) in tables.iter().zip(counts) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 
+use super::Again;
 use super::Attempt;
 use super::CommitError;
 use super::Committer;
@@ -174,6 +175,9 @@ impl Committer {
                 .flatten()
                 .filter(|&row| resolved.rows[row].table == table_index)
                 .collect();
+            let (kept, rows): (Vec<usize>, Vec<usize>) =
+                rows.into_iter().partition(|&row| self.kept_digest(&resolved.rows[row]).is_some());
+            fates.extend(kept.into_iter().map(|row| (row, RowFate::Unchanged)));
             if rows.is_empty() {
                 continue;
             }
@@ -213,7 +217,12 @@ impl Committer {
                     .iter()
                     .zip(standing.iter().zip(layout.wanted(resolved, row)))
                     .all(|(&column, (old, new))| value::same_in(&table.schema.columns[column].kind, old, new));
-                let fate = match (is_equal, entity.on_conflict) {
+                let policy = match self.may_replace(&resolved.rows[row]) {
+                    None => entity.on_conflict,
+                    Some(true) => OnConflict::Update,
+                    Some(false) => OnConflict::Skip,
+                };
+                let fate = match (is_equal, policy) {
                     (true, _) => RowFate::Unchanged,
                     (false, OnConflict::Update) => {
                         updates.push(row);
@@ -254,6 +263,9 @@ impl Committer {
         conflicts: &[(usize, Vec<Value>)],
         written: impl Iterator<Item = usize>,
     ) -> Result<Dead, Failure> {
+        if matches!(self.again, Again::Repair(_)) {
+            return Ok(Dead::new());
+        }
         let plan = self.plan.clone();
         let entity = &plan.entities[self.entity];
         let table_of = |row: usize| &entity.tables[resolved.rows[row].table];

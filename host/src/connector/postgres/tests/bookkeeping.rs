@@ -30,7 +30,8 @@ async fn statements_take_and_give_plain_values() {
         assert_eq!(target.own_table("run"), "whimbrel.run");
         let mut tx = target.begin().await.unwrap();
         let insert = "INSERT INTO whimbrel.dead_letter (migration, entity, run, provisional, document, position, key, stage, code, \
-             message, attempts, format, original, at) VALUES ($1, $1, $2, $3, $4, $2, $5, $2, $2, $2, $3, $2, $6, $2)";
+             message, attempts, format, original, at, state, refused) \
+             VALUES ($1, $1, $2, $3, $4, $2, $5, $2, $2, $2, $3, $2, $6, $2, 'dead', '{}')";
         for (key, document) in [(Value::Null, i64::MAX), (text("ž"), 2)] {
             let parameters =
                 [text("crm"), text("r"), Value::Integer(1), Value::Integer(document), key, Value::Bytes(vec![0, 255])];

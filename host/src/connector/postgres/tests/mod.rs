@@ -78,5 +78,5 @@ async fn texts(url: &str, sql: &str) -> Vec<Option<String>> {
 }
 
 fn text(text: &str) -> Value {
-    Value::Text(text.to_owned())
+    Value::Text(text.into())
 }

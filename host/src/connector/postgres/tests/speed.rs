@@ -22,10 +22,10 @@ fn row(number: u64) -> Vec<Value> {
     vec![
         id(0),
         id(1),
-        Value::Text(format!("Person number {number}")),
-        Value::Text(format!("person.{number}@example.org")),
+        Value::Text(format!("Person number {number}").into()),
+        Value::Text(format!("person.{number}@example.org").into()),
         text("Brno"),
-        Value::Text(format!("Long street name {}", number % 977)),
+        Value::Text(format!("Long street name {}", number % 977).into()),
         text("ACTIVE"),
         Value::Decimal(Decimal::parse(&format!("{}.{:02}", number % 10_000, number % 100)).unwrap()),
         Value::Float(f64::from(u32::try_from(number % 1_000).unwrap()) / 7.0),

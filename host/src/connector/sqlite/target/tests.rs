@@ -28,7 +28,7 @@ async fn schema_of(target: &SqliteTarget, table: &str) -> Result<TableSchema, Bo
 }
 
 fn text(text: &str) -> Value {
-    Value::Text(text.to_owned())
+    Value::Text(text.into())
 }
 
 /// Inserts rows of all columns with the primary key as key.
@@ -330,7 +330,7 @@ async fn speed_against_a_bare_loop() -> Test {
             let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, &n.to_le_bytes());
             let other = (0..15).map(|c| match c % 3 {
                 0 => Value::Integer(n * 1_000 + c),
-                1 => Value::Text(format!("some text of row {n}")),
+                1 => Value::Text(format!("some text of row {n}").into()),
                 #[expect(clippy::cast_precision_loss, reason = "any double will do")]
                 _ => Value::Float(n as f64 / 7.0),
             });
@@ -350,7 +350,7 @@ async fn speed_against_a_bare_loop() -> Test {
                     match value {
                         Value::Integer(value) => statement.raw_bind_parameter(place + 1, value)?,
                         Value::Float(value) => statement.raw_bind_parameter(place + 1, value)?,
-                        Value::Text(value) => statement.raw_bind_parameter(place + 1, value)?,
+                        Value::Text(value) => statement.raw_bind_parameter(place + 1, value.as_str())?,
                         Value::Uuid(value) => statement.raw_bind_parameter(place + 1, value.to_string())?,
                         _ => {}
                     }

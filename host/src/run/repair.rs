@@ -1,0 +1,333 @@
+//! Rows that one version of a component wrote, made right by the active one.
+//!
+//! Exactly the records of that version are read and mapped again. What differs is written through the commit path, in
+//! batch transactions; what somebody else has touched since is listed and left alone. The ledger then says which version
+//! made a record's rows, so that the same command again has nothing left to do.
+
+mod decide;
+mod report;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use decide::Decided;
+pub use report::Counts;
+pub use report::RepairReport;
+
+use super::bookkeeping;
+use super::bookkeeping::Bookkeeping;
+use super::bookkeeping::Checkpoint;
+use super::bookkeeping::Review;
+use super::budget::RunBudget;
+use super::commit::Again;
+use super::commit::CommitError;
+use super::commit::Committer;
+use super::commit::Rewrite;
+use super::committed::Committed;
+use super::committed::Known;
+use super::committed::Reread;
+use super::dependents::Dependents;
+use super::finish;
+use super::heal;
+use super::ledger::Fate;
+use super::open;
+use super::open::Opened;
+use super::report::Mode;
+use super::report::State;
+use super::resolve::Resolved;
+use super::retry::retry;
+use super::shutdown::Shutdown;
+use super::verify::Part;
+use super::verify::Told;
+use super::verify::map;
+use super::verify::of_record;
+use crate::connector;
+use crate::error::Failure;
+use crate::plan::EntityPlan;
+use crate::plan::Manifest;
+use crate::record::Batch;
+
+const KIND: &str = "repair";
+
+/// What is asked of a repair.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// How the digest of the wrong version begins.
+    pub from: String,
+    /// Write; otherwise only compare.
+    pub execute: bool,
+    /// Only these entities; all where it is empty.
+    pub entities: Vec<String>,
+}
+
+/// Repairs, or says what would be repaired.
+pub async fn repair(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> Result<RepairReport, Failure> {
+    let begun = Instant::now();
+    super::has_begun(&manifest).await?;
+    let mode = if options.execute { connector::target::Mode::ReadWrite } else { connector::target::Mode::ReadOnly };
+    let mut opened = open::open(manifest, mode).await?;
+    let selected = super::selected(&opened, &options.entities)?;
+    let changes = super::changes(&opened)?;
+    let _lock = match options.execute {
+        true => Some(opened.target.lock(&opened.plan.name, &super::holder()).await?),
+        false => None,
+    };
+    let books = Bookkeeping::new(&*opened.target, &opened.plan.name);
+    let from = digest(&opened, &books, &options.from).await?;
+    let run = super::run_id();
+    let started_at = bookkeeping::now();
+    if options.execute {
+        let mut tx = opened.target.begin().await?;
+        books.insert_run(&mut *tx, &run, KIND, &started_at).await?;
+        tx.commit().await?;
+    }
+    let starts = super::checkpoints(&opened, &*opened.target, &books).await?;
+    let mut report = RepairReport {
+        run: run.clone(),
+        migration: opened.plan.name.clone(),
+        mode: if options.execute { Mode::Execute } else { Mode::DryRun },
+        status: "done",
+        from: from.clone(),
+        duration_ms: 0,
+        entities: Vec::new(),
+        changes,
+    };
+    let sources = std::mem::take(&mut opened.sources);
+    for ((index, source), start) in sources.into_iter().enumerate().zip(starts) {
+        if !selected.contains(&index) {
+            continue;
+        }
+        let mut entity = Repair {
+            opened: &opened,
+            index,
+            from: &from,
+            execute: options.execute,
+            committer: committer(&opened, &books, &run, index),
+            checkpoint: start,
+            dependents: Dependents::new(opened.target.clone(), opened.plan.clone()),
+            // With another component or mapping active, it is another repair.
+            review: Review {
+                digest: format!("{from} {:016x}", xxh3_64(opened.fingerprint.output.to_string().as_bytes())),
+                ..Review::default()
+            },
+            counts: Counts::default(),
+        };
+        entity.run(source, shutdown).await?;
+        let name = opened.plan.entities[index].name.clone();
+        report.entities.push(Part { name, counts: entity.counts });
+    }
+    if shutdown.is_asked() {
+        report.status = "stopped";
+    } else if options.execute {
+        // Rows that are there now may be the parents of others that went without.
+        for index in 0..opened.plan.entities.len() {
+            let filled = heal::heal(&committer(&opened, &books, &run, index)).await?;
+            let name = &opened.plan.entities[index].name;
+            if let Some(part) = report.entities.iter_mut().find(|part| part.name == *name) {
+                part.counts.filled += filled;
+            }
+        }
+    }
+    report.duration_ms = super::milliseconds(begun);
+    if options.execute {
+        let mut tx = opened.target.begin().await?;
+        if !shutdown.is_asked() {
+            books.forget_reviews(&mut *tx, KIND).await?;
+        }
+        let status = if shutdown.is_asked() { "stopped" } else { "completed" };
+        let json =
+            serde_json::to_string(&report).map_err(|error| Failure::bug("the report is no JSON").cause(error))?;
+        books.end_run(&mut *tx, &run, status, &json).await?;
+        tx.commit().await?;
+    }
+    Ok(report)
+}
+
+fn committer(opened: &Opened, books: &Bookkeeping, run: &str, entity: usize) -> Committer {
+    let (plan, target) = (opened.plan.clone(), opened.target.clone());
+    Committer::new(plan, entity, target, books.clone(), run.to_owned(), Arc::new(RunBudget::new(None, 0, 0)))
+}
+
+/// Returns the one digest of the ledger that begins so.
+async fn digest(opened: &Opened, books: &Bookkeeping, prefix: &str) -> Result<String, Failure> {
+    let mut tx = opened.target.begin().await?;
+    let digests = books.digests(&mut *tx).await?;
+    tx.rollback().await?;
+    let all: Vec<String> = digests.into_iter().map(|(digest, _)| digest).collect();
+    let found: Vec<&String> = all.iter().filter(|digest| digest.starts_with(prefix)).collect();
+    match found.as_slice() {
+        [digest] if !prefix.is_empty() => Ok((*digest).clone()),
+        [] => Err(Failure::usage(format!("no component whose digest begins with `{prefix}` has written anything"))
+            .hint(format!("the ledger has {}", all.join(", ")))),
+        several => Err(Failure::usage(format!("{} digests begin with `{prefix}`", several.len()))
+            .hint(several.iter().map(|digest| digest.as_str()).collect::<Vec<_>>().join(", "))),
+    }
+}
+
+/// The repair of one entity.
+struct Repair<'a> {
+    opened: &'a Opened,
+    index: usize,
+    from: &'a str,
+    execute: bool,
+    committer: Committer,
+    checkpoint: Checkpoint,
+    dependents: Dependents,
+    review: Review,
+    counts: Counts,
+}
+
+impl Repair<'_> {
+    fn plan(&self) -> &EntityPlan {
+        &self.opened.plan.entities[self.index]
+    }
+
+    async fn run(&mut self, source: Box<dyn connector::Source>, shutdown: &Shutdown) -> Result<(), Failure> {
+        let name = self.plan().name.clone();
+        if self.execute {
+            let mut tx = self.opened.target.begin().await?;
+            let stored = self.committer.books().review(&mut *tx, KIND, &name, &self.review.digest).await?;
+            tx.rollback().await?;
+            if let Some(stored) = stored {
+                self.counts = serde_json::from_str(&stored.counts).unwrap_or_default();
+                self.review = stored;
+            }
+        }
+        let mut reread = Reread::new(&name, source, self.review.sequence);
+        while !self.review.is_done && !shutdown.is_asked() {
+            let mut tx = self.opened.target.begin().await?;
+            let committed = reread.next(&mut *tx, self.committer.books()).await?;
+            tx.rollback().await?;
+            match committed {
+                Some(committed) => self.batch(&committed).await?,
+                None => {
+                    self.review.is_done = true;
+                    self.save().await?;
+                }
+            }
+        }
+        if self.execute && self.checkpoint.state == State::Completed {
+            while retry(&name, async || finish::fill(&self.committer).await).await? {}
+        }
+        Ok(())
+    }
+
+    async fn save(&mut self) -> Result<(), Failure> {
+        if !self.execute {
+            return Ok(());
+        }
+        self.review.counts = json(&self.counts);
+        let mut tx = self.opened.target.begin().await?;
+        self.committer.books().save_review(&mut *tx, KIND, &self.plan().name, &self.review).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn batch(&mut self, committed: &Committed) -> Result<(), Failure> {
+        self.review.sequence = committed.sequence;
+        let is_meant = |known: &Known| known.plugin == self.from && known.fate != Fate::Dead;
+        let gone: Vec<u64> = committed.gone().filter(|known| is_meant(known)).map(|known| known.document).collect();
+        for document in gone {
+            let message = Some("the source does not have it any more".to_owned());
+            let told = Told { message, ..of_record(self.plan(), document, "source-changed") };
+            self.counts.tell(told);
+        }
+        let known = committed.known();
+        let meant: Vec<usize> = (0..known.len()).filter(|&record| known[record].is_some_and(is_meant)).collect();
+        if meant.is_empty() {
+            return Ok(());
+        }
+        self.counts.records += meant.len() as u64;
+        let known: Vec<Option<&Known>> = meant.iter().map(|&record| known[record]).collect();
+        let batch = some_of(&committed.batch, &meant);
+        let resolved = match map(&self.opened.mappers[self.index], batch).await {
+            Ok(resolved) => resolved,
+            Err(failure) => {
+                let first = known.first().copied().flatten().map_or(0, |known| known.document);
+                let told = Told { message: Some(failure.to_string()), ..of_record(self.plan(), first, "failed") };
+                self.counts.tell(told);
+                return self.save().await;
+            }
+        };
+        let decided = self.decide(&resolved, &known).await?;
+        if !self.execute || decided.records.is_empty() {
+            decided.told.into_iter().for_each(|(_, told)| self.counts.tell(told));
+            return self.save().await;
+        }
+        self.write(&resolved, &known, decided).await
+    }
+
+    /// Writes what was decided. A record that the target refuses is left out, and the others are tried again.
+    async fn write(&mut self, resolved: &Resolved, known: &[Option<&Known>], decided: Decided) -> Result<(), Failure> {
+        let mut left: Vec<usize> = decided.records.iter().copied().collect();
+        let mut refused: Vec<(usize, Told)> = Vec::new();
+        loop {
+            let mut counts = self.counts.clone();
+            let is_refused = |record: usize| refused.iter().any(|(refused, _)| *refused == record);
+            let told = decided.told.iter().filter(|(record, _)| !is_refused(*record)).chain(&refused);
+            told.for_each(|(_, told)| counts.tell(told.clone()));
+            if left.is_empty() {
+                self.counts = counts;
+                return self.save().await;
+            }
+            let mut batch = some_of(&resolved.batch, &left);
+            batch.end = self.checkpoint.position.clone();
+            let documents: Vec<u64> = batch.records.iter().map(|record| record.document).collect();
+            let mapped = map(&self.opened.mappers[self.index], batch).await?;
+            let at = |record: usize| left.iter().position(|left| *left == record);
+            let review = Review { counts: json(&counts), ..self.review.clone() };
+            let rewrite = Rewrite {
+                before: left.iter().map(|&record| known[record].map_or(Fate::Written, |known| known.fate)).collect(),
+                ours: decided.ours.clone(),
+                kept: decided.kept.clone(),
+                removed: decided
+                    .removed
+                    .iter()
+                    .filter(|(record, ..)| at(*record).is_some())
+                    .map(|(_, table, key)| (*table, key.clone()))
+                    .collect(),
+                stays: decided
+                    .stays
+                    .iter()
+                    .filter_map(|(record, table, key, digest)| Some((at(*record)?, *table, key.clone(), *digest)))
+                    .collect(),
+                review: Some((self.plan().name.clone(), review)),
+            };
+            let again = Again::Repair(Arc::new(rewrite));
+            match self.committer.commit_again(&self.checkpoint, &mapped, again).await {
+                Ok((checkpoint, _)) => {
+                    crate::stop_point!("repair-batch");
+                    self.checkpoint = checkpoint;
+                    self.counts = counts;
+                    return Ok(());
+                }
+                Err(CommitError::OverBudget(letters)) => {
+                    for letter in letters {
+                        let place = documents.iter().position(|document| *document == letter.document);
+                        let Some(record) = place.map(|place| left[place]) else { continue };
+                        let message = Some(format!("{}: {}", letter.code, letter.message));
+                        refused.push((record, Told { message, ..of_record(self.plan(), letter.document, "refused") }));
+                    }
+                    let before = left.len();
+                    left.retain(|record| !refused.iter().any(|(refused, _)| refused == record));
+                    if left.len() == before {
+                        return Err(Failure::bug(format!("`{}`: a refusal names no record", self.plan().name)));
+                    }
+                }
+                Err(CommitError::Failure(failure)) => return Err(failure),
+            }
+        }
+    }
+}
+
+/// Returns a batch of some of the records.
+fn some_of(batch: &Batch, records: &[usize]) -> Batch {
+    let records = records.iter().map(|&record| batch.records[record].clone()).collect();
+    Batch { records, ..batch.clone() }
+}
+
+fn json(counts: &Counts) -> String {
+    serde_json::to_string(counts).expect("counts are plain data")
+}

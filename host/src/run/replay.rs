@@ -1,0 +1,353 @@
+//! Dead letters once more: from their original bytes through the active component, parents before children.
+//!
+//! A replay goes the way of every batch, page by page; each page is one transaction that moves the fates of its letters
+//! and reads nothing. References that were left NULL because a parent was dead are filled in behind it. The same command
+//! again goes on where it was ended: what has landed is no dead letter any more.
+
+mod report;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use report::ReplayReport;
+pub use report::ReplayedEntity;
+pub use report::ReplayedLetter;
+
+use super::bookkeeping;
+use super::bookkeeping::Bookkeeping;
+use super::bookkeeping::Checkpoint;
+use super::bookkeeping::Letters;
+use super::bookkeeping::StoredLetter;
+use super::budget::RunBudget;
+use super::commit::Again;
+use super::commit::CommitError;
+use super::commit::Committer;
+use super::commit::Ended;
+use super::entity::Mapper;
+use super::finish;
+use super::heal;
+use super::ledger::Fate;
+use super::open;
+use super::open::Opened;
+use super::report::Mode;
+use super::report::Reason;
+use super::report::State;
+use super::report::Status;
+use super::retry::retry;
+use super::shutdown::Shutdown;
+use crate::connector;
+use crate::connector::Target;
+use crate::error::Failure;
+use crate::plan::EntityPlan;
+use crate::plan::Manifest;
+use crate::record::Batch;
+use crate::record::BatchBuilder;
+use crate::record::Position;
+
+/// Letters in one transaction at most.
+const LETTERS_MAX: i64 = 500;
+
+/// What is asked of a replay.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Write; otherwise only predict.
+    pub execute: bool,
+    /// Only letters of these entities; all where it is empty.
+    pub entities: Vec<String>,
+    /// Only letters with this code.
+    pub code: Option<String>,
+}
+
+/// Replays dead letters, or predicts what would become of them.
+pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> Result<ReplayReport, Failure> {
+    let begun = Instant::now();
+    super::has_begun(&manifest).await?;
+    let mode = if options.execute { connector::target::Mode::ReadWrite } else { connector::target::Mode::ReadOnly };
+    let mut opened = open::open(manifest, mode).await?;
+    let selected = super::selected(&opened, &options.entities)?;
+    let changes = super::changes(&opened)?;
+    let (target, _lock): (Arc<dyn Target>, _) = if options.execute {
+        let lock = opened.target.lock(&opened.plan.name, &super::holder()).await?;
+        (opened.target.clone(), Some(lock))
+    } else {
+        (connector::predict(opened.target.clone(), std::mem::take(&mut opened.missing)).await?, None)
+    };
+    let books = Bookkeeping::new(&*target, &opened.plan.name);
+    if !options.execute {
+        super::copy_bookkeeping(&opened, &*target, &books).await?;
+    }
+    let mut report = ReplayReport {
+        run: super::run_id(),
+        migration: opened.plan.name.clone(),
+        mode: if options.execute { Mode::Execute } else { Mode::DryRun },
+        status: Status::Completed,
+        started_at: bookkeeping::now(),
+        duration_ms: 0,
+        entities: Vec::new(),
+        letters: Vec::new(),
+        dead_letters: Vec::new(),
+        permanent: Vec::new(),
+        discarded: Vec::new(),
+        changes,
+    };
+    if options.execute {
+        let mut tx = target.begin().await?;
+        books.insert_run(&mut *tx, &report.run, "replay", &report.started_at).await?;
+        tx.commit().await?;
+    }
+    let starts = super::checkpoints(&opened, &*target, &books).await?;
+    let mut replay = Replay::new(&opened, options, &target, &books, &report.run, starts);
+    let ended = replay.run(&selected, shutdown).await;
+    replay.tell(&mut report);
+    if shutdown.is_asked() {
+        report.status = Status::Stopped;
+    }
+    let stored = Bookkeeping::new(&*opened.target, &opened.plan.name);
+    let mut tx = opened.target.begin().await?;
+    let is_selected =
+        |reason: &Reason| selected.iter().any(|&entity| opened.plan.entities[entity].name == reason.entity);
+    report.permanent = stored.reasons(&mut *tx, false).await?;
+    report.permanent.retain(|reason| reason.stage == "read" && is_selected(reason));
+    report.discarded = stored.reasons_of(&mut *tx, "discarded", false).await?;
+    report.discarded.retain(is_selected);
+    tx.rollback().await?;
+    report.duration_ms = super::milliseconds(begun);
+    if options.execute {
+        let status = match &ended {
+            Err(_) => "failed",
+            Ok(()) if shutdown.is_asked() => "stopped",
+            Ok(()) => "completed",
+        };
+        let summary = serde_json::json!({ "entities": report.entities, "dead_letters": report.dead_letters });
+        let mut tx = target.begin().await?;
+        books.end_run(&mut *tx, &report.run, status, &summary.to_string()).await?;
+        tx.commit().await?;
+    }
+    match ended {
+        Ok(()) => Ok(report),
+        Err(failure) => Err(failure.with_report(report)),
+    }
+}
+
+/// A replay at work.
+struct Replay<'a> {
+    opened: &'a Opened,
+    options: &'a Options,
+    /// The letters as they are stored: a prediction leaves them as they are.
+    stored: Bookkeeping,
+    entities: Vec<ReplayingEntity>,
+    letters: BTreeMap<i64, ReplayedLetter>,
+    /// Letters that have found their place.
+    moved: u64,
+}
+
+struct ReplayingEntity {
+    committer: Committer,
+    mapper: Arc<Mapper>,
+    checkpoint: Checkpoint,
+    filled: u64,
+}
+
+impl<'a> Replay<'a> {
+    fn new(
+        opened: &'a Opened,
+        options: &'a Options,
+        target: &Arc<dyn Target>,
+        books: &Bookkeeping,
+        run: &str,
+        starts: Vec<Checkpoint>,
+    ) -> Self {
+        let budget = Arc::new(RunBudget::new(None, 0, 0));
+        let entities = opened.mappers.iter().zip(starts).enumerate().map(|(index, (mapper, checkpoint))| {
+            let (plan, target) = (opened.plan.clone(), target.clone());
+            let committer = Committer::new(plan, index, target, books.clone(), run.to_owned(), budget.clone());
+            ReplayingEntity { committer, mapper: mapper.clone(), checkpoint, filled: 0 }
+        });
+        Self {
+            opened,
+            options,
+            stored: Bookkeeping::new(&*opened.target, &opened.plan.name),
+            entities: entities.collect(),
+            letters: BTreeMap::new(),
+            moved: 0,
+        }
+    }
+
+    /// Tries the letters, then those that waited for a parent, until nothing moves any more.
+    async fn run(&mut self, selected: &BTreeSet<usize>, shutdown: &Shutdown) -> Result<(), Failure> {
+        let mut is_first = true;
+        loop {
+            let before = self.moved;
+            for entity in 0..self.entities.len() {
+                if !is_first || selected.contains(&entity) {
+                    self.entity(entity, !is_first, shutdown).await?;
+                }
+                self.fill_waiting(entity).await?;
+            }
+            if self.moved == before || shutdown.is_asked() {
+                break;
+            }
+            is_first = false;
+        }
+        for entity in &mut self.entities {
+            if shutdown.is_asked() {
+                break;
+            }
+            entity.filled += heal::heal(&entity.committer).await?;
+        }
+        Ok(())
+    }
+
+    /// Tries the letters of an entity, page by page.
+    async fn entity(&mut self, index: usize, orphaned: bool, shutdown: &Shutdown) -> Result<(), Failure> {
+        let opened = self.opened;
+        let plan = &opened.plan.entities[index];
+        let which = Letters {
+            entity: Some(&plan.name),
+            code: self.options.code.as_deref().filter(|_| !orphaned),
+            state: Some("dead"),
+            committed: true,
+            retryable: true,
+            orphaned,
+            ..Letters::default()
+        };
+        let mut after = 0;
+        while !shutdown.is_asked() {
+            let mut tx = opened.target.begin().await?;
+            let mut page = self.stored.dead_letters(&mut *tx, &which, after, LETTERS_MAX).await?;
+            tx.rollback().await?;
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            page.retain_mut(|stored| match self.letters.get(&stored.id) {
+                None => true,
+                Some(letter) if letter.outcome != Fate::Dead.name() || letter.tried_at == self.moved => false,
+                Some(letter) => {
+                    if !self.options.execute {
+                        stored.attempts += letter.tries;
+                    }
+                    true
+                }
+            });
+            // One batch has one origin.
+            while !page.is_empty() {
+                let origin = place(&page[0]).0.to_owned();
+                let behind = page.iter().position(|stored| place(stored).0 != origin).unwrap_or(page.len());
+                let rest = page.split_off(behind);
+                self.commit(index, &origin, std::mem::replace(&mut page, rest)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, index: usize, origin: &str, page: Vec<StoredLetter>) -> Result<(), Failure> {
+        let entity = &mut self.entities[index];
+        let plan = &self.opened.plan.entities[index];
+        let batch = batch(plan, origin, &page, entity.checkpoint.position.clone());
+        let mapper = entity.mapper.clone();
+        let resolved = tokio::task::spawn_blocking(move || mapper.map(batch))
+            .await
+            .map_err(|error| Failure::bug("mapping dead letters panicked").cause(error))??;
+        let page = Arc::new(page);
+        let committed = entity.committer.commit_again(&entity.checkpoint, &resolved, Again::Replay(page.clone())).await;
+        let (checkpoint, ended) = committed.map_err(|error| match error {
+            CommitError::Failure(failure) => failure,
+            CommitError::OverBudget(_) => Failure::bug("a replay was judged by a budget"),
+        })?;
+        crate::stop_point!("replay-page");
+        entity.checkpoint = checkpoint;
+        self.moved += ended.iter().filter(|ended| ended.fate != Fate::Dead).count() as u64;
+        for (stored, ended) in page.iter().zip(ended) {
+            let tries = self.letters.get(&stored.id).map_or(0, |letter| letter.tries) + 1;
+            let letter = replayed(stored, ended, &resolved.plugin.digest, tries, self.moved);
+            let was = self.letters.get(&stored.id).map(|letter| letter.was.clone());
+            self.letters.insert(stored.id, ReplayedLetter { was: was.unwrap_or_else(|| letter.was.clone()), ..letter });
+        }
+        Ok(())
+    }
+
+    /// Fills in references that wait for an end which the entity has had already.
+    async fn fill_waiting(&mut self, index: usize) -> Result<(), Failure> {
+        let entity = &self.entities[index];
+        if entity.checkpoint.state != State::Completed {
+            return Ok(());
+        }
+        let name = &self.opened.plan.entities[index].name;
+        while retry(name, async || finish::fill(&entity.committer).await).await? {
+            crate::stop_point!("finish-fill");
+        }
+        Ok(())
+    }
+
+    /// Adds what was done to the report.
+    fn tell(self, report: &mut ReplayReport) {
+        let mut reasons: BTreeMap<(String, String, String, Option<String>), u64> = BTreeMap::new();
+        for (entity, plan) in self.entities.iter().zip(&self.opened.plan.entities) {
+            let mut replayed = ReplayedEntity {
+                name: plan.name.clone(),
+                filled: entity.filled,
+                total: entity.checkpoint.fates,
+                ..ReplayedEntity::default()
+            };
+            for letter in self.letters.values().filter(|letter| letter.entity == plan.name) {
+                replayed.tried += 1;
+                match letter.outcome {
+                    "written" => replayed.written += 1,
+                    "unchanged" => replayed.unchanged += 1,
+                    "skipped" => replayed.skipped += 1,
+                    _ => replayed.dead += 1,
+                }
+                if let (Some(stage), Some(code)) = (letter.stage, &letter.code) {
+                    let reason = (plan.name.clone(), stage.to_owned(), code.clone(), letter.field.clone());
+                    *reasons.entry(reason).or_default() += 1;
+                }
+            }
+            if replayed.tried > 0 || replayed.filled > 0 {
+                report.entities.push(replayed);
+            }
+        }
+        let reason = |((entity, stage, code, field), count)| Reason { entity, stage, code, field, count };
+        report.dead_letters = reasons.into_iter().map(reason).collect();
+        report.dead_letters.sort_by_key(|reason| std::cmp::Reverse(reason.count));
+        report.letters = self.letters.into_values().collect();
+    }
+}
+
+fn replayed(stored: &StoredLetter, ended: Ended, digest: &str, tries: u64, moved: u64) -> ReplayedLetter {
+    let (outcome, again) = (ended.fate.name(), ended.again);
+    ReplayedLetter {
+        number: stored.id,
+        entity: stored.entity.clone(),
+        document: stored.letter.document,
+        position: stored.letter.position.clone(),
+        key: stored.letter.key.clone(),
+        was: stored.letter.code.clone(),
+        outcome,
+        stage: again.as_ref().map(|letter| letter.stage),
+        code: again.as_ref().map(|letter| letter.code.clone()),
+        field: again.as_ref().and_then(|letter| letter.field.clone()),
+        message: again.map(|letter| letter.message),
+        digest: digest.to_owned(),
+        tries,
+        tried_at: moved,
+    }
+}
+
+/// Returns what a letter came from, and its first byte there.
+fn place(stored: &StoredLetter) -> (&str, u64) {
+    let position = stored.letter.position.as_str();
+    match position.rsplit_once(':').and_then(|(origin, offset)| Some((origin, offset.parse().ok()?))) {
+        Some(place) => place,
+        None => (position, 0),
+    }
+}
+
+/// Makes a batch of the originals. It ends where the entity stands: nothing of the source is read.
+fn batch(plan: &EntityPlan, origin: &str, page: &[StoredLetter], end: Position) -> Batch {
+    let mut batch = BatchBuilder::new(&plan.key);
+    for stored in page {
+        batch.push_bson(stored.letter.document, place(stored).1, &stored.letter.original);
+    }
+    batch.finish(origin.into(), end)
+}

@@ -1,0 +1,323 @@
+//! Every committed record once more, compared with what stands in the target; then every row that nobody wrote.
+//!
+//! Nothing but how far it has come is written, together with what was found until there, so that a look that was ended
+//! goes on. Memory holds one batch, or the hashes of so many keys.
+
+mod report;
+
+use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_128;
+
+pub use report::Counts;
+pub use report::Part;
+pub use report::TOLD_MAX;
+pub use report::Told;
+pub use report::VerifyReport;
+pub use report::of_record;
+pub use report::of_row;
+use report::shown_key;
+use report::told;
+
+use super::bookkeeping::Bookkeeping;
+use super::bookkeeping::Checkpoint;
+use super::bookkeeping::Review;
+use super::committed::Reread;
+use super::compare;
+use super::entity::Mapper;
+use super::ledger;
+use super::ledger::Fate;
+use super::open;
+use super::open::Opened;
+use super::report::State;
+use super::shutdown::Shutdown;
+use crate::connector::Target;
+use crate::connector::target::Mode;
+use crate::error::Failure;
+use crate::plan::Manifest;
+use crate::plan::TablePlan;
+use crate::record::Value;
+use crate::record::packed;
+use crate::record::value;
+
+/// Keys that are looked for in the ledger in one pass.
+const KEYS_MAX: usize = 500_000;
+/// Rows that are read at once.
+const PAGE: usize = 5_000;
+const KIND: &str = "verify";
+
+/// What is asked of a look.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Only these entities; all where it is empty.
+    pub entities: Vec<String>,
+    /// Leave out the rows that nobody wrote.
+    pub skip_extra: bool,
+    /// Begin anew, whatever an earlier look has come to.
+    pub restart: bool,
+}
+
+/// Compares what stands in the target with what comes out of the source now.
+pub async fn verify(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> Result<VerifyReport, Failure> {
+    let begun = Instant::now();
+    super::has_begun(&manifest).await?;
+    let mut opened = open::open(manifest, Mode::ReadWrite).await?;
+    let selected = super::selected(&opened, &options.entities)?;
+    let changes = super::changes(&opened)?;
+    let _lock = opened.target.lock(&opened.plan.name, &super::holder()).await?;
+    let books = Bookkeeping::new(&*opened.target, &opened.plan.name);
+    if options.restart {
+        let mut tx = opened.target.begin().await?;
+        books.forget_reviews(&mut *tx, KIND).await?;
+        tx.commit().await?;
+    }
+    let starts = super::checkpoints(&opened, &*opened.target, &books).await?;
+    // Another component, mapping or table makes another comparison.
+    let digest = format!("{:016x}", xxh3_64(opened.fingerprint.output.to_string().as_bytes()));
+    let mut report = VerifyReport {
+        migration: opened.plan.name.clone(),
+        status: "stopped",
+        duration_ms: 0,
+        entities: Vec::new(),
+        tables: Vec::new(),
+        differences: 0,
+        changes,
+    };
+    let sources: Vec<_> = std::mem::take(&mut opened.sources);
+    for (index, source) in sources.into_iter().enumerate().filter(|(index, _)| selected.contains(index)) {
+        let look = Look { opened: &opened, books: &books, digest: &digest, shutdown };
+        let counts = look.entity(index, source, &starts[index]).await?;
+        report.entities.push(Part { name: opened.plan.entities[index].name.clone(), counts });
+    }
+    if !options.skip_extra {
+        let look = Look { opened: &opened, books: &books, digest: &digest, shutdown };
+        for (name, table) in tables(&opened, &selected) {
+            report.tables.push(Part { name, counts: look.table(table).await? });
+        }
+    }
+    report.duration_ms = super::milliseconds(begun);
+    let all = || report.entities.iter().chain(&report.tables).map(|part| &part.counts);
+    report.differences = all().map(Counts::differences).sum();
+    if shutdown.is_asked() {
+        return Ok(report);
+    }
+    report.status = if report.differences == 0 { "equal" } else { "different" };
+    let rows: u64 = all().map(|counts| counts.rows).sum();
+    let mut tx = opened.target.begin().await?;
+    books.forget_reviews(&mut *tx, KIND).await?;
+    tx.commit().await?;
+    if rows == 0 && report.differences == 0 {
+        return Err(Failure::failed("nothing was compared: no record of these entities has a row in the target")
+            .hint("`whimbrel status` shows what was moved"));
+    }
+    Ok(report)
+}
+
+/// The tables that the selected entities feed, each once. Rows without a key cannot be told apart.
+fn tables<'a>(opened: &'a Opened, selected: &BTreeSet<usize>) -> Vec<(String, &'a TablePlan)> {
+    let mut names = HashSet::new();
+    let fed = selected.iter().flat_map(|&entity| &opened.plan.entities[entity].tables);
+    fed.filter(|table| !table.key.is_empty() && names.insert(&table.schema.name))
+        .map(|table| (table.schema.name.clone(), table))
+        .collect()
+}
+
+struct Look<'a> {
+    opened: &'a Opened,
+    books: &'a Bookkeeping,
+    digest: &'a str,
+    shutdown: &'a Shutdown,
+}
+
+impl Look<'_> {
+    async fn begin(&self, part: &str) -> Result<Review, Failure> {
+        let mut tx = self.opened.target.begin().await?;
+        let review = self.books.review(&mut *tx, KIND, part, self.digest).await?;
+        tx.rollback().await?;
+        Ok(review.unwrap_or_else(|| Review { digest: self.digest.to_owned(), ..Review::default() }))
+    }
+
+    /// Compares the batches of an entity.
+    async fn entity(
+        &self,
+        index: usize,
+        source: Box<dyn crate::connector::Source>,
+        start: &Checkpoint,
+    ) -> Result<Counts, Failure> {
+        let plan = &self.opened.plan.entities[index];
+        let mut review = self.begin(&plan.name).await?;
+        let mut counts = Counts::read(&review.counts);
+        if review.is_done {
+            return Ok(counts);
+        }
+        let mut reread = Reread::new(&plan.name, source, review.sequence);
+        let place = compare::Place {
+            plan: &self.opened.plan,
+            entity: index,
+            books: self.books,
+            waits: start.state != State::Completed,
+        };
+        while !self.shutdown.is_asked() {
+            let mut tx = self.opened.target.begin().await?;
+            let committed = reread.next(&mut *tx, self.books).await?;
+            tx.rollback().await?;
+            let Some(committed) = committed else {
+                review.is_done = true;
+                break;
+            };
+            counts.batches += 1;
+            counts.records += committed.records.len() as u64;
+            for gone in committed.gone().filter(|known| known.fate != Fate::Dead) {
+                let message = Some("the source does not have it any more".to_owned());
+                counts.tell(Told { message, ..of_record(plan, gone.document, "source-changed") });
+            }
+            let mapped = map(&self.opened.mappers[index], committed.batch.clone()).await;
+            let mut tx = self.opened.target.begin().await?;
+            match mapped {
+                Ok(resolved) => {
+                    let known = committed.known();
+                    let compared = compare::compare(place, &mut *tx, &resolved, &known).await?;
+                    counts.rows += compared.rows;
+                    for difference in compared.differences {
+                        let document = resolved.batch.records[difference.record].document;
+                        if let Some(told) = told(plan, document, difference.row.as_ref(), difference.what) {
+                            counts.tell(told);
+                        }
+                    }
+                }
+                Err(failure) => {
+                    let first = committed.records.first().map_or(0, |known| known.document);
+                    let message = Some(failure.to_string());
+                    counts.tell(Told { message, ..of_record(plan, first, "failed") });
+                }
+            }
+            review.sequence = committed.sequence;
+            review.counts = counts.json();
+            self.books.save_review(&mut *tx, KIND, &plan.name, &review).await?;
+            tx.commit().await?;
+            crate::stop_point!("verify-batch");
+        }
+        if review.is_done {
+            self.save(&plan.name, &review).await?;
+        }
+        Ok(counts)
+    }
+
+    async fn save(&self, part: &str, review: &Review) -> Result<(), Failure> {
+        let mut tx = self.opened.target.begin().await?;
+        self.books.save_review(&mut *tx, KIND, part, review).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Looks for rows of a table that no ledger has: of this migration or of another one in the same target.
+    async fn table(&self, table: &TablePlan) -> Result<Counts, Failure> {
+        let part = format!("table:{}", table.schema.name);
+        let mut review = self.begin(&part).await?;
+        let mut counts = Counts::read(&review.counts);
+        while !review.is_done && !self.shutdown.is_asked() {
+            let mut unclaimed: HashSet<u128> = HashSet::new();
+            let last = self
+                .keys(table, &review.place, &mut |key| {
+                    unclaimed.insert(xxh3_128(key));
+                })
+                .await?;
+            let Some(last) = last else {
+                review.is_done = true;
+                self.save(&part, &review).await?;
+                break;
+            };
+            counts.rows += unclaimed.len() as u64;
+            self.strike_claimed(&table.schema.name, &mut unclaimed).await?;
+            if !unclaimed.is_empty() {
+                let told = &mut counts;
+                self.keys(table, &review.place, &mut |key| {
+                    if unclaimed.contains(&xxh3_128(key)) {
+                        told.tell(Told {
+                            entity: String::new(),
+                            document: None,
+                            table: Some(table.schema.name.clone()),
+                            key: Some(shown_key(table, key)),
+                            what: "extra".to_owned(),
+                            fields: Vec::new(),
+                            message: Some("no ledger of this target has it".to_owned()),
+                        });
+                    }
+                })
+                .await?;
+            }
+            review.place = last;
+            review.sequence += 1;
+            review.counts = counts.json();
+            self.save(&part, &review).await?;
+        }
+        Ok(counts)
+    }
+
+    /// Calls `each` with so many keys behind one, compact, in order; returns the last one.
+    async fn keys(
+        &self,
+        table: &TablePlan,
+        after: &[u8],
+        each: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let mut last: Option<Vec<Value>> = packed::decode(after).filter(|key| !key.is_empty());
+        let (mut count, mut has_some) = (0, false);
+        while count < KEYS_MAX {
+            let mut tx = self.opened.target.begin().await?;
+            let page = tx.page(&table.schema, &table.key, last.as_deref(), &table.key, PAGE).await?;
+            tx.rollback().await?;
+            let Some(end) = page.last() else { break };
+            last = Some(end.clone());
+            has_some = true;
+            count += page.len();
+            page.iter().for_each(|key| each(&value::encode(key)));
+        }
+        Ok(last.filter(|_| has_some).map(|key| value::encode(&key)))
+    }
+
+    /// Takes out the keys that some ledger has; skipped rows were there before, and are known too.
+    async fn strike_claimed(&self, table: &str, keys: &mut HashSet<u128>) -> Result<(), Failure> {
+        let target: &Arc<dyn Target> = &self.opened.target;
+        let mut tx = target.begin().await?;
+        let claimants = self.books.claimants(&mut *tx).await?;
+        tx.rollback().await?;
+        for (migration, entity) in claimants {
+            let books = Bookkeeping::new(&**target, &migration);
+            let mut after = -1;
+            loop {
+                let mut tx = target.begin().await?;
+                let entry = books.ledger_after(&mut *tx, &entity, after).await?;
+                tx.rollback().await?;
+                let Some((sequence, packed)) = entry else { break };
+                after = sequence;
+                let whole = ledger::records(&packed, &mut |record| {
+                    for row in record.rows.iter().filter(|row| row.table == table) {
+                        keys.remove(&xxh3_128(row.key));
+                    }
+                });
+                if whole.is_none() {
+                    return Err(Failure::failed(format!("the ledger entry {sequence} of `{entity}` is damaged")));
+                }
+                if keys.is_empty() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes a batch through the component again.
+pub(super) async fn map(
+    mapper: &Arc<Mapper>,
+    batch: crate::record::Batch,
+) -> Result<super::resolve::Resolved, Failure> {
+    let mapper = mapper.clone();
+    let mapped = tokio::task::spawn_blocking(move || mapper.map(batch)).await;
+    mapped.map_err(|error| Failure::bug("mapping a batch panicked").cause(error))?
+}
