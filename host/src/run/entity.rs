@@ -90,7 +90,7 @@ impl EntityRun {
     pub async fn run(mut self) -> Ended {
         self.progress.begin();
         self.hold.has_begun();
-        let error = self.to_the_end().await.err();
+        let error = self.until_the_end().await.err();
         if let Some(told) = &self.told {
             // A run that has ended swaps nothing.
             let _ = told.send(Message::Ended(self.index));
@@ -98,7 +98,7 @@ impl EntityRun {
         Ended { checkpoint: self.checkpoint, error }
     }
 
-    async fn to_the_end(&mut self) -> Result<(), CommitError> {
+    async fn until_the_end(&mut self) -> Result<(), CommitError> {
         let mut left = self.limit;
         loop {
             let reached = match self.stretch(&mut left).await {

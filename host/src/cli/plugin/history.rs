@@ -69,7 +69,7 @@ fn version(work: VersionWork, events: &[StoredEvent]) -> VersionRan {
     let came = of_entity().find(|event| event.digest == work.digest);
     let plugin = came.map(|event| event.plugin.clone()).unwrap_or_default();
     // The one that came after it, if it was not itself again.
-    let gone = of_entity().filter(|event| event.plugin == plugin).next_back().filter(|last| last.digest != work.digest);
+    let gone = of_entity().rfind(|event| event.plugin == plugin).filter(|last| last.digest != work.digest);
     let by = gone.and_then(|_| of_entity().find(|event| event.previous.as_deref() == Some(work.digest.as_str())));
     let left = by.map(|event| match &event.reason {
         Some(reason) => format!("{}: {reason}", event.event),

@@ -57,13 +57,13 @@ pub struct VersionWork {
     pub entity: String,
     /// The transformer's digest.
     pub digest: String,
-    /// Batches.
+    /// Commits: batches, replays and repairs.
     pub batches: u64,
     /// The first of them.
     pub first_batch: u64,
     /// The last of them.
     pub last_batch: u64,
-    /// Records that they held.
+    /// Records that it was the first to see.
     pub records: u64,
 }
 
