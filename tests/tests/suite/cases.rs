@@ -93,6 +93,7 @@ cases! { super::fails, FAILURES:
     fail_corrupt_bson_inside
     fail_corrupt_bson_length
     fail_cut_json_array
+    fail_cut_json_lines
     fail_cycle
     fail_deep_nesting
     fail_duplicate_manifest_key

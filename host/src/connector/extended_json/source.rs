@@ -108,7 +108,10 @@ impl ExportSource {
                 }
                 self.text.limit(self.text.file.available().len(), document)?;
                 if !self.text.fill(document)? {
-                    break;
+                    // Not a bad line: what is missing of the document, and whatever came after it, may still come.
+                    let (ahead, message) =
+                        (self.text.file.available().len(), "expected the document to end, found the end of the file");
+                    return Err(self.text.malformed(ahead, document, message.to_owned()));
                 }
             }
         }
