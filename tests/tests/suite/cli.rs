@@ -193,6 +193,9 @@ fn every_command_speaks_json_and_text() {
     has_keys(&status["entities"][0], &["name", "state", "total", "position", "updated_at"]);
     let list = migration.run(&["dead-letter", "list", "migration.toml", "--json"]).expect(0).json();
     assert_eq!(list["reasons"][0]["count"], 2, "{list:#}");
+    assert_eq!(list["total"], 2);
+    let cut = migration.run(&["dead-letter", "list", "migration.toml", "--limit=1"]).expect(0).stdout;
+    assert!(cut.contains("and 1 more, which a larger `--limit` shows"), "{cut}");
     let letter = &list["dead_letters"][0];
     let keys = ["number", "entity", "document", "position", "key", "stage", "code", "field", "message", "plugin"];
     has_keys(letter, &keys);

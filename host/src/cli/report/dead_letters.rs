@@ -15,6 +15,7 @@ use crate::run::report::Reason;
 
 /// Prints dead letters by reason, and some of them.
 pub fn dead_letters(reasons_found: &[(bool, Reason)], discarded: &[Reason], letters: &[StoredLetter], as_json: bool) {
+    let total: u64 = reasons_found.iter().map(|(_, reason)| reason.count).sum();
     if as_json {
         let reasons: Vec<_> = reasons_found
             .iter()
@@ -25,7 +26,7 @@ pub fn dead_letters(reasons_found: &[(bool, Reason)], discarded: &[Reason], lett
             })
             .collect();
         let letters: Vec<_> = letters.iter().map(letter_json).collect();
-        return json(&json!({ "reasons": reasons, "discarded": discarded, "dead_letters": letters }));
+        return json(&json!({ "reasons": reasons, "discarded": discarded, "total": total, "dead_letters": letters }));
     }
     let mut text = String::new();
     if reasons_found.is_empty() && discarded.is_empty() {
@@ -60,6 +61,10 @@ pub fn dead_letters(reasons_found: &[(bool, Reason)], discarded: &[Reason], lett
             ]
         });
         table(&mut text, &["number", "entity", "position", "key", "code", "message"], rows.collect());
+        let more = total.saturating_sub(letters.len() as u64);
+        if more > 0 {
+            let _ = writeln!(text, "and {more} more, which a larger `--limit` shows");
+        }
         let _ = writeln!(text, "\n`whimbrel dead-letter show <manifest> <number>` shows one in full");
     }
     print(text.trim_start_matches('\n'));
