@@ -78,6 +78,12 @@ impl Failure {
         self
     }
 
+    /// Adds what to do about it, where that is known.
+    #[must_use]
+    pub fn perhaps(self, hint: Option<String>) -> Self {
+        Self { hint: hint.or(self.hint), ..self }
+    }
+
     /// Adds what else failed.
     #[must_use]
     pub fn and(mut self, others: Vec<Self>) -> Self {

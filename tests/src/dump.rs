@@ -70,9 +70,15 @@ pub fn bookkeeping(database: &Database) -> String {
     section(&mut text, "(dead letters)", letters.collect());
     for (title, name) in [("(nulled references)", "nulled_reference"), ("(deferred references)", "deferred_reference")]
     {
-        let sql =
-            format!("SELECT entity, target_table, row_key, column_name, parent_entity, parent_key FROM {}", own(name));
-        section(&mut text, title, database.query(&sql));
+        let sql = format!(
+            "SELECT entity, target_table, row_key, column_name, parent_entity, parent_key, refusal FROM {}",
+            own(name)
+        );
+        let references = database.query(&sql).into_iter().map(|mut reference| {
+            reference.pop_if(|refusal| refusal.is_none());
+            reference
+        });
+        section(&mut text, title, references.collect());
     }
     section(&mut text, "(stored ids)", database.query(&format!("SELECT entity, key, id FROM {}", own("id_map"))));
     text

@@ -47,7 +47,13 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Shows a figure that a test has measured, to whoever runs it with `--no-capture`.
+/// Shows a figure that a test has measured, as a table's row, to whoever runs it with `--no-capture`.
 pub fn measured(figure: &str) {
-    println!("MEASURED: {figure}");
+    println!("| `{}` | {figure} |", std::thread::current().name().unwrap_or_default());
+}
+
+/// Returns whether figures are wanted in full, and held against what is promised: `cargo xtask torture --figures`, on a
+/// machine that does nothing else. Otherwise they are small, and bounds are wide.
+pub fn figures_are_wanted() -> bool {
+    std::env::var_os("WHIMBREL_FIGURES").is_some()
 }

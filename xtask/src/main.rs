@@ -1,6 +1,7 @@
 //! The tasks of this workspace: `cargo xtask <task>`.
 
 mod bench;
+mod benchmarks;
 mod demo;
 mod plugins;
 mod test;
@@ -50,6 +51,9 @@ enum Task {
         /// Swap a component so often while a migration runs, half of it on each, instead of killing it
         #[arg(long, conflicts_with = "kills")]
         swaps: Option<u32>,
+        /// Measure what is promised of components that misbehave, as a table; fails where a promise is not kept
+        #[arg(long, conflicts_with_all = ["kills", "swaps"])]
+        figures: bool,
     },
 }
 
@@ -84,8 +88,9 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
             let summary = generate::crm(&root.join(into), generate::Options { seed, scale })?;
             say(&format!("{} documents, {} of them dirty", summary.total(), summary.planted.values().sum::<u64>()));
         }
+        Task::Torture { figures: true, .. } => torture::figures(root)?,
         Task::Torture { swaps: Some(swaps), .. } => torture::swap(root, swaps)?,
-        Task::Torture { kills, swaps: None } => torture::kill(root, kills)?,
+        Task::Torture { kills, swaps: None, .. } => torture::kill(root, kills)?,
     }
     Ok(())
 }

@@ -107,6 +107,7 @@ pub fn main() -> ExitCode {
         Err(Failure::bug("whimbrel panicked").hint("the last checkpoint stands; please report this"))
     });
     match result {
+        Ok(DONE | DEAD_LETTERS) if report::is_cut() => ExitCode::from(Kind::Failed.exit_code()),
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             report::failure(&failure, json);

@@ -1,5 +1,7 @@
 //! `whimbrel plan`: what a migration would move and what its mapping leaves out; nothing is transformed or written.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde::Serialize;
 
@@ -8,10 +10,12 @@ use super::ManifestArg;
 use super::report;
 use crate::connector::target::Mode;
 use crate::error::Failure;
-use crate::plan::Manifest;
+use crate::plan::Draft;
+use crate::run::check::Reads;
 use crate::run::layout::column_names;
 use crate::run::open;
 use crate::run::report::PluginReport;
+use crate::run::selection;
 use crate::run::survey;
 use crate::run::survey::Survey;
 
@@ -60,6 +64,9 @@ pub struct PlannedEntity {
     pub tables: Vec<PlannedTable>,
     /// What the source holds.
     pub source: Survey,
+    /// What has changed there since the entity was completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_changed: Option<String>,
 }
 
 /// One table as it is shown.
@@ -92,12 +99,17 @@ pub struct PlannedReference {
 
 /// Prints the plan.
 pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
-    let manifest = Manifest::read(&args.manifest.manifest)?;
-    let mut opened = open::open(manifest, Mode::ReadOnly).await?;
+    let opened = open::open_with(Draft::read(&args.manifest.manifest)?, Mode::ReadOnly, Reads::Sources, false).await?;
+    let mut sources = opened.sources()?;
     let plan = opened.plan.clone();
+    let standing = selection::standing(&opened).await?;
+    let all = selection::selected(&opened, &[])?;
+    let changed = selection::changed_sources(&sources, &all, &standing);
+    let mut changed: BTreeMap<usize, String> =
+        changed.iter().map(|changed| (changed.entity, changed.to_string())).collect();
     let mut entities = Vec::new();
     for (index, entity) in plan.entities.iter().enumerate() {
-        let source = survey::survey(entity, &mut *opened.sources[index]).await?;
+        let source = survey::survey(entity, &mut *sources[index]).await?;
         let tables = entity.tables.iter().map(|table| {
             let name = |&column: &usize| table.schema.columns[column].name.clone();
             let unfed = (0..table.schema.columns.len()).filter(|column| !table.columns.contains(column));
@@ -134,8 +146,10 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
             after: entity.after.iter().map(|&parent| plan.entities[parent].name.clone()).collect(),
             tables: tables.collect(),
             source,
+            source_changed: changed.remove(&index),
         });
     }
+    let writable = open::check_writable(&opened, &(0..plan.entities.len()).collect()).await;
     let report = PlanReport {
         migration: plan.name.clone(),
         namespace: plan.namespace.clone(),
@@ -144,6 +158,13 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
         entities,
         plugins: opened.plugins,
     };
+    // A plan is of use to an account that only reads, too; what a run would come to is said behind it.
+    if let Err(failure) = writable {
+        if !json {
+            report::plan(&report, false);
+        }
+        return Err(failure.with_report(report));
+    }
     report::plan(&report, json);
     Ok(DONE)
 }

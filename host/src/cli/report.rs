@@ -6,22 +6,29 @@ mod dead_letters;
 mod plan;
 mod replay;
 mod review;
+mod run;
+mod status;
 mod swap;
+mod table;
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 use serde_json::json;
+use table::table;
+use table::table_with_notes;
 
-use super::status::StatusReport;
 use crate::error::Failure;
 use crate::error::Kind;
+use crate::run::bookkeeping::RefusedReferences;
 use crate::run::report::Mode;
 use crate::run::report::Reason;
 use crate::run::report::Report;
-use crate::run::report::Rows;
 use crate::run::report::SkipReasons;
 use crate::run::report::Status;
 
@@ -34,11 +41,13 @@ pub use replay::exported;
 pub use replay::replay;
 pub use review::repaired;
 pub use review::verified;
+pub use run::run;
+pub use status::status;
 pub use swap::answer;
 pub use swap::history;
 
-/// Entities that the end of a report names as the slowest.
-const SLOWEST: usize = 3;
+/// What is said of dead letters whose batch is not committed.
+const PROVISIONAL: &str = "provisional dead letters (their batch was rolled back and will be read again)";
 
 /// Prints a value as JSON.
 pub fn json(value: &impl Serialize) {
@@ -46,10 +55,24 @@ pub fn json(value: &impl Serialize) {
     raw(format!("{text}\n").as_bytes());
 }
 
-/// Writes bytes to stdout. A reader that has gone away is no error of ours.
+/// What was asked for could not be written.
+static IS_CUT: AtomicBool = AtomicBool::new(false);
+
+/// Writes bytes to stdout. A reader that has gone away is no error of ours; a full disk is one.
 pub fn raw(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(bytes).and_then(|()| out.flush());
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            to_stderr(&format!("error: cannot write to stdout\ncaused by: {error}\n"));
+            IS_CUT.store(true, Ordering::Relaxed);
+        }
+        _ => {}
+    }
+}
+
+/// Returns whether something that was to go to stdout did not.
+pub fn is_cut() -> bool {
+    IS_CUT.load(Ordering::Relaxed)
 }
 
 fn print(text: &str) {
@@ -92,7 +115,10 @@ pub fn countdown(migration: &str, left: u64) {
 }
 
 /// Says that a run ended before it began.
-pub fn stopped_before_writing() {
+pub fn stopped_before_writing(migration: &str, as_json: bool) {
+    if as_json {
+        json(&json!({ "migration": migration, "status": Status::Stopped, "entities": [] }));
+    }
     to_stderr("\nstopped; nothing was written\n");
 }
 
@@ -120,62 +146,6 @@ pub fn what_next(report: &Report, manifest: &Path) {
     }
 }
 
-/// Prints what a run did or would do.
-pub fn run(report: &Report, as_json: bool) {
-    if as_json {
-        return json(report);
-    }
-    let mut text = String::new();
-    let what = match (report.mode, report.status) {
-        (_, Status::NothingToDo) => "nothing to do: every entity is complete",
-        (Mode::DryRun, Status::Failed) => "dry run, nothing was written; it would fail",
-        (Mode::DryRun, _) => "dry run, nothing was written; this is what would happen",
-        (Mode::Execute, Status::Completed) if report.has_dead_letters() => "completed, with dead letters",
-        (Mode::Execute, Status::Completed) => "completed",
-        (Mode::Execute, Status::Stopped) => "stopped",
-        (Mode::Execute, Status::Held) => "held",
-        (Mode::Execute, _) => "failed",
-    };
-    let _ = writeln!(text, "{}: {what}\n", report.migration);
-    let rows = report.entities.iter().map(|entity| {
-        let fates = if report.status == Status::NothingToDo { &entity.total } else { &entity.this_run };
-        let mut row = vec![entity.name.clone(), state(&entity.state)];
-        row.extend(
-            [fates.read, fates.written, fates.unchanged, fates.skipped, fates.dead].map(|count| count.to_string()),
-        );
-        row.push(format!("{:.0}", entity.records_per_second));
-        row
-    });
-    let head = ["entity", "state", "read", "written", "unchanged", "skipped", "dead", "records/s"];
-    table(&mut text, &head, rows.collect());
-    let _ = writeln!(text);
-    let rows = report.entities.iter().flat_map(|entity| row_lines(&entity.rows));
-    let head = ["table", "inserted", "updated", "unchanged", "skipped", "collapsed", "refused"];
-    table(&mut text, &head, rows.collect());
-    if report.status != Status::NothingToDo {
-        reasons(&mut text, "dead letters", &report.dead_letters);
-        skipped(&mut text, report.entities.iter().map(|entity| (entity.name.as_str(), &entity.skip_reasons)));
-        nulled(&mut text, report.entities.iter().map(|entity| (entity.name.as_str(), entity.nulled_references)));
-    }
-    for entity in &report.entities {
-        for (table, why) in &entity.not_predicted {
-            let _ = writeln!(text, "\nnot predicted: `{table}` has {}", why.join(", "));
-        }
-    }
-    let mut slowest: Vec<_> = report.entities.iter().filter(|entity| entity.duration_ms > 0).collect();
-    slowest.sort_by_key(|entity| std::cmp::Reverse(entity.duration_ms));
-    if slowest.len() > 1 {
-        let names: Vec<String> = slowest
-            .iter()
-            .take(SLOWEST)
-            .map(|entity| format!("{} ({})", entity.name, seconds(entity.duration_ms)))
-            .collect();
-        let _ = writeln!(text, "\nslowest: {}", names.join(", "));
-    }
-    let _ = writeln!(text, "\nconservation {}, took {}", report.conservation, seconds(report.duration_ms));
-    print(&text);
-}
-
 fn seconds(milliseconds: u64) -> String {
     format!("{}.{:02} s", milliseconds / 1000, milliseconds % 1000 / 10)
 }
@@ -184,18 +154,7 @@ fn state(state: &impl Serialize) -> String {
     serde_json::to_value(state).ok().and_then(|state| state.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn row_lines(rows: &Rows) -> Vec<Vec<String>> {
-    rows.iter()
-        .map(|(table, counts)| {
-            let mut row = vec![table.clone()];
-            let counts =
-                [counts.inserted, counts.updated, counts.unchanged, counts.skipped, counts.collapsed, counts.refused];
-            row.extend(counts.map(|count| count.to_string()));
-            row
-        })
-        .collect()
-}
-
+/// Writes dead letters by reason, each with the first of them where it is known.
 fn reasons(text: &mut String, title: &str, reasons: &[Reason]) {
     if reasons.is_empty() {
         return;
@@ -203,9 +162,13 @@ fn reasons(text: &mut String, title: &str, reasons: &[Reason]) {
     let _ = writeln!(text, "\n{title}:");
     let rows = reasons.iter().map(|reason| {
         let field = reason.field.clone().unwrap_or_default();
-        vec![reason.count.to_string(), reason.entity.clone(), reason.stage.clone(), reason.code.clone(), field]
+        let row =
+            vec![reason.count.to_string(), reason.entity.clone(), reason.stage.clone(), reason.code.clone(), field];
+        let example = reason.examples.first();
+        let note = example.map(|example| format!("{}: {}", example.position, example.message));
+        (row, note.into_iter().collect())
     });
-    table(text, &["count", "entity", "stage", "code", "field"], rows.collect());
+    table_with_notes(text, &["count", "entity", "stage", "code", "field"], rows.collect());
 }
 
 /// Writes why records were left out.
@@ -229,52 +192,24 @@ fn nulled<'a>(text: &mut String, entities: impl Iterator<Item = (&'a str, u64)>)
     }
 }
 
-/// Writes lines in columns; numbers to the right.
-fn table(text: &mut String, head: &[&str], rows: Vec<Vec<String>>) {
-    let head: Vec<String> = head.iter().map(|&name| name.to_owned()).collect();
-    let lines: Vec<&Vec<String>> = std::iter::once(&head).chain(&rows).collect();
-    let widths: Vec<usize> = (0..head.len())
-        .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
-        .collect();
-    for line in &lines {
-        let mut out = String::from(" ");
-        for (column, cell) in line.iter().enumerate() {
-            let is_number = rows.iter().all(|row| row[column].parse::<f64>().is_ok());
-            let width = widths[column];
-            let _ = if is_number { write!(out, " {cell:>width$}") } else { write!(out, " {cell:<width$}") };
-        }
-        let _ = writeln!(text, "{}", out.trim_end());
+/// Writes how many references the target refused to fill in.
+fn refused<'a>(text: &mut String, entities: impl Iterator<Item = (&'a str, &'a [RefusedReferences])>) {
+    let rows = entities.flat_map(|(entity, refused)| {
+        let row = |of: &RefusedReferences| {
+            (vec![of.count.to_string(), entity.to_owned(), of.column.clone()], vec![of.refusal.clone()])
+        };
+        refused.iter().map(row).collect::<Vec<_>>()
+    });
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        let _ = writeln!(text, "\nreferences left NULL because the target refused them:");
+        table_with_notes(text, &["count", "entity", "column, and a reason"], rows);
     }
 }
 
-/// Prints where a migration stands.
-pub fn status(status: &StatusReport, as_json: bool) {
-    if as_json {
-        return json(status);
-    }
-    let mut text = format!("{} → {}\n\n", status.migration, status.target);
-    let rows = status.entities.iter().map(|entity| {
-        let fates = &entity.total;
-        let mut row = vec![entity.name.clone(), state(&entity.state)];
-        row.extend(
-            [fates.read, fates.written, fates.unchanged, fates.skipped, fates.dead].map(|count| count.to_string()),
-        );
-        let position = if entity.position.is_empty() { "-".to_owned() } else { entity.position.clone() };
-        row.extend([position, if entity.updated_at.is_empty() { "-".to_owned() } else { entity.updated_at.clone() }]);
-        row
-    });
-    let head = ["entity", "state", "read", "written", "unchanged", "skipped", "dead", "position", "last checkpoint"];
-    table(&mut text, &head, rows.collect());
-    reasons(&mut text, "dead letters", &status.dead_letters);
-    skipped(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), &entity.skip_reasons)));
-    nulled(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), entity.nulled_references)));
-    reasons(
-        &mut text,
-        "provisional dead letters (their batch was rolled back and will be read again)",
-        &status.provisional,
-    );
-    swap::components(&mut text, status);
-    print(&text);
+/// Returns a stored time for people: to the second, in UTC.
+fn when(at: &str) -> String {
+    at.get(..19).map_or_else(|| at.to_owned(), |at| format!("{}Z", at.replace('T', " ")))
 }
 
 /// Prints what `reset` forgot or would forget.
@@ -296,7 +231,11 @@ pub fn reset(migration: &str, is_done: bool, forgotten: &[(&'static str, u64)], 
             &["kind", "entries"],
             forgotten.iter().map(|(t, c)| vec![(*t).to_owned(), c.to_string()]).collect(),
         );
-        let _ = writeln!(text, "the rows that were migrated stay in the target; a new run meets them as conflicts");
+        let _ = writeln!(
+            text,
+            "the rows that were migrated stay in the target; what a new run does where it meets them is said by `on-conflict`: \
+             `fail`, the default, sets its records aside, `skip` leaves the rows alone, `update` gives them the new values"
+        );
         if !is_done {
             let _ = writeln!(text, "nothing was forgotten yet; `--execute` does it");
         }

@@ -1,6 +1,8 @@
 //! `whimbrel run`: a dry run by default, the real one with `--execute`.
 
+use std::fs::File;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use super::ManifestArg;
 use super::STOPPED;
 use super::report;
 use crate::error::Failure;
-use crate::plan::Manifest;
+use crate::plan::Draft;
 use crate::run;
 use crate::run::report::Report;
 use crate::run::report::Status;
@@ -48,21 +50,15 @@ pub struct RunArgs {
 
 /// Runs, prints the report and returns the exit code.
 pub async fn run(args: &RunArgs, json: bool) -> Result<u8, Failure> {
-    let manifest = Manifest::read(&args.manifest.manifest)?;
+    let draft = Draft::read(&args.manifest.manifest)?;
+    if let Some(path) = &args.report {
+        check_report(path).map_err(|error| {
+            Failure::usage(unwritable(path)).cause(error).hint("nothing was begun; name another file")
+        })?;
+    }
     let shutdown = Shutdown::default();
     shutdown.listen();
     let terminal = std::io::stderr().is_terminal();
-    if args.execute && !args.yes && terminal {
-        for left in (1..=COUNTDOWN_S).rev() {
-            report::countdown(&manifest.tables.name, left);
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            if shutdown.is_asked() {
-                report::stopped_before_writing();
-                return Ok(STOPPED);
-            }
-        }
-        report::countdown(&manifest.tables.name, 0);
-    }
     let options = run::Options {
         execute: args.execute,
         entities: args.entities.clone(),
@@ -70,11 +66,23 @@ pub async fn run(args: &RunArgs, json: bool) -> Result<u8, Failure> {
         accept_change: args.accept_change,
         terminal,
     };
-    let run::Ended { report, failure } = run::run(manifest, &options, &shutdown).await?;
-    if let (Some(path), Ok(report)) = (&args.report, serde_json::to_value(&report)) {
-        std::fs::write(path, format!("{report:#}\n"))
-            .map_err(|error| Failure::failed(format!("cannot write the report `{}`", path.display())).cause(error))?;
+    if args.execute && !args.yes && terminal {
+        // Nobody is to wait for a run that cannot begin.
+        let name = run::check_plan(draft.clone(), &options).await?;
+        if !count_down(&name, &shutdown).await {
+            report::stopped_before_writing(&name, json);
+            return Ok(STOPPED);
+        }
     }
+    let run::Ended { report, mut failure } = run::run(draft, &options, &shutdown).await?;
+    let unwritten = args.report.as_deref().and_then(|path| write_report(path, &report).err());
+    failure = match (failure, unwritten) {
+        (Some(mut failure), unwritten) => {
+            failure.also.extend(unwritten);
+            Some(failure)
+        }
+        (None, unwritten) => unwritten,
+    };
     if let Some(failure) = failure {
         if !json {
             report::run(&report, false);
@@ -89,6 +97,19 @@ pub async fn run(args: &RunArgs, json: bool) -> Result<u8, Failure> {
     Ok(exit_code(&report))
 }
 
+/// Leaves time to change one's mind; returns whether nobody did.
+async fn count_down(migration: &str, shutdown: &Shutdown) -> bool {
+    for left in (1..=COUNTDOWN_S).rev() {
+        report::countdown(migration, left);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if shutdown.is_asked() {
+            return false;
+        }
+    }
+    report::countdown(migration, 0);
+    true
+}
+
 fn exit_code(report: &Report) -> u8 {
     match report.status {
         Status::Stopped | Status::Held => STOPPED,
@@ -96,4 +117,26 @@ fn exit_code(report: &Report) -> u8 {
         _ if report.has_dead_letters() => DEAD_LETTERS,
         _ => DONE,
     }
+}
+
+/// Fails where the report could not be written at the end of the run. One that stands there stays until then.
+fn check_report(path: &Path) -> std::io::Result<()> {
+    match std::fs::metadata(path) {
+        // A pipe has nothing to try.
+        Ok(there) if !there.is_file() && !there.is_dir() => Ok(()),
+        Ok(_) => File::options().append(true).open(path).map(drop),
+        Err(_) => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            tempfile::tempfile_in(folder.unwrap_or(Path::new("."))).map(drop)
+        }
+    }
+}
+
+fn write_report(path: &Path, report: &Report) -> Result<(), Failure> {
+    let text = serde_json::to_value(report).map_err(|error| Failure::bug("the report is no JSON").cause(error))?;
+    std::fs::write(path, format!("{text:#}\n")).map_err(|error| Failure::failed(unwritable(path)).cause(error))
+}
+
+fn unwritable(path: &Path) -> String {
+    format!("cannot write the report `{}`", path.display())
 }

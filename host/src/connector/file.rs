@@ -23,6 +23,8 @@ use crate::record::Position;
 const CHUNK_BYTES: usize = 256 * 1024;
 /// Bytes before a place that its digest covers.
 const TAIL_BYTES: usize = 256;
+/// Bytes at the file's beginning and at its end, on disk, that its state covers. The end of a gzip file holds a checksum.
+const STATE_BYTES: u64 = 4096;
 /// Places of which the compressed offset is remembered, for progress.
 const MARKS_MAX: usize = 256;
 
@@ -32,6 +34,7 @@ pub(super) struct SourceFile {
     name: String,
     /// On disk.
     bytes: u64,
+    state: String,
     input: Input,
     /// `buffer[..filled]` is `offset..` of the file; everything before `at` is consumed.
     buffer: Vec<u8>,
@@ -62,10 +65,13 @@ impl SourceFile {
     pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let (input, bytes) = open_input(path).map_err(|source| refused(path, source))?;
+        let ends = digest_of_ends(path, bytes).map_err(|source| refused(path, source))?;
+        let state = format!("`{name}` of {bytes} bytes ({ends:016x})");
         Ok(Self {
             path: path.to_owned(),
             name,
             bytes,
+            state,
             input,
             buffer: Vec::new(),
             filled: 0,
@@ -85,6 +91,11 @@ impl SourceFile {
     /// Returns the path.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns name, size on disk, and a digest of both ends, as they were when the file was opened.
+    pub(super) fn state(&self) -> &str {
+        &self.state
     }
 
     /// Returns the uncompressed offset of the next byte.
@@ -281,6 +292,15 @@ fn open_input(path: &Path) -> io::Result<(Input, u64)> {
     }
     let counted = Counted { inner: BufReader::with_capacity(CHUNK_BYTES, file), bytes: 0 };
     Ok((Input::Gzip(Box::new(MultiGzDecoder::new(counted))), bytes))
+}
+
+fn digest_of_ends(path: &Path, bytes: u64) -> io::Result<u64> {
+    let mut file = File::open(path)?;
+    let mut ends = Vec::new();
+    file.by_ref().take(STATE_BYTES.min(bytes)).read_to_end(&mut ends)?;
+    file.seek(SeekFrom::Start(bytes.saturating_sub(STATE_BYTES)))?;
+    file.take(STATE_BYTES.min(bytes)).read_to_end(&mut ends)?;
+    Ok(xxh3_64(&ends))
 }
 
 fn refused(path: &Path, source: io::Error) -> SourceError {

@@ -28,7 +28,8 @@ pub(super) fn find(folder: &Path, collection: &str, naming: &Naming) -> Result<P
     match candidates.as_slice() {
         [path] => Ok(path.clone()),
         [] => Err(SourceError::Missing {
-            what: format!("collection `{collection}` in `{}`", folder.display()),
+            folder: folder.to_owned(),
+            collection: collection.to_owned(),
             found: files.into_keys().collect(),
         }),
         several => Err(SourceError::Ambiguous {
@@ -46,7 +47,8 @@ pub(super) fn list(folder: &Path, naming: &Naming) -> Result<Vec<String>, Source
 /// The files by collection; those of a database's folder are named `database/collection`.
 fn files(folder: &Path, naming: &Naming) -> Result<BTreeMap<String, Vec<PathBuf>>, SourceError> {
     if !folder.is_dir() {
-        return Err(SourceError::Missing { what: format!("folder `{}`", folder.display()), found: Vec::new() });
+        let found = if folder.exists() { "a file" } else { "nothing" };
+        return Err(SourceError::NoFolder { path: folder.to_owned(), found });
     }
     let mut files: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for path in entries(folder)? {

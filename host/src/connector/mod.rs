@@ -49,6 +49,15 @@ pub async fn open_target(url: &str, base: &Path, mode: Mode) -> Result<Box<dyn T
     }
 }
 
+/// Checks the URL of a target without opening it.
+pub fn check_target(url: &str) -> Result<(), TargetError> {
+    match url.split_once(':') {
+        Some(("sqlite", _)) => Ok(()),
+        Some(("postgres" | "postgresql", _)) => postgres::PostgresTarget::check(url),
+        _ => Err(TargetError::Unknown { url: masked::masked(url) }),
+    }
+}
+
 /// Returns a target that only predicts: it reads the real one and keeps what would be written in a scratch database.
 pub async fn predict(inner: Arc<dyn Target>, missing: Vec<TableSchema>) -> Result<Arc<dyn Target>, TargetError> {
     Ok(Arc::new(predicted::PredictedTarget::new(inner, missing).await?))

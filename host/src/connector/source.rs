@@ -1,10 +1,12 @@
 //! The contract of a source.
 
 use std::path::Path;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 
 use super::extended_json;
+use super::masked;
 use super::mongodump;
 use crate::record::Batch;
 use crate::record::Position;
@@ -18,19 +20,30 @@ pub fn open_source(
     key_fields: &[String],
 ) -> Result<Box<dyn Source>, SourceError> {
     match url.split_once(':') {
-        Some(("mongodump", path)) => mongodump::open(url, &base.join(path), collection, key_fields),
-        Some(("mongoexport", path)) => extended_json::open(url, &base.join(path), collection, key_fields),
-        _ => Err(SourceError::Unknown { url: url.to_owned() }),
+        Some(("mongodump", path)) => mongodump::open(&folder(base, path), collection, key_fields),
+        Some(("mongoexport", path)) => extended_json::open(&folder(base, path), collection, key_fields),
+        _ => Err(SourceError::Unknown { url: masked::masked(url) }),
     }
+}
+
+/// Returns what identifies a collection for the fingerprint: where it is, without secrets. Nothing is opened for it.
+pub fn identity(url: &str, collection: &str) -> String {
+    // The same folder is the same source, whether its path ends in a slash or not.
+    format!("{}#{collection}", masked::masked(url.trim_end_matches('/')))
 }
 
 /// Returns the names of a source's collections, in order.
 pub fn list_collections(url: &str, base: &Path) -> Result<Vec<String>, SourceError> {
     match url.split_once(':') {
-        Some(("mongodump", path)) => mongodump::list(&base.join(path)),
-        Some(("mongoexport", path)) => extended_json::list(&base.join(path)),
-        _ => Err(SourceError::Unknown { url: url.to_owned() }),
+        Some(("mongodump", path)) => mongodump::list(&folder(base, path)),
+        Some(("mongoexport", path)) => extended_json::list(&folder(base, path)),
+        _ => Err(SourceError::Unknown { url: masked::masked(url) }),
     }
+}
+
+/// Returns a path as seen from the working folder, without `./` in the middle of it.
+fn folder(base: &Path, path: &str) -> PathBuf {
+    base.join(path).components().collect()
 }
 
 /// How much one read may return. The first record is returned even where it alone is over the bytes.
@@ -57,8 +70,9 @@ pub trait Source: Send {
     /// Returns how far through the source a position lies, from 0 to 1, or `None` where that is not known.
     fn progress(&self, at: &Position) -> Option<f64>;
 
-    /// Returns what identifies this source's content for the fingerprint: its location, without secrets.
-    fn identity(&self) -> String;
+    /// Returns what tells cheaply that the content is another one than before, for people too. It is what was there when
+    /// the source was opened; a change of the same length in the middle does not show.
+    fn state(&self) -> &str;
 }
 
 /// Why a source cannot be opened or read further. A single bad record is a fault of that record instead.
@@ -67,14 +81,24 @@ pub enum SourceError {
     /// The URL names no kind of source that exists.
     #[error("unknown source `{url}`")]
     Unknown {
-        /// As the manifest has it.
+        /// As the manifest has it, password masked.
         url: String,
     },
-    /// There is no such folder, file or collection.
-    #[error("{what} does not exist")]
+    /// There is no such folder.
+    #[error("expected the folder `{}`, found {found}", path.display())]
+    NoFolder {
+        /// The folder's path.
+        path: PathBuf,
+        /// What is there instead.
+        found: &'static str,
+    },
+    /// The folder has no such collection.
+    #[error("there is no collection `{collection}` in `{}`", folder.display())]
     Missing {
-        /// What was looked for, with its path.
-        what: String,
+        /// The folder's path.
+        folder: PathBuf,
+        /// What was looked for.
+        collection: String,
         /// The names that do exist.
         found: Vec<String>,
     },

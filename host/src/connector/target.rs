@@ -16,6 +16,17 @@ pub enum Mode {
     ReadWrite,
 }
 
+/// A table that stands in the target, and what a run writes of it.
+#[derive(Debug, Clone)]
+pub struct Written<'a> {
+    /// The table.
+    pub table: &'a TableSchema,
+    /// Indexes of the columns that rows are inserted with.
+    pub inserted: Vec<usize>,
+    /// Indexes of the columns that are changed in rows that stand there; empty where none are.
+    pub updated: Vec<usize>,
+}
+
 /// A target database. Cheap to share; every transaction has a connection of its own where the database allows it.
 #[async_trait]
 pub trait Target: Send + Sync {
@@ -41,16 +52,23 @@ pub trait Target: Send + Sync {
     /// Runs the statements of a schema file in one transaction.
     async fn apply_schema(&self, sql: &str) -> Result<(), TargetError>;
 
-    /// Creates whimbrel's own tables where they are missing.
-    async fn create_own_tables(&self) -> Result<(), TargetError>;
-
     /// Returns whether whimbrel's own tables are there.
     async fn has_own_tables(&self) -> Result<bool, TargetError>;
 
-    /// Takes the lock of a migration until the guard is dropped or the process dies.
+    /// Fails where a run could not write: the file, the account or the server do not allow it. Asked before every run and
+    /// every dry run, whatever the target was opened for, so that both fail alike; nothing is written to find out.
+    async fn check_writable(&self, written: &[Written<'_>]) -> Result<(), TargetError>;
+
+    /// Takes the lock of a migration for a run, until the guard is dropped or the process dies.
     ///
-    /// Fails with [`TargetError::Locked`] where another process has it. `holder` is what that process is then told.
-    async fn lock(&self, migration: &str, holder: &str) -> Result<Box<dyn Lock>, TargetError>;
+    /// Fails with [`TargetError::Locked`] where another process has it; it is told `who` that is. The run is noted in
+    /// whimbrel's own tables, which are created where they are missing. From then on every transaction of this target is
+    /// the run's: once another run is noted, none can begin any more, [`TargetError::Lost`]. Those that had begun before
+    /// are waited for here.
+    async fn lock(&self, migration: &str, run: &str, who: &str) -> Result<Box<dyn Lock>, TargetError>;
+
+    /// Returns who has the lock of a migration; `None` where nobody has.
+    async fn lock_holder(&self, migration: &str) -> Result<Option<String>, TargetError>;
 
     /// Returns why no column of this target gives the value back as it is, where that is so: what a dry run must know.
     fn cannot_hold(&self, _value: &Value) -> Option<String> {
@@ -65,7 +83,11 @@ pub trait Target: Send + Sync {
 }
 
 /// The lock of a migration; dropping it releases it.
-pub trait Lock: Send + Sync {}
+#[async_trait]
+pub trait Lock: Send + Sync {
+    /// Watches the lock for as long as this is awaited: one that is gone is taken again. Returns where another run has it.
+    async fn lost(&self) -> TargetError;
+}
 
 /// What became of one row that was to be inserted.
 #[derive(Debug, Clone, PartialEq)]
@@ -169,6 +191,14 @@ pub struct Refusal {
     pub row: Option<usize>,
 }
 
+impl Refusal {
+    /// Returns the target's own words, with the constraint that they may not name.
+    pub fn words(&self) -> String {
+        let constraint = self.constraint.as_ref().map(|name| format!(" (constraint `{name}`)")).unwrap_or_default();
+        format!("{}{constraint}", self.message)
+    }
+}
+
 /// What can go wrong with a target.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
@@ -178,12 +208,30 @@ pub enum TargetError {
         /// As the manifest has it, password masked.
         url: String,
     },
-    /// Nobody answers, or the database does not exist.
+    /// Nobody answers, or the file is no database.
     #[error("cannot reach the target `{url}`")]
     Unreachable {
         /// Password masked.
         url: String,
         /// The driver's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The server has no database of this name.
+    #[error("the target `{url}` does not exist")]
+    NoDatabase {
+        /// Password masked.
+        url: String,
+        /// What creates it.
+        command: String,
+        /// The server's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The server does not know the account, or not with this password.
+    #[error("the target `{url}` turned the account away")]
+    TurnedAway {
+        /// Password masked.
+        url: String,
+        /// The server's reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The account or the file's mode does not allow it.
@@ -192,6 +240,14 @@ pub enum TargetError {
         /// The attempted action.
         what: String,
         /// The driver's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The server answers and takes no writes.
+    #[error("the target `{url}` takes no writes")]
+    ReadOnly {
+        /// Password masked.
+        url: String,
+        /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The target's disk or quota is full.
@@ -206,6 +262,14 @@ pub enum TargetError {
         /// The migration's name.
         migration: String,
         /// Who has it.
+        holder: String,
+    },
+    /// This process had the migration, and lost its lock to another one.
+    #[error("the migration `{migration}` was taken over by {holder}")]
+    Lost {
+        /// The migration's name.
+        migration: String,
+        /// Who has it now.
         holder: String,
     },
     /// A deadlock, a serialisation failure or a lost connection: the same transaction may be tried again.

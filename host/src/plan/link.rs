@@ -5,10 +5,10 @@ use super::IdStrategy;
 use super::OnMissing;
 use super::ReferencePlan;
 use super::TablePlan;
+use super::hint;
 use super::resolve::Described;
 use super::resolve::Found;
 use super::resolve::TargetTables;
-use super::schema::nearest;
 use super::tables::EntityTable;
 use crate::record::TableSchema;
 
@@ -30,15 +30,8 @@ pub(super) fn link(
         for (name, referred) in columns {
             let position = table.columns.iter().position(|&column| table.schema.columns[column].name == *name);
             let (Some(column), Some(referred)) = (position, referred) else { continue };
-            let Some(parent) = names.iter().position(|name| name == referred) else {
-                let hint = nearest(referred, &names).map(|near| format!("did you mean `{near}`?"));
-                found.push((
-                    at.clone(),
-                    format!("the column `{name}` refers to `{referred}`, which is no entity"),
-                    hint,
-                ));
-                continue;
-            };
+            // A name that is no entity has been found before.
+            let Some(parent) = names.iter().position(|name| name == referred) else { continue };
             // A record's own id proves itself.
             if parent == index && table.id == Some(column) {
                 continue;
@@ -125,14 +118,19 @@ fn main_table(entity: &EntityPlan) -> Option<(&TableSchema, usize)> {
 /// Puts the manifest's policies onto the references and checks that they can be kept.
 pub(super) fn set_policies(entity: &EntityTable, plan: &mut EntityPlan, found: &mut Found) {
     let at = format!("/entity/{}", plan.index);
-    let mut used = Vec::new();
+    let (mut used, mut known) = (Vec::new(), Vec::new());
     for table in &mut plan.tables {
-        let TablePlan { schema, columns, references, .. } = table;
+        let TablePlan { schema, columns, key, references, .. } = table;
         let column_of = |position: usize| &schema.columns[columns[position]];
         for reference in references {
             let names: Vec<&str> =
                 reference.columns.iter().map(|&position| column_of(position).name.as_str()).collect();
-            let nullable = reference.columns.iter().any(|&position| column_of(position).nullable);
+            // A key without a value would tell no rows apart, though SQLite lets it be NULL.
+            let nullable = reference
+                .columns
+                .iter()
+                .any(|&position| column_of(position).nullable && !key.contains(&columns[position]));
+            known.extend(names.iter().map(|&name| name.to_owned()));
             let policy = entity.references.iter().find(|(name, _)| {
                 names.iter().any(|column| *name == column || **name == format!("{}.{column}", schema.name))
             });
@@ -170,6 +168,7 @@ pub(super) fn set_policies(entity: &EntityTable, plan: &mut EntityPlan, found: &
         }
     }
     for name in entity.references.keys().filter(|name| !used.contains(name)) {
-        found.push((format!("{at}/references/{name}"), format!("no reference has a column `{name}`"), None));
+        let hint = hint::among(name, &known);
+        found.push((format!("{at}/references/{name}"), format!("no reference has a column `{name}`"), hint));
     }
 }

@@ -1,7 +1,10 @@
 //! From the manifest a user wrote to a plan that is checked and ordered. Pure: nothing is connected, run or written here.
 
+mod draft;
+pub mod hint;
 mod link;
 pub mod manifest;
+mod mend;
 pub mod order;
 pub mod plugin_table;
 pub mod position;
@@ -13,6 +16,7 @@ pub mod tables;
 
 use crate::record::TableSchema;
 
+pub use draft::Draft;
 pub use manifest::Manifest;
 pub use problem::Problem;
 pub use problem::Problems;
@@ -69,6 +73,14 @@ pub struct EntityPlan {
     pub reads: Vec<String>,
     /// Source fields it leaves out on purpose.
     pub ignores: Vec<String>,
+}
+
+impl EntityPlan {
+    /// Returns whether both feed some table.
+    pub fn shares_table(&self, other: &Self) -> bool {
+        let feeds = |name: &str| other.tables.iter().any(|table| table.schema.name == name);
+        self.tables.iter().any(|table| feeds(&table.schema.name))
+    }
 }
 
 /// One table that an entity feeds.

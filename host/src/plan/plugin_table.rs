@@ -11,7 +11,7 @@ use super::swap::Promote;
 pub struct PluginTable {
     /// The component's file, where it is not in the plugins folder.
     pub path: Option<String>,
-    /// Linear memory of one instance, such as `64MiB`; `256MiB` where it is left out.
+    /// Linear memory of one instance, such as `64MiB`, `4GiB` at most; `256MiB` where it is left out.
     pub memory: Option<String>,
     /// Time for one call, such as `2s`; `10s` where it is left out.
     pub deadline: Option<String>,
@@ -42,8 +42,8 @@ pub struct PluginTable {
     pub watch_batches: Option<u64>,
     /// How far the share of rejected records may rise while it is watched, such as `1%`, which holds where it is left out.
     #[schemars(
-        regex(pattern = r"^\s*[0-9]+(\.[0-9]+)?\s*%\s*$"),
-        extend("x-form" = "a percentage such as `1%`")
+        regex(pattern = r"^\s*(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)\s*%\s*$"),
+        extend("x-form" = "a percentage from `0%` to `100%`")
     )]
     pub watch_rejections: Option<String>,
     /// Who promotes a new version; `auto` where it is left out.

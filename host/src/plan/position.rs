@@ -5,6 +5,8 @@ use std::ops::Range;
 use toml::de::DeTable;
 use toml::de::DeValue;
 
+use super::problem::Problem;
+
 /// A manifest's text with the place of every value in it.
 pub struct Places<'a> {
     text: &'a str,
@@ -12,15 +14,24 @@ pub struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    /// Reads the text, or returns the reader's message and its line and column.
-    pub fn parse(text: &'a str) -> Result<Self, (String, usize, usize)> {
-        match DeTable::parse(text) {
-            Ok(root) => Ok(Self { text, root: root.into_inner() }),
-            Err(error) => {
-                let (line, column) = line_of(text, error.span().map_or(0, |span| span.start));
-                Err((error.message().to_owned(), line, column))
-            }
+    /// Reads the text, or returns all that the reader stumbles over.
+    pub fn parse(text: &'a str) -> Result<Self, Vec<Problem>> {
+        let (root, errors) = DeTable::parse_recoverable(text);
+        if errors.is_empty() {
+            return Ok(Self { text, root: root.into_inner() });
         }
+        let mut problems: Vec<Problem> = errors
+            .into_iter()
+            .map(|error| {
+                let (line, column) = line_of(text, error.span().map_or(0, |span| span.start));
+                let message = error.message().replace('\n', ", ");
+                Problem { pointer: String::new(), line, column, message, hint: None }
+            })
+            .collect();
+        // What follows on a line that is not understood is no problem of its own.
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        problems.dedup_by_key(|problem| problem.line);
+        Err(problems)
     }
 
     /// Returns the 1-based line and column of the deepest part of the pointer that the text has.

@@ -2,8 +2,13 @@
 
 use std::fmt;
 
+use serde::Serialize;
+use serde_json::json;
+
+use crate::error::Failure;
+
 /// One problem, placed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// JSON Pointer into the manifest.
     pub pointer: String,
@@ -42,3 +47,10 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        let report = json!({ "file": problems.file, "problems": problems.problems });
+        Self::usage("the manifest cannot be used").with_report(report).cause(problems)
+    }
+}

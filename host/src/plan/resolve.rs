@@ -7,13 +7,14 @@ use super::IdStrategy;
 use super::Manifest;
 use super::OnConflict;
 use super::Plan;
-use super::Problem;
 use super::TablePlan;
+use super::hint;
 use super::link;
 use super::order;
-use super::schema::nearest;
+use super::schema::Finding;
 use super::tables::DeadLettersMax;
 use super::tables::EntityTable;
+use crate::error::Failure;
 use crate::record::ColumnType;
 use crate::record::TableSchema;
 
@@ -45,10 +46,10 @@ pub struct DescribedTable {
 pub type TargetTables = BTreeMap<String, TableSchema>;
 
 /// Problems by pointer, before they are placed.
-pub(super) type Found = Vec<(String, String, Option<String>)>;
+pub(super) type Found = Vec<Finding>;
 
 /// Makes the plan. `described` has one entry for each entity of the manifest, in order.
-pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTables) -> Result<Plan, Vec<Problem>> {
+pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTables) -> Result<Plan, Failure> {
     let mut found = Found::new();
     let tables = &manifest.tables;
     let mut entities: Vec<EntityPlan> = Vec::new();
@@ -59,7 +60,7 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
         link::link(index, &described[index], &mut entities, target, &mut found);
         link::set_policies(&tables.entity[index], &mut entities[index], &mut found);
     }
-    let edges: Vec<(usize, usize)> = (0..entities.len())
+    let mut edges: Vec<(usize, usize)> = (0..entities.len())
         .flat_map(|child| parents(child, &entities).into_iter().map(move |parent| (parent, child)))
         .collect();
     let ordered = match order::order(entities.len(), &edges) {
@@ -79,14 +80,42 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
         }
     };
     if !found.is_empty() {
-        return Err(manifest.problems("", found));
+        return Err(manifest.refused(found));
     }
+    edges.extend(sharing(&ordered, &entities));
     Ok(Plan {
         name: tables.name.clone(),
         namespace: tables.namespace.clone().unwrap_or_else(|| tables.name.clone()),
         budget: tables.dead_letters_max.as_ref().and_then(DeadLettersMax::budget),
         entities: reordered(entities, &ordered, &edges),
     })
+}
+
+/// Finds names that a transformer's description shows to be wrong; the target is not asked.
+pub fn check_described(manifest: &Manifest, index: usize, description: &Described) -> Vec<Finding> {
+    let entity = &manifest.tables.entity[index];
+    let mut found = Vec::new();
+    let fed: Vec<String> = description.tables.iter().map(|table| table.name.clone()).collect();
+    let into = entity.into.iter().flatten().enumerate().map(|(position, name)| ("into", position, name));
+    let empty = entity.allow_empty.iter().enumerate().map(|(position, name)| ("allow-empty", position, name));
+    for (key, position, name) in into.chain(empty).filter(|(.., name)| !fed.contains(name)) {
+        found.push((
+            format!("/entity/{index}/{key}/{position}"),
+            format!("the transformer feeds no table `{name}`"),
+            hint::among(name, &fed),
+        ));
+    }
+    let entities: Vec<String> = manifest.tables.entity.iter().map(|entity| entity.name.clone()).collect();
+    for (column, referred) in description.tables.iter().flat_map(|table| &table.columns) {
+        if let Some(referred) = referred.as_ref().filter(|referred| !entities.contains(referred)) {
+            found.push((
+                entity.place_of(index, column),
+                format!("the column `{column}` refers to `{referred}`, which is no entity"),
+                hint::among(referred, &entities),
+            ));
+        }
+    }
+    found
 }
 
 /// The entities that one entity must wait for: all that feed a table its rows point to.
@@ -105,6 +134,16 @@ fn parents(child: usize, entities: &[EntityPlan]) -> Vec<usize> {
     parents
 }
 
+/// Entities that feed one table, each with those behind it: side by side, chance would decide whose rows come first.
+fn sharing(ordered: &[usize], entities: &[EntityPlan]) -> Vec<(usize, usize)> {
+    let mut edges = Vec::new();
+    for (place, &first) in ordered.iter().enumerate() {
+        let behind = ordered[place + 1..].iter().filter(|&&other| entities[other].shares_table(&entities[first]));
+        edges.extend(behind.map(|&other| (first, other)));
+    }
+    edges
+}
+
 /// Puts the entities in order and lets every index follow.
 fn reordered(entities: Vec<EntityPlan>, ordered: &[usize], edges: &[(usize, usize)]) -> Vec<EntityPlan> {
     let mut new_index = vec![0; ordered.len()];
@@ -118,6 +157,8 @@ fn reordered(entities: Vec<EntityPlan>, ordered: &[usize], edges: &[(usize, usiz
         .map(|(old, mut entity)| {
             entity.after =
                 edges.iter().filter(|(_, child)| *child == old).map(|(parent, _)| new_index[*parent]).collect();
+            entity.after.sort_unstable();
+            entity.after.dedup();
             for table in &mut entity.tables {
                 for reference in &mut table.references {
                     reference.entity = reference.entity.map(|entity| new_index[entity]);
@@ -136,36 +177,12 @@ fn entity_plan(
     target: &TargetTables,
     found: &mut Found,
 ) -> EntityPlan {
-    let at = format!("/entity/{index}");
     let settings = entity.settings.or(&manifest.tables.defaults);
     let (source, collection) = entity.source_and_collection();
-    if !manifest.tables.source.contains_key(source) {
-        let hint = nearest(source, manifest.tables.source.keys()).map(|near| format!("did you mean `{near}`?"));
-        found.push((format!("{at}/from"), format!("there is no source `{source}`"), hint));
-    }
-    if manifest.tables.entity[..index].iter().any(|other| other.name == entity.name) {
-        found.push((format!("{at}/name"), format!("the entity `{}` is there twice", entity.name), None));
-    }
     let mut planned: Vec<(usize, TablePlan)> = Vec::new();
     for (position, table) in description.tables.iter().enumerate() {
-        if let Some(table) = table_plan(&format!("{at}/config"), table, target, found) {
+        if let Some(table) = table_plan(&|name| entity.place_of(index, name), table, target, found) {
             planned.push((position, table));
-        }
-    }
-    if let Some(into) = &entity.into {
-        for (position, name) in into.iter().enumerate() {
-            if !description.tables.iter().any(|table| &table.name == name) {
-                found.push((format!("{at}/into/{position}"), format!("the transformer feeds no table `{name}`"), None));
-            }
-        }
-    }
-    for (position, name) in entity.allow_empty.iter().enumerate() {
-        if !description.tables.iter().any(|table| &table.name == name) {
-            found.push((
-                format!("{at}/allow-empty/{position}"),
-                format!("the transformer feeds no table `{name}`"),
-                None,
-            ));
         }
     }
     let (tables, table_order) = parents_first(planned, description.tables.len());
@@ -214,32 +231,38 @@ fn parents_first(planned: Vec<(usize, TablePlan)>, described: usize) -> (Vec<Tab
     (tables, table_order)
 }
 
-fn table_plan(at: &str, described: &DescribedTable, target: &TargetTables, found: &mut Found) -> Option<TablePlan> {
+fn table_plan(
+    place_of: &dyn Fn(&str) -> String,
+    described: &DescribedTable,
+    target: &TargetTables,
+    found: &mut Found,
+) -> Option<TablePlan> {
+    let at = place_of(&described.name);
     let Some(schema) = target.get(&described.name) else {
-        let hint = nearest(&described.name, target.keys())
+        let hint = hint::nearest(&described.name, target.keys())
             .map(|near| format!("did you mean `{near}`?"))
             .or_else(|| Some("create the table, or name a file that does under `[target] schema`".to_owned()));
-        found.push((at.to_owned(), format!("the target has no table `{}`", described.name), hint));
+        found.push((at, format!("the target has no table `{}`", described.name), hint));
         return None;
     };
     let names: Vec<String> = schema.columns.iter().map(|column| column.name.clone()).collect();
     let mut columns = Vec::new();
     for (name, _) in &described.columns {
         let Some(index) = schema.column(name) else {
-            let hint = nearest(name, &names).map(|near| format!("did you mean `{near}`?"));
-            found.push((at.to_owned(), format!("the table `{}` has no column `{name}`", schema.name), hint));
+            let hint = hint::among(name, &names);
+            found.push((place_of(name), format!("the table `{}` has no column `{name}`", schema.name), hint));
             continue;
         };
         let column = &schema.columns[index];
         if column.generated {
             found.push((
-                at.to_owned(),
+                place_of(name),
                 format!("the column `{}.{name}` is computed by the target and cannot be written", schema.name),
                 None,
             ));
         } else if column.kind == ColumnType::Other {
             found.push((
-                at.to_owned(),
+                place_of(name),
                 format!(
                     "the column `{}.{name}` has the type `{}`, which cannot be written",
                     schema.name, column.declared
@@ -252,7 +275,7 @@ fn table_plan(at: &str, described: &DescribedTable, target: &TargetTables, found
     for (index, column) in schema.columns.iter().enumerate() {
         if !column.nullable && !column.has_default && !column.generated && !columns.contains(&index) {
             found.push((
-                at.to_owned(),
+                at.clone(),
                 format!("the column `{}.{}` is required and nothing feeds it", schema.name, column.name),
                 Some(format!("map a field to `{}`", column.name)),
             ));
@@ -263,13 +286,13 @@ fn table_plan(at: &str, described: &DescribedTable, target: &TargetTables, found
     } else {
         described.key.iter().filter_map(|name| schema.column(name)).collect()
     };
-    check_key(at, schema, &columns, &key, found);
+    check_key(&at, schema, &columns, &key, found);
     let id = described.id.as_ref().and_then(|id| {
         let position =
             described.columns.iter().filter(|(name, _)| schema.column(name).is_some()).position(|(name, _)| name == id);
         if position.is_none() {
             found.push((
-                at.to_owned(),
+                place_of(id),
                 format!("the id column `{}.{id}` is not among the columns that are fed", schema.name),
                 None,
             ));

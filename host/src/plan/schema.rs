@@ -5,6 +5,8 @@ use jsonschema::error::TypeKind;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value as Json;
 
+use super::hint;
+
 /// Pointer, message and hint of one thing that is wrong.
 pub type Finding = (String, String, Option<String>);
 
@@ -29,13 +31,16 @@ fn explain(schema: &Json, error: &ValidationError<'_>, found: &mut Vec<Finding>)
             let known = known_properties(schema, &error.schema_path().to_string());
             for key in unexpected {
                 let escaped = key.replace('~', "~0").replace('/', "~1");
-                let hint = nearest(key, &known).map(|near| format!("did you mean `{near}`?"));
+                let hint = hint::among(key, &known);
                 found.push((format!("{pointer}/{escaped}"), format!("unknown key `{key}`"), hint));
             }
             return;
         }
         ValidationErrorKind::Required { property } => {
-            found.push((pointer, format!("missing key `{}`", property.as_str().unwrap_or_default()), None));
+            let key = property.as_str().unwrap_or_default();
+            let properties = parent_of(schema, &error.schema_path().to_string()).get("properties");
+            let hint = properties.and_then(|properties| written(key, properties.get(key)?));
+            found.push((pointer, format!("missing key `{key}`"), hint));
             return;
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
@@ -58,15 +63,15 @@ fn explain(schema: &Json, error: &ValidationError<'_>, found: &mut Vec<Finding>)
         ValidationErrorKind::MinItems { limit: 1 } | ValidationErrorKind::MinProperties { limit: 1 } => {
             "at least one entry".to_owned()
         }
-        ValidationErrorKind::Pattern { pattern } => {
-            form_of(schema, &error.schema_path().to_string()).unwrap_or_else(|| format!("text of the form `{pattern}`"))
-        }
+        ValidationErrorKind::Pattern { pattern } => words_of(schema, &error.schema_path().to_string(), "x-form")
+            .unwrap_or_else(|| format!("text of the form `{pattern}`")),
         _ => {
             found.push((pointer, error.to_string().replace('"', "`"), None));
             return;
         }
     };
-    found.push((pointer, format!("expected {expected}, found {}", shown(instance)), None));
+    let hint = words_of(schema, &error.schema_path().to_string(), "x-hint");
+    found.push((pointer, format!("expected {expected}, found {}", shown(instance)), hint));
 }
 
 /// Of several forms a value may have, explains the one whose kind it has; the others were not meant.
@@ -115,7 +120,7 @@ fn explain_branches(
 fn explain_options(pointer: String, instance: &Json, options: &[Json], found: &mut Vec<Finding>) {
     let listed: Vec<String> = options.iter().filter(|option| !option.is_null()).map(shown).collect();
     let names: Vec<String> = options.iter().filter_map(|option| option.as_str().map(str::to_owned)).collect();
-    let near = instance.as_str().and_then(|typed| nearest(typed, &names));
+    let near = instance.as_str().and_then(|typed| hint::nearest(typed, &names));
     let hint = near.map(|near| format!("did you mean `{near}`?"));
     found.push((pointer, format!("expected one of {}, found {}", listed.join(", "), shown(instance)), hint));
 }
@@ -130,14 +135,26 @@ fn shown(value: &Json) -> String {
 }
 
 /// The names a failed `additionalProperties` would have taken, for the hint.
-fn known_properties(schema: &Json, path: &str) -> Vec<String> {
+pub(super) fn known_properties(schema: &Json, path: &str) -> Vec<String> {
     let properties = parent_of(schema, path).get("properties").and_then(Json::as_object);
     properties.map(|object| object.keys().cloned().collect()).unwrap_or_default()
 }
 
-/// What a schema says in words about its `pattern`, under `x-form`.
-fn form_of(schema: &Json, path: &str) -> Option<String> {
-    parent_of(schema, path).get("x-form").and_then(Json::as_str).map(str::to_owned)
+/// What a schema says in words about a keyword: of a `pattern` under `x-form`, of what to do under `x-hint`.
+fn words_of(schema: &Json, path: &str, name: &str) -> Option<String> {
+    parent_of(schema, path).get(name).and_then(Json::as_str).map(str::to_owned)
+}
+
+/// How a manifest would say a key that is missing; a schema without examples of it gives no hint.
+fn written(key: &str, property: &Json) -> Option<String> {
+    let example = property.get("examples")?.get(0)?;
+    Some(format!(
+        "such as `{}`",
+        match example {
+            Json::String(text) if text.starts_with('[') => text.clone(),
+            example => format!("{key} = {example}"),
+        }
+    ))
 }
 
 /// The part of a schema that holds the keyword at the end of a path; `$ref`s on the way are followed.
@@ -154,30 +171,4 @@ fn parent_of<'a>(schema: &'a Json, path: &str) -> &'a Json {
         };
     }
     at
-}
-
-/// Returns the known name that differs least from what was typed, where the difference is small.
-pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a String>) -> Option<&'a String> {
-    known
-        .into_iter()
-        .map(|name| (edits(&typed.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|(edits, _)| *edits <= 1 + typed.len() / 4)
-        .min_by_key(|(edits, _)| *edits)
-        .map(|(_, name)| name)
-}
-
-/// Levenshtein distance, in characters.
-fn edits(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = if a == *b { diagonal } else { 1 + diagonal.min(above).min(row[j]) };
-            diagonal = above;
-        }
-    }
-    row[right.len()]
 }

@@ -19,10 +19,13 @@ use super::swap::OnPluginFailure;
 #[schemars(title = "whimbrel manifest")]
 pub struct Tables {
     /// The version of this format: 1.
-    #[schemars(range(min = 1, max = 1))]
+    #[schemars(
+        extend("const" = 1, "x-hint" = "a manifest of another version needs another whimbrel; say `version = 1`"),
+        example = 1
+    )]
     pub version: u32,
     /// The migration's identity in the target.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = 200), example = &"crm")]
     pub name: String,
     /// What computed ids hang on; the name where it is left out. Manifests may share one.
     pub namespace: Option<String>,
@@ -32,8 +35,10 @@ pub struct Tables {
     /// out, for every entity has its own limit.
     pub dead_letters_max: Option<DeadLettersMax>,
     /// Where records come from.
+    #[schemars(example = &"[source.crm]")]
     pub source: BTreeMap<String, SourceTable>,
     /// Where rows go.
+    #[schemars(example = &"[target]")]
     pub target: TargetTable,
     /// Limits and grants of single components.
     #[serde(default)]
@@ -42,7 +47,7 @@ pub struct Tables {
     #[serde(default)]
     pub defaults: Settings,
     /// What is moved.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), example = &"[[entity]]")]
     pub entity: Vec<EntityTable>,
     /// The variables that the URLs were made of, each with the pointer of such a URL.
     #[serde(skip)]
@@ -55,6 +60,7 @@ pub struct Tables {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SourceTable {
     /// Such as `mongodump:./dump/crm` or `mongoexport:./export`; `${NAME:-default}` takes an environment variable.
+    #[schemars(example = &"mongodump:./dump/crm")]
     pub url: String,
 }
 
@@ -63,6 +69,7 @@ pub struct SourceTable {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TargetTable {
     /// Such as `sqlite:./crm.db` or `postgres://user@host/database`; `${NAME:-default}` takes an environment variable.
+    #[schemars(example = &"sqlite:./crm.db")]
     pub url: String,
     /// A file of SQL statements, run once when the tables it makes are missing.
     pub schema: Option<String>,
@@ -99,14 +106,15 @@ pub struct Settings {
 #[schemars(deny_unknown_fields)]
 pub struct EntityTable {
     /// Its name, unique in the manifest.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = 200), example = &"users")]
     pub name: String,
     /// What is read: `source.Collection`.
-    #[schemars(regex(pattern = r"^[^.]+\..+$"), extend("x-form" = "`source.Collection`"))]
+    #[schemars(regex(pattern = r"^[^.]+\..+$"), extend("x-form" = "`source.Collection`"), example = &"crm.Users")]
     pub from: String,
     /// The field, or fields, that make the record's key; `_id` where it is left out.
     pub key: Option<KeyFields>,
     /// The tables that get rows; the transformer says where it is left out.
+    #[schemars(length(min = 1), extend("x-hint" = "leave `into` out where the transformer says which tables it feeds"))]
     pub into: Option<Vec<String>>,
     /// Policies of single reference columns.
     #[serde(default)]
@@ -142,8 +150,8 @@ pub enum DeadLettersMax {
     /// A number or a percentage.
     Text(
         #[schemars(
-            regex(pattern = r"^\s*([0-9]+|[0-9]+(\.[0-9]+)?\s*%)\s*$"),
-            extend("x-form" = "a number, or a percentage such as `0.1%`")
+            regex(pattern = r"^\s*([0-9]{1,18}|(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)\s*%)\s*$"),
+            extend("x-form" = "a number, or a percentage from `0%` to `100%`")
         )]
         String,
     ),
@@ -164,6 +172,7 @@ impl DeadLettersMax {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ReferenceTable {
     /// What happens where there is no parent; `dead-letter` where it is left out.
+    #[schemars(example = &"null")]
     pub on_missing: OnMissing,
 }
 
@@ -182,6 +191,7 @@ pub enum ValidateTable {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConfiguredValidator {
     /// The component's name.
+    #[schemars(example = &"timestamps-utc")]
     pub plugin: String,
     /// For the validator; whimbrel does not look inside.
     #[serde(default)]
@@ -218,9 +228,43 @@ impl EntityTable {
         self.from.split_once('.').unwrap_or((&self.from, ""))
     }
 
+    /// Returns the pointer to where the configuration names something, if it does so once; `index` is the entity's own.
+    ///
+    /// What a component reads out of its configuration is its own business: a name tells where to look all the same.
+    pub fn place_of(&self, index: usize, name: &str) -> String {
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        named(&self.config, name, &format!("/entity/{index}/config"), &mut keys, &mut values);
+        match (keys.as_slice(), values.as_slice()) {
+            ([place], _) | ([], [place]) => place.clone(),
+            _ => format!("/entity/{index}/config"),
+        }
+    }
+
     /// Returns the transformer's configuration as JSON text.
     pub fn config_text(&self) -> String {
         config_text(&self.config)
+    }
+}
+
+/// Finds the keys and the texts that are this name, by pointer.
+fn named(config: &Json, name: &str, at: &str, keys: &mut Vec<String>, values: &mut Vec<String>) {
+    match config {
+        Json::Object(table) => {
+            for (key, value) in table {
+                let at = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
+                if key == name {
+                    keys.push(at.clone());
+                }
+                named(value, name, &at, keys, values);
+            }
+        }
+        Json::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                named(value, name, &format!("{at}/{index}"), keys, values);
+            }
+        }
+        Json::String(text) if text == name => values.push(at.to_owned()),
+        _ => {}
     }
 }
 

@@ -1,6 +1,6 @@
-//! Compiled components on disk, by digest, engine version and settings.
+//! Components on disk: compiled, by digest, engine version and settings, and as they were, by digest alone.
 //!
-//! An entry is native code that will run in this process, so it is used only if it is whole and nobody but this
+//! A compiled entry is native code that will run in this process, so it is used only if it is whole and nobody but this
 //! account could have written it. Anything wrong with the cache costs a compilation, never a run.
 
 use std::io::Write;
@@ -72,6 +72,23 @@ impl Cache {
         Ok(())
     }
 
+    /// Keeps a component as it is: its file may be another one when it is needed again.
+    pub(super) fn keep(&self, digest: &str, bytes: &[u8]) {
+        let path = kept_path(&self.dir, digest);
+        if std::fs::metadata(&path).is_ok_and(|kept| kept.len() == bytes.len() as u64) {
+            return;
+        }
+        let kept = create_private_dir(&self.dir).and_then(|()| {
+            let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
+            file.write_all(bytes)?;
+            file.as_file().sync_all()?;
+            Ok(file.persist(&path)?)
+        });
+        if let Err(error) = kept {
+            tracing::debug!(path = %path.display(), "a plugin is not kept: {error}");
+        }
+    }
+
     /// Returns what an entry begins with: a digest of the code and of what it was compiled from, so that an entry under
     /// another component's name is no better than a changed one.
     fn seal(&self, digest: &str, code: &[u8]) -> [u8; DIGEST_BYTES] {
@@ -85,6 +102,16 @@ impl Cache {
     fn path(&self, digest: &str) -> PathBuf {
         self.dir.join(format!("{digest}-{:016x}.code", self.settings))
     }
+}
+
+/// Returns the component with this digest, where it is kept whole.
+pub(super) fn kept(dir: &Path, digest: &str) -> Option<Vec<u8>> {
+    let bytes = std::fs::read(kept_path(dir, digest)).ok()?;
+    (super::digest(&bytes) == digest).then_some(bytes)
+}
+
+fn kept_path(dir: &Path, digest: &str) -> PathBuf {
+    dir.join(format!("{digest}.wasm"))
 }
 
 #[allow(unsafe_code, reason = "the engine cannot check native code; the caller has checked where it comes from")]

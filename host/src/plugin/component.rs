@@ -4,17 +4,15 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::Digest;
-use sha2::Sha256;
-use wasmtime::component::types::ComponentItem;
-
 use super::engine::Engine;
 use super::error::PluginError;
 use super::grants::Given;
 use super::grants::Grants;
 use super::grants::Pins;
-use super::grants::given;
 use super::limits::Limits;
+use super::outline;
+use super::outline::Import;
+use super::outline::Outline;
 use super::signature;
 use super::store;
 use super::store::State;
@@ -23,7 +21,7 @@ use super::wit::since_v0_1_0::transformer::TransformerPluginPre;
 use super::wit::since_v0_1_0::validator::ValidatorPluginPre;
 
 /// The package of every interface of the contract.
-const PACKAGE: &str = "whimbrel:plugin/";
+pub(super) const PACKAGE: &str = "whimbrel:plugin/";
 
 /// What a component does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,17 +68,6 @@ pub struct About {
     pub config_schema: String,
 }
 
-/// One interface that a component imports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Import {
-    /// Its name with its version.
-    pub interface: String,
-    /// The functions that the component really imports of it; none where it only needs its types.
-    pub functions: Vec<String>,
-    /// What the host answers it with.
-    pub given: Given,
-}
-
 /// Which component something came from: what messages call it, and the sha-256 of its file in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginId {
@@ -97,8 +84,7 @@ pub struct Component(Arc<Inner>);
 struct Inner {
     engine: Engine,
     id: Arc<PluginId>,
-    size: usize,
-    imports: Vec<Import>,
+    outline: Outline,
     grants: Grants,
     about: About,
     pre: Pre,
@@ -148,21 +134,20 @@ impl Component {
         limits: &Limits,
         grants: Grants,
     ) -> Result<Self, PluginError> {
-        if let Some(found) = not_a_component(bytes) {
-            return Err(PluginError::NotAComponent { plugin: name.to_owned(), found });
-        }
-        let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let compiled = compile(engine, bytes, &digest, name)?;
+        let digest = outline::digest(bytes);
+        let compiled = outline::compile(engine, bytes, &digest, name)?;
         let kind = compiled.component_type();
-        let exports: Vec<_> = kind.exports(&engine.inner).map(|(export, _)| export.to_owned()).collect();
-        let world = world(name, &exports)?;
-        let imports = imports(engine, &kind);
-        check_imports(name, &imports, &grants)?;
+        let outline = Outline::new(engine, bytes, digest, Some(&kind));
+        let world = world(name, &outline.exports)?;
+        check_imports(name, &outline.imports, &grants)?;
         signature::check(engine, &kind, name, world)?;
-        let pre = prepare(engine, &compiled, world).map_err(|error| invalid(name, error))?;
+        let pre = prepare(engine, &compiled, world).map_err(|error| outline::invalid(name, error))?;
         let about = store::off_the_loop(|| ask_about(engine, name, limits, &grants, &pre))?;
-        let id = Arc::new(PluginId { name: name.to_owned(), digest });
-        let inner = Inner { engine: engine.clone(), id, size: bytes.len(), imports, grants, about, pre };
+        if let Some(cache) = &engine.cache {
+            cache.keep(&outline.digest, bytes);
+        }
+        let id = Arc::new(PluginId { name: name.to_owned(), digest: outline.digest.clone() });
+        let inner = Inner { engine: engine.clone(), id, outline, grants, about, pre };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -194,14 +179,9 @@ impl Component {
         VERSION
     }
 
-    /// Returns the size of the file in bytes.
-    pub fn size(&self) -> usize {
-        self.0.size
-    }
-
-    /// Returns the interfaces that it imports.
-    pub fn imports(&self) -> &[Import] {
-        &self.0.imports
+    /// Returns what its file shows.
+    pub fn outline(&self) -> &Outline {
+        &self.0.outline
     }
 
     /// Returns what it is granted.
@@ -224,7 +204,7 @@ impl Component {
     }
 
     /// Returns the error for a component that is used as what it is not.
-    pub(super) fn wrong_role(&self, expected: World) -> PluginError {
+    pub fn wrong_role(&self, expected: World) -> PluginError {
         PluginError::Role { plugin: self.name().to_owned(), expected: expected.name(), found: self.world().name() }
     }
 
@@ -238,34 +218,6 @@ impl fmt::Debug for Component {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Component").field("id", &self.0.id).finish()
     }
-}
-
-/// Says what the bytes are if they are no component.
-fn not_a_component(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [] => Some("an empty file"),
-        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Some("a core module (build it for `wasm32-wasip2`)"),
-        [0, b'a', b's', b'm', _, _, 1, 0, ..] => None,
-        [0, b'a', b's', b'm', ..] => Some("WebAssembly of an unknown layer"),
-        _ => Some("a file that is not WebAssembly"),
-    }
-}
-
-fn compile(
-    engine: &Engine,
-    bytes: &[u8],
-    digest: &str,
-    name: &str,
-) -> Result<wasmtime::component::Component, PluginError> {
-    if let Some(compiled) = engine.cache.as_ref().and_then(|cache| cache.load(&engine.inner, digest)) {
-        return Ok(compiled);
-    }
-    let compiled =
-        wasmtime::component::Component::from_binary(&engine.inner, bytes).map_err(|error| invalid(name, error))?;
-    if let Some(cache) = &engine.cache {
-        cache.store(digest, &compiled);
-    }
-    Ok(compiled)
 }
 
 /// Reads world and version from the names of the exports, before anything is instantiated.
@@ -304,31 +256,6 @@ fn world(name: &str, exports: &[String]) -> Result<World, PluginError> {
 /// Makes versions comparable; what is no number counts as 0.
 fn number(version: &str) -> Vec<u64> {
     version.split(['.', '-', '+']).take(3).map(|part| part.parse().unwrap_or(0)).collect()
-}
-
-fn imports(engine: &Engine, kind: &wasmtime::component::types::Component) -> Vec<Import> {
-    let imports = kind.imports(&engine.inner).map(|(interface, import)| {
-        let functions = match &import.ty {
-            ComponentItem::ComponentInstance(instance) => instance
-                .exports(&engine.inner)
-                .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)))
-                .map(|(function, _)| function.to_owned())
-                .collect(),
-            _ => Vec::new(),
-        };
-        Import { interface: interface.to_owned(), functions, given: given_to(interface) }
-    });
-    imports.collect()
-}
-
-fn given_to(import: &str) -> Given {
-    let Some((interface, version)) = import.split_once('@') else { return Given::Never };
-    match interface.strip_prefix(PACKAGE) {
-        Some("types" | "log") if version == VERSION => Given::Always,
-        Some(_) => Given::Never,
-        None if version.starts_with("0.2.") => given(interface),
-        None => Given::Never,
-    }
 }
 
 /// Refuses what is not granted, before anything is instantiated.
@@ -374,8 +301,4 @@ fn ask_about(engine: &Engine, name: &str, limits: &Limits, grants: &Grants, pre:
         }
     };
     about.map(About::from).map_err(|error| fault("about", &store, error))
-}
-
-fn invalid(name: &str, error: wasmtime::Error) -> PluginError {
-    PluginError::Invalid { plugin: name.to_owned(), source: error.into_boxed_dyn_error() }
 }

@@ -12,6 +12,7 @@ use wasmtime::PoolingAllocationConfig;
 use wasmtime::component::HasSelf;
 use wasmtime::component::Linker;
 
+use super::cache;
 use super::cache::Cache;
 use super::error::PluginError;
 use super::grants;
@@ -111,6 +112,11 @@ fn settings(engine: &wasmtime::Engine) -> u64 {
     let mut hasher = xxhash_rust::xxh3::Xxh3::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
     hasher.finish()
+}
+
+/// Returns the component with this digest, where an engine of this account has loaded it before and keeps it.
+pub fn kept(digest: &str) -> Option<Vec<u8>> {
+    cache::kept(&default_cache_dir()?, digest)
 }
 
 fn default_cache_dir() -> Option<PathBuf> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// All that 32 bits can address: beyond it a guest would be told "no" by the engine, and nobody would name the limit.
+pub const MEMORY_BYTES_MAX: usize = 4 << 30;
 /// The native stack that threads can spare beside what the host's own calls take.
 pub const STACK_BYTES_MAX: usize = 1 << 20;
 /// Bounds of what the pool of instances keeps room for.
@@ -120,9 +122,12 @@ impl wasmtime::ResourceLimiter for Meter {
 
 /// Writes a number of bytes as a manifest would have it.
 pub(super) fn bytes(count: usize) -> String {
+    const GIB: usize = 1 << 30;
     const MIB: usize = 1 << 20;
     const KIB: usize = 1 << 10;
-    if count >= MIB && count.is_multiple_of(MIB) {
+    if count >= GIB && count.is_multiple_of(GIB) {
+        format!("{} GiB", count / GIB)
+    } else if count >= MIB && count.is_multiple_of(MIB) {
         format!("{} MiB", count / MIB)
     } else if count >= KIB && count.is_multiple_of(KIB) {
         format!("{} KiB", count / KIB)

@@ -91,7 +91,11 @@ impl<'a> BatchBuilder<'a> {
     pub fn push_bson(&mut self, document: u64, offset: u64, bson: &[u8]) {
         let (key, fault) = match self.key_of(bson) {
             Ok(key) => (Some(key), None),
-            Err(fault) => (None, Some(Box::new(fault))),
+            // A document that is broken further on may have its key all the same: people look for it by that.
+            Err(fault) => {
+                let key = RawDocument::from_bytes(bson).ok().and_then(|it| key::of_document(it, self.key_fields).ok());
+                (key, Some(Box::new(fault)))
+            }
         };
         self.push(document, offset, bson, key, fault);
     }

@@ -9,6 +9,9 @@ use std::fmt;
 /// Deepest nesting of documents and arrays that is read.
 pub const NESTING_MAX: usize = 200;
 
+/// Characters of a path that a message shows.
+const FIELD_CHARS_MAX: usize = 120;
+
 /// What is wrong with a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defect {
@@ -188,9 +191,14 @@ impl<'a> Checker<'a> {
     /// Puts an outer field's name before the path of the defect.
     fn within(&self, mut found: Box<Defect>, start: usize, end: usize) -> Box<Defect> {
         let name = String::from_utf8_lossy(&self.bson[start..end]);
-        found.field = Some(match found.field.take() {
+        let path = match found.field.take() {
             Some(inner) => format!("{name}.{inner}"),
             None => name.into_owned(),
+        };
+        // The outer names tell where to look; the offset tells the rest.
+        found.field = Some(match path.char_indices().nth(FIELD_CHARS_MAX) {
+            Some((end, _)) => format!("{}…", &path[..end]),
+            None => path,
         });
         found
     }

@@ -61,7 +61,7 @@ pub fn convert<'a>(value: RawBsonRef<'a>, column: &Column) -> Result<Converted<'
         RawBsonRef::ObjectId(id) if matches!(column.kind, ColumnType::Text { .. }) => Value::Text(id.to_hex().into()),
         RawBsonRef::DateTime(at) => match at.timestamp_millis().checked_mul(1000) {
             Some(at) => Value::Timestamp(at),
-            None => return Err(mismatch("out-of-range", years(column), describe(value))),
+            None => return Err(mismatch("out-of-range", years(column), date(at.timestamp_millis()))),
         },
         RawBsonRef::Binary(binary) => match (binary.subtype, <[u8; 16]>::try_from(binary.bytes)) {
             // A component's UUID is for a UUID column; as text it would have been given as text.
@@ -264,7 +264,11 @@ fn in_years(at: i64, column: &Column) -> Result<i64, Mismatch> {
     if (instant::INSTANT_MIN_US..=instant::INSTANT_MAX_US).contains(&at) {
         Ok(at)
     } else {
-        Err(mismatch("out-of-range", years(column), format!("{at} microseconds from 1970")))
+        let found = match at % 1000 {
+            0 => date(at / 1000),
+            _ => format!("`{}` ({at} microseconds from 1970)", instant::display_any(i128::from(at))),
+        };
+        Err(mismatch("out-of-range", years(column), found))
     }
 }
 
@@ -348,10 +352,12 @@ fn found(value: &Value) -> String {
         Value::Null => "null".into(),
         Value::Bool(value) => format!("bool `{value}`"),
         Value::Integer(value) => format!("integer `{value}`"),
-        Value::Float(value) => format!("double `{value}`"),
-        Value::Decimal(value) if value.exponent().unsigned_abs() > 100 => {
-            format!("decimal `0.{}e{}`", shorten(value.digits(), 40), value.exponent())
+        Value::Float(value) if value.is_infinite() => {
+            format!("double `{}Infinity`", if *value < 0.0 { "-" } else { "" })
         }
+        Value::Float(value) if value.abs() >= 1e21 => format!("double `{value:E}`"),
+        Value::Float(value) => format!("double `{value}`"),
+        Value::Decimal(value) if value.exponent().unsigned_abs() > 100 => format!("decimal `{}`", scientific(value)),
         Value::Decimal(value) => format!("decimal `{value}`"),
         Value::Text(value) => format!("text `{}`", shorten(value, FOUND_CHARS_MAX).replace('\0', "\\0")),
         Value::Bytes(value) => format!("{} bytes", value.len()),
@@ -363,6 +369,20 @@ fn found(value: &Value) -> String {
         Value::Json(text) => format!("JSON `{}`", shorten(text, FOUND_CHARS_MAX)),
         Value::TextArray(items) => format!("an array of {} texts", items.len()),
     }
+}
+
+/// Writes an instant as people read it, and as it is stored.
+fn date(milliseconds: i64) -> String {
+    let at = instant::display_any(i128::from(milliseconds) * 1000);
+    format!("`{at}` ({milliseconds} milliseconds from 1970)")
+}
+
+/// Writes a number that would be mostly zeros.
+fn scientific(value: &Decimal) -> String {
+    let sign = if value.is_negative() { "-" } else { "" };
+    let (first, rest) = value.digits().split_at(1);
+    let point = if rest.is_empty() { "" } else { "." };
+    format!("{sign}{first}{point}{}E{:+}", shorten(rest, 40), value.exponent() - 1)
 }
 
 /// Says what a BSON value is.
@@ -377,7 +397,7 @@ fn describe(value: RawBsonRef<'_>) -> String {
         },
         RawBsonRef::Array(_) => "an array".into(),
         RawBsonRef::ObjectId(id) => format!("ObjectId `{id}`"),
-        RawBsonRef::DateTime(at) => format!("a date {} milliseconds from 1970", at.timestamp_millis()),
+        RawBsonRef::DateTime(at) => format!("the date {}", date(at.timestamp_millis())),
         RawBsonRef::Binary(binary) => {
             format!("{} bytes of subtype {}", binary.bytes.len(), u8::from(binary.subtype))
         }

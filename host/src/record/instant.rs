@@ -87,6 +87,27 @@ pub fn display_local(us: i64) -> Option<String> {
     EPOCH.checked_add(SignedDuration::from_micros(us)).ok().map(|local| local.to_string())
 }
 
+/// Writes any number of microseconds from 1970 on a clock in UTC; for messages about years that no column takes.
+pub fn display_any(us: i128) -> String {
+    let (days, rest) = (us.div_euclid(DAY_US.into()), us.rem_euclid(DAY_US.into()));
+    // The calendar repeats every 400 years; a year of it begins in March, so that a leap day is its last.
+    let from_march = days + 719_468;
+    let (era, day) = (from_march.div_euclid(146_097), from_march.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let year = era * 400 + year + i128::from(month <= 2);
+    let (seconds, fraction) = (rest / 1_000_000, rest % 1_000_000);
+    let mut text =
+        format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if fraction != 0 {
+        text.push_str(format!(".{fraction:06}").trim_end_matches('0'));
+    }
+    text.push('Z');
+    text
+}
+
 fn number(digits: &[u8]) -> Option<i32> {
     digits.iter().try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i32::from(digit - b'0')))
 }
@@ -125,6 +146,16 @@ mod tests {
         assert_eq!(display_local(INSTANT_MAX_US).as_deref(), Some("9999-12-31T23:59:59.999999"));
         assert_eq!(display_local(0).as_deref(), Some("1970-01-01T00:00:00"));
         assert_eq!(display_local(i64::MAX), None);
+    }
+
+    #[test]
+    fn instants_beyond_the_calendar_are_written_too() {
+        for us in [0, INSTANT_MIN_US, INSTANT_MAX_US, 951_782_400_000_000, 68_169_599_999_000, -1] {
+            assert_eq!(Some(super::display_any(us.into())), display_local(us).map(|at| format!("{at}Z")), "{us}");
+        }
+        assert_eq!(super::display_any(253_402_300_800_000_000), "10000-01-01T00:00:00Z");
+        assert_eq!(super::display_any(i128::from(i64::MAX) * 1000), "292278994-08-17T07:12:55.807Z");
+        assert_eq!(super::display_any(i128::from(INSTANT_MIN_US) - 1), "0000-12-31T23:59:59.999999Z");
     }
 
     #[test]

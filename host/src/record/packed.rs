@@ -82,8 +82,15 @@ fn display_one(value: &Value) -> String {
             None => us.to_string(),
         },
         Value::LocalTimestamp(us) => instant::display_local(*us).unwrap_or_else(|| us.to_string()),
-        Value::Date(days) => format!("day {days} since 1970"),
-        Value::Time(us) => format!("{us} µs since midnight"),
+        Value::Date(days) => {
+            let at = instant::display_local(i64::from(*days).saturating_mul(instant::DAY_US));
+            at.and_then(|at| Some(at.split_once('T')?.0.to_owned())).unwrap_or_else(|| format!("day {days} since 1970"))
+        }
+        Value::Time(us) => {
+            let at = instant::display_local(*us);
+            at.and_then(|at| Some(at.split_once('T')?.1.to_owned()))
+                .unwrap_or_else(|| format!("{us} µs since midnight"))
+        }
         Value::TextArray(items) => format!("{items:?}"),
     }
 }

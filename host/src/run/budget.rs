@@ -11,6 +11,8 @@ use crate::plan::Budget;
 pub struct RunBudget {
     max: Option<Budget>,
     spent: Mutex<Spent>,
+    /// The manifest whose `dead-letter list` shows what is set aside; nothing does where it is only predicted.
+    listed_for: Option<String>,
 }
 
 /// What has been committed, and what is about to be.
@@ -33,7 +35,21 @@ pub struct Reserved<'a> {
 impl RunBudget {
     /// Begins with what earlier runs have spent.
     pub fn new(max: Option<Budget>, dead: u64, read: u64) -> Self {
-        Self { max, spent: Mutex::new(Spent { dead, read, reserved: 0 }) }
+        Self { max, spent: Mutex::new(Spent { dead, read, reserved: 0 }), listed_for: None }
+    }
+
+    /// Says that what is set aside is stored, for the migration of this manifest.
+    #[must_use]
+    pub fn listed_for(self, manifest: &str) -> Self {
+        Self { listed_for: Some(manifest.to_owned()), ..self }
+    }
+
+    /// Returns what to do about too many dead letters: look at them where they are stored, and then this.
+    pub fn hint(&self, then: &str) -> String {
+        match &self.listed_for {
+            Some(manifest) => format!("`whimbrel dead-letter list {manifest}` shows them; {then}"),
+            None => then.to_owned(),
+        }
     }
 
     /// Returns the limit.

@@ -3,6 +3,7 @@
 //! Memory is fixed: a Bloom filter says "certainly not ours" for nearly every foreign row, and only where it says
 //! "perhaps" the ledger is read. Nothing is loaded before the first conflict.
 
+use std::collections::HashMap;
 use std::collections::HashSet;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -27,47 +28,47 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    /// Returns which of these rows an earlier batch has claimed.
+    /// Returns which of these rows an earlier batch has claimed, each with the document that it came from.
     pub async fn among(
         &mut self,
         tx: &mut dyn Transaction,
         books: &Bookkeeping,
         entity: &str,
         rows: &HashSet<RowKey>,
-    ) -> Result<HashSet<RowKey>, Failure> {
+    ) -> Result<HashMap<RowKey, u64>, Failure> {
         if self.filter.is_none() {
             let mut filter = vec![0; usize::try_from(FILTER_BITS / 64).unwrap_or(0)];
-            each_claimed(tx, books, entity, &mut |table, key| bits(table, key).for_each(|bit| set(&mut filter, bit)))
-                .await?;
+            let mut add = |_: u64, table: &str, key: &[u8]| bits(table, key).for_each(|bit| set(&mut filter, bit));
+            each_claimed(tx, books, entity, &mut add).await?;
             self.filter = Some(filter);
         }
         let filter = self.filter.as_deref().unwrap_or_default();
         let is_possible = |(table, key): &RowKey| bits(table, key).all(|bit| is_set(filter, bit));
-        if rows.iter().any(is_possible) { claimed_by(tx, books, entity, rows).await } else { Ok(HashSet::new()) }
+        if rows.iter().any(is_possible) { claimed_by(tx, books, entity, rows).await } else { Ok(HashMap::new()) }
     }
 
     /// Adds what a committed batch has claimed, as the ledger has it.
     pub fn add(&mut self, packed: &[u8]) {
         if let Some(filter) = &mut self.filter {
             let is_whole =
-                ledger::claimed_keys(packed, &mut |table, key| bits(table, key).for_each(|bit| set(filter, bit)));
+                ledger::claimed_keys(packed, &mut |_, table, key| bits(table, key).for_each(|bit| set(filter, bit)));
             debug_assert!(is_whole, "this entry has just been packed");
         }
     }
 }
 
-/// Returns which of these rows an entity has claimed, by its ledger alone: for entities that share a table with others.
+/// Returns which of these rows an entity has claimed, and by which document, by its ledger alone: for entities that share a table with others.
 pub async fn claimed_by(
     tx: &mut dyn Transaction,
     books: &Bookkeeping,
     entity: &str,
     rows: &HashSet<RowKey>,
-) -> Result<HashSet<RowKey>, Failure> {
-    let mut claimed = HashSet::new();
-    each_claimed(tx, books, entity, &mut |table, key| {
+) -> Result<HashMap<RowKey, u64>, Failure> {
+    let mut claimed = HashMap::new();
+    each_claimed(tx, books, entity, &mut |document, table, key| {
         let row = (table.to_owned(), key.to_vec());
         if rows.contains(&row) {
-            claimed.insert(row);
+            claimed.entry(row).or_insert(document);
         }
     })
     .await?;
@@ -79,7 +80,7 @@ async fn each_claimed(
     tx: &mut dyn Transaction,
     books: &Bookkeeping,
     entity: &str,
-    each: &mut (dyn FnMut(&str, &[u8]) + Send),
+    each: &mut (dyn FnMut(u64, &str, &[u8]) + Send),
 ) -> Result<(), Failure> {
     let mut after = -1;
     while let Some((sequence, packed)) = books.ledger_after(tx, entity, after).await? {

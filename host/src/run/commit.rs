@@ -144,6 +144,11 @@ impl Committer {
         &self.plan.entities[index]
     }
 
+    /// Returns the budget of all entities together.
+    pub fn run_budget(&self) -> &RunBudget {
+        &self.run_budget
+    }
+
     /// Returns the target that is written.
     pub fn target(&self) -> &dyn Target {
         &*self.target
@@ -189,8 +194,9 @@ impl Committer {
             };
             tries += 1;
             retry::pause(&self.entity().name, tries, &given_up).await;
-            // The answer to a commit may be all that was lost.
-            if let Some(landed) = self.landed(from, resolved).await? {
+            // The answer to a commit may be all that was lost. As long as nobody can say whether it was, nothing is repeated.
+            let landed = retry::retry(&self.entity().name, async || self.landed(from, resolved).await).await?;
+            if let Some(landed) = landed {
                 reserved.into_iter().for_each(Reserved::spend);
                 // What the batch has claimed went with the answer; the ledger has it.
                 self.claimed = Claimed::default();
@@ -212,17 +218,20 @@ impl Committer {
         committed
     }
 
+    /// Writes what there is to say of a version by itself.
+    pub async fn announce(&self, announcement: &Announcement) -> Result<(), Failure> {
+        retry::retry(&self.entity().name, async || {
+            let mut tx = self.target.begin().await?;
+            announcement.write(&mut *tx, &self.books, &self.run).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
+    }
+
     /// Returns the stored checkpoint where it says that the batch has landed after all.
     async fn landed(&self, from: &Checkpoint, resolved: &Resolved) -> Result<Option<Checkpoint>, Failure> {
-        let mut tx = match self.target.begin().await {
-            Ok(tx) => tx,
-            Err(error) if error.is_transient() => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let stored = match self.books.checkpoint(&mut *tx, &self.entity().name).await {
-            Err(failure) if failure.is_transient => return Ok(None),
-            stored => stored?,
-        };
+        let mut tx = self.target.begin().await?;
+        let stored = self.books.checkpoint(&mut *tx, &self.entity().name).await?;
         tx.rollback().await?;
         Ok((stored.position == resolved.batch.end && stored.batches == from.batches + 1).then_some(stored))
     }
@@ -343,8 +352,8 @@ impl Committer {
     }
 }
 
-/// Says that a checkpoint stands elsewhere than this process has left it.
+/// Says that a checkpoint stands elsewhere than this run has left it, though no other run has taken over.
 pub fn moved(entity: &str) -> Failure {
-    Failure::failed(format!("another process has moved the checkpoint of `{entity}`"))
-        .hint("this process had lost its lock and has written nothing since; `whimbrel status` shows where the other one stands")
+    Failure::failed(format!("the checkpoint of `{entity}` is not where this run has left it"))
+        .hint("somebody has changed whimbrel's own tables; nothing of this batch is written, and the same command goes on where the checkpoint stands")
 }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::bookkeeping::Bookkeeping;
+use super::bookkeeping::CommittedBatch;
 use super::ledger;
 use super::ledger::Fate;
 use crate::connector::Source;
@@ -106,7 +107,7 @@ impl Reread {
                 batch
             }
             None => Batch {
-                origin: self.source.identity().into(),
+                origin: self.entity.as_str().into(),
                 bytes: bytes::Bytes::new(),
                 records: Vec::new(),
                 end: self.at.clone(),
@@ -172,4 +173,17 @@ impl Committed {
         let last = self.batch.records.last().map_or(0, |record| record.document);
         self.records.iter().filter(move |known| known.document > last)
     }
+}
+
+/// Reads one committed batch again, by its place in a source that may not have changed.
+pub async fn reread(source: &mut dyn Source, committed: &CommittedBatch) -> Result<Batch, Failure> {
+    let documents = committed.end.document.saturating_sub(committed.after.document);
+    let limit = ReadLimit { records: usize::try_from(documents).unwrap_or(usize::MAX), bytes: usize::MAX };
+    let batch = source.read(&committed.after, limit).await?;
+    batch.filter(|batch| batch.end == committed.end).ok_or_else(|| {
+        Failure::failed(format!(
+            "documents {} to {} cannot be read again: the source has changed since",
+            committed.first_document, committed.end.document
+        ))
+    })
 }

@@ -11,8 +11,13 @@ use crate::error::Failure;
 use crate::plan::EntityPlan;
 
 /// What to do about it.
-const HINT: &str = "`whimbrel dead-letter list` shows them; mend the mapping or the data, or raise `dead-letters-max`, \
-                    and run again: it goes on at the last checkpoint";
+const HINT: &str =
+    "mend the mapping or the data, or raise `dead-letters-max`, and run again: it goes on at the last checkpoint";
+
+/// What to do where rows stood in the target before the migration.
+const CONFLICT_HINT: &str = "rows with these keys stand in the target already, from before this migration or from before a \
+                             `whimbrel reset`; `on-conflict = \"skip\"` for the entity leaves them alone, `\"update\"` gives \
+                             them the new values; with either, run the same command with `--accept-change`";
 
 /// Keeps the dead letters of a batch that was rolled back as provisional, and says why the entity stops.
 pub async fn over_budget(
@@ -49,7 +54,8 @@ pub fn too_many(
     }
     let message =
         format!("`{}` has {dead} dead letters, its `dead-letters-max` is {}{first}", entity.name, entity.budget);
-    Failure::failed(message).hint(HINT)
+    let is_conflict = letters.first().is_some_and(|letter| letter.code == "conflict");
+    Failure::failed(message).hint(run_budget.hint(if is_conflict { CONFLICT_HINT } else { HINT }))
 }
 
 /// Says that all entities together have too many.
@@ -58,7 +64,7 @@ pub fn run_over_budget(budget: &RunBudget) -> Failure {
     Failure::failed(format!(
         "all entities together have more dead letters than the migration's `dead-letters-max` of {max}"
     ))
-    .hint(HINT)
+    .hint(budget.hint(HINT))
 }
 
 /// Keeps the dead letters of a batch that was rolled back, and moves the checkpoint to one at the same place.

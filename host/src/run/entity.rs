@@ -19,12 +19,13 @@ use super::commit::CommitError;
 use super::commit::Committer;
 use super::finish;
 use super::hold::Hold;
+use super::origin::Origin;
 use super::progress::EntityProgress;
-use super::reread::Origin;
 use super::resolve::Resolved;
 use super::resolve::Resolver;
 use super::shutdown::Shutdown;
 use super::swap::Message;
+use super::swap::history::Announcement;
 use super::swap::vigil;
 use super::transform;
 use super::version::Turn;
@@ -46,6 +47,8 @@ pub struct EntityRun {
     pub source: Option<Box<dyn Source>>,
     /// The same, to be opened again.
     pub origin: Origin,
+    /// What the source was when it was last opened.
+    pub read: Option<String>,
     /// What makes rows of them.
     pub mapper: Arc<Mapper>,
     /// What writes these.
@@ -112,7 +115,7 @@ impl EntityRun {
             }
         }
         if left != Some(0) {
-            self.checkpoint = finish::finish(&self.committer, &self.checkpoint).await?;
+            self.checkpoint = finish::finish(&self.committer, &self.checkpoint, self.read.take()).await?;
         }
         Ok(())
     }
@@ -124,6 +127,7 @@ impl EntityRun {
             Some(source) => source,
             None => self.origin.open().map_err(|error| (error.into(), None))?,
         };
+        self.read = Some(source.state().to_owned());
         if let Some(trial) = versions.trial() {
             trial.restart();
         }
@@ -153,7 +157,20 @@ impl EntityRun {
             }
             *left = left.map(|left| left.saturating_sub(resolved.batch.records.len() as u64));
             self.progress.advance(&self.checkpoint, through);
+            // Thousands of rows take a while to drop: the target would wait.
+            tokio::task::spawn_blocking(move || drop(resolved));
         }
+    }
+
+    /// Stores what is to be said of a swap that was taken back, where there is no batch to say it with.
+    async fn say_what_was_taken_back(&self, version: &Arc<Version>) -> Result<(), CommitError> {
+        let versions = &self.mapper.versions;
+        let Some(announcement) = versions.announcement(version).filter(Announcement::is_taken_back) else {
+            return Ok(());
+        };
+        self.committer.announce(&announcement).await?;
+        versions.announced(version);
+        Ok(())
     }
 
     /// Waits for another version where one can go on.
@@ -172,6 +189,7 @@ impl EntityRun {
         ) {
             return Ok(Reached::Again);
         }
+        self.say_what_was_taken_back(&version).await?;
         if self.on_plugin_failure == OnPluginFailure::Fail {
             return Err(error);
         }

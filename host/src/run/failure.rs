@@ -1,9 +1,14 @@
 //! From the errors of the modules below to a failure of the run, with what to do about it.
 
+use std::path::Path;
+
+use super::selection::again_hint;
+use super::swap::sentence;
 use crate::connector::SourceError;
 use crate::connector::TargetError;
 use crate::error::Failure;
-use crate::plan::schema::nearest;
+use crate::plan::hint;
+use crate::plan::schema::Finding;
 use crate::plugin::PluginError;
 
 /// How a plugin is made to fit this host; the SDK's version is the host's.
@@ -15,22 +20,49 @@ const REBUILD: &str = concat!(
     " (`cargo xtask plugins` rebuilds those that come with whimbrel)"
 );
 
+/// What to know of a path that is not there.
+pub(super) const PATHS: &str = "paths are relative to the manifest";
+
+/// Returns the problem at this place of the manifest that a failure means.
+pub(super) fn problem(pointer: String, failure: Failure) -> Finding {
+    (pointer, sentence(&failure), failure.hint)
+}
+
+/// Returns what stands beside a path that is not there, where its name is near.
+pub(super) fn beside(path: &Path) -> Option<String> {
+    let wanted = path.file_name()?.to_str()?;
+    let entries = std::fs::read_dir(path.parent()?).ok()?.flatten();
+    let names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let near = hint::nearest(wanted, names.iter().filter(|name| *name != wanted))?;
+    Some(format!("did you mean `{near}`?"))
+}
+
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
         let hint = match &error {
             TargetError::Unreachable { .. } => Some("check `[target] url` and that the database accepts connections"),
+            TargetError::TurnedAway { .. } => Some("check user and password in `[target] url`"),
             TargetError::Permission { .. } => {
                 Some("grant the account of `[target] url` what it needs, or use another one")
+            }
+            TargetError::ReadOnly { .. } => {
+                Some("let `[target] url` name a server, a database and an account that may write")
             }
             TargetError::Full { .. } => {
                 Some("make room and run the same command again: it goes on at the last checkpoint")
             }
             TargetError::Locked { .. } => Some("wait for the other run, or stop it: its lock dies with it"),
+            TargetError::Lost { .. } => Some(
+                "this process had lost its lock, and has written nothing since; `whimbrel status` shows where the other one stands",
+            ),
             TargetError::Transient { .. } => Some("run the same command again: it goes on at the last checkpoint"),
             TargetError::Unknown { .. } => Some("a target is `sqlite:path` or `postgres://user@host/database`"),
             _ => None,
         };
-        let hint = hint.map(str::to_owned);
+        let hint = match &error {
+            TargetError::NoDatabase { command, .. } => Some(format!("`{command}` creates it")),
+            _ => hint.map(str::to_owned),
+        };
         let mut failure = match &error {
             TargetError::Unknown { .. } => Self::usage(error.to_string()),
             _ => Self::failed(error.to_string()),
@@ -44,23 +76,21 @@ impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         let hint = match &error {
             SourceError::Unknown { .. } => Some("a source is `mongodump:folder` or `mongoexport:folder`".to_owned()),
-            SourceError::Missing { what, found } => {
-                // The first name is what was looked for, as in "collection `x` in `folder`".
-                let wanted = what.split('`').nth(1).and_then(|path| path.rsplit('/').next()).unwrap_or(what);
-                nearest(wanted, found)
-                    .map(|near| format!("did you mean `{near}`?"))
-                    .or_else(|| (!found.is_empty()).then(|| format!("there is {}", found.join(", "))))
-            }
+            SourceError::NoFolder { path, .. } => Some(beside(path).unwrap_or_else(|| PATHS.to_owned())),
+            SourceError::Missing { collection, found, .. } => hint::among(collection, found),
             SourceError::Malformed { .. } => {
                 Some("the file is cut short or damaged here; what came before is written, make a new dump".to_owned())
             }
             SourceError::Position { .. } => {
-                Some("the source has changed since the checkpoint; `whimbrel reset` forgets it".to_owned())
+                Some(format!("put back what was there before. {}", again_hint("<manifest>")))
             }
             _ => None,
         };
         let failure = match &error {
-            SourceError::Unknown { .. } | SourceError::Missing { .. } => Self::usage(error.to_string()),
+            SourceError::Unknown { .. }
+            | SourceError::NoFolder { .. }
+            | SourceError::Missing { .. }
+            | SourceError::Ambiguous { .. } => Self::usage(error.to_string()),
             _ => Self::failed(error.to_string()),
         };
         explained(failure, &error, hint)
@@ -87,6 +117,9 @@ impl From<PluginError> for Failure {
             PluginError::Version { .. } | PluginError::World { .. } | PluginError::Signature { .. } => {
                 Some(REBUILD.to_owned())
             }
+            PluginError::Read { path, .. } => beside(path),
+            PluginError::Role { expected: "transformer", .. } => Some("name it under `validate`".to_owned()),
+            PluginError::Role { .. } => Some("name it under `transform`".to_owned()),
             PluginError::NotAComponent { .. } => Some("build it for the target `wasm32-wasip2`".to_owned()),
             _ => None,
         };

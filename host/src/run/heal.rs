@@ -1,17 +1,19 @@
 //! References that were left NULL because their parent was missing: filled in where it has come and they are NULL still.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::bookkeeping::NulledReference;
 use super::commit::Committer;
-use super::finish;
+use super::fill;
+use super::fill::Found;
+use super::fill::Waiting;
 use super::retry::retry;
+use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::error::Failure;
-use crate::plan::ReferencePlan;
-use crate::plan::TablePlan;
+use crate::plan::EntityPlan;
 use crate::record::Value;
-use crate::record::packed;
 use crate::record::value;
 
 /// References that one transaction looks at.
@@ -39,69 +41,55 @@ async fn page(committer: &Committer, after: i64) -> Result<Option<(i64, u64)>, F
         return Ok(None);
     };
     let last = *last;
-    let mut by_column: BTreeMap<(String, String), Vec<(i64, NulledReference)>> = BTreeMap::new();
-    for (id, reference) in nulled {
-        by_column.entry((reference.table.clone(), reference.column.clone())).or_default().push((id, reference));
-    }
-    let mut healed = 0;
-    for ((table, column), references) in by_column {
-        match finish::reference_at(entity, &table, &column) {
-            Some((plan, reference)) => {
-                healed += fill_column(committer, &mut *tx, plan, reference, references).await?;
+    let mut waiting = Vec::with_capacity(nulled.len());
+    for (id, nulled) in nulled {
+        match Waiting::new(entity, id, nulled) {
+            Ok(waits) => waiting.push(waits),
+            Err(NulledReference { table, column, .. }) => {
+                tracing::warn!(table, column, "left NULL and no reference of the plan any more");
             }
-            None => tracing::warn!(table, column, "left NULL and no reference of the plan any more"),
         }
+    }
+    let found = fill::find_parents(committer, &mut *tx, waiting).await?;
+    let found = found.into_iter().filter_map(|(waiting, parent)| Some((waiting, parent?))).collect();
+    let found = still_null(&mut *tx, entity, found).await?;
+    let mut filled: BTreeSet<i64> = found.iter().map(|(waiting, _)| waiting.id).collect();
+    for (waiting, refusal) in fill::fill(&mut *tx, entity, found).await? {
+        let id = waiting.id;
+        filled.remove(&id);
+        let nulled = waiting.refused(entity, &refusal)?;
+        committer.books().refuse_nulled(&mut *tx, id, nulled.refusal.as_deref()).await?;
+    }
+    for id in &filled {
+        committer.books().forget_nulled(&mut *tx, *id).await?;
     }
     tx.commit().await?;
-    Ok(Some((last, healed)))
+    Ok(Some((last, filled.len() as u64)))
 }
 
-async fn fill_column(
-    committer: &Committer,
+/// Returns the references whose columns are NULL: somebody may have written something there since, or have removed the
+/// row.
+async fn still_null(
     tx: &mut dyn Transaction,
-    plan: &TablePlan,
-    reference: &ReferencePlan,
-    nulled: Vec<(i64, NulledReference)>,
-) -> Result<u64, Failure> {
-    let (ids, nulled): (Vec<i64>, Vec<NulledReference>) = nulled.into_iter().unzip();
-    let keys = finish::parent_keys(committer, tx, reference, &nulled).await?;
-    let wanted: Vec<Vec<Value>> = keys.iter().filter(|key| !key.is_empty()).cloned().collect();
-    let found = tx.find(&reference.parent, &reference.parent_columns, &wanted, &[]).await?;
-    let came: Vec<(i64, NulledReference, Vec<Value>)> = ids
-        .into_iter()
-        .zip(nulled)
-        .zip(keys)
-        .filter(|(_, key)| !key.is_empty() && found.contains_key(&value::encode(key)))
-        .map(|((id, nulled), key)| (id, nulled, key))
-        .collect();
-    if came.is_empty() {
-        return Ok(0);
+    entity: &EntityPlan,
+    found: Vec<Found>,
+) -> Result<Vec<Found>, TargetError> {
+    let mut by_columns: BTreeMap<(&str, Vec<usize>), Vec<usize>> = BTreeMap::new();
+    for (index, (waiting, _)) in found.iter().enumerate() {
+        let table = waiting.table(entity);
+        let columns = waiting.reference(entity).columns.iter().map(|&column| table.columns[column]);
+        let nullable = columns.filter(|&column| table.schema.columns[column].nullable).collect();
+        by_columns.entry((&table.schema.name, nullable)).or_default().push(index);
     }
-    // Somebody may have written something else there since, or have removed the row.
-    let nullable: Vec<usize> = reference
-        .columns
-        .iter()
-        .map(|&column| plan.columns[column])
-        .filter(|&column| plan.schema.columns[column].nullable)
-        .collect();
-    let row_keys: Vec<Vec<Value>> =
-        came.iter().map(|(_, nulled, _)| packed::decode(&nulled.row_key_blob).unwrap_or_default()).collect();
-    let standing = tx.find(&plan.schema, &plan.key, &row_keys, &nullable).await?;
-    let is_null = |row_key: &Vec<Value>| {
-        standing.get(&value::encode(row_key)).is_some_and(|values| values.iter().all(Value::is_null))
-    };
-    let (mut rows, mut filled) = (Vec::new(), Vec::new());
-    for ((id, nulled, key), mut row) in came.into_iter().zip(row_keys) {
-        if is_null(&row) {
-            row.extend(key);
-            filled.push((id, nulled.row_key_blob.clone()));
-            rows.push((nulled, row));
+    let mut is_null = vec![false; found.len()];
+    for ((_, columns), of_columns) in by_columns {
+        let table = found[of_columns[0]].0.table(entity);
+        let keys: Vec<Vec<Value>> = of_columns.iter().map(|&index| found[index].0.row_key()).collect();
+        let standing = tx.find(&table.schema, &table.key, &keys, &columns).await?;
+        for (index, key) in of_columns.into_iter().zip(keys) {
+            let values = standing.get(&value::encode(&key));
+            is_null[index] = values.is_some_and(|values| values.iter().all(Value::is_null));
         }
     }
-    let refused = finish::update(tx, plan, reference, rows).await?;
-    filled.retain(|(_, row_key)| !refused.iter().any(|refused| refused.row_key_blob == *row_key));
-    for (id, _) in &filled {
-        committer.books().forget_nulled(tx, *id).await?;
-    }
-    Ok(filled.len() as u64)
+    Ok(found.into_iter().zip(is_null).filter_map(|(found, is_null)| is_null.then_some(found)).collect())
 }

@@ -33,6 +33,7 @@ use crate::plan::Plan;
 use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
 use crate::plugin::PluginId;
+use crate::record::Key;
 use crate::record::Value;
 use crate::record::packed;
 use crate::record::value;
@@ -174,12 +175,15 @@ impl Layout {
                             layout
                                 .set_aside
                                 .entry(index)
-                                .or_insert_with(|| missing_parent(plan, table, reference, values));
+                                .or_insert_with(|| missing_parent(plan, table, reference, &resolved.rows[row], values));
                         }
                         (Found::Missing, OnMissing::Fail) => {
-                            return Err(
-                                no_parent(resolved, index, &missing_parent(plan, table, reference, values)).into()
-                            );
+                            return Err(no_parent(
+                                resolved,
+                                index,
+                                &missing_parent(plan, table, reference, &resolved.rows[row], values),
+                            )
+                            .into());
                         }
                     }
                 }
@@ -207,7 +211,9 @@ impl Layout {
                 let repeated = range.clone().find_map(|row| Some((row, *seen.get(&name_and_key(row))?)));
                 if let Some((row, first)) = repeated.filter(|(row, _)| !is_foreign(*row)) {
                     let table = &entity.tables[resolved.rows[row].table];
-                    layout.set_aside.insert(index, repeated_key(table, &resolved.rows[row], &resolved.plugin));
+                    let earlier = &resolved.batch.records[resolved.rows[first].record];
+                    let from = format!("document {}", earlier.document);
+                    layout.set_aside.insert(index, repeated_key(table, &resolved.rows[row], &from, &resolved.plugin));
                     layout.repeats.push((index, first));
                     given.forget(resolved, index);
                     continue;
@@ -317,13 +323,16 @@ impl Layout {
             self.wanted.entry(row).or_insert_with(|| patched.clone());
         }
         for &column in &reference.columns {
-            if table.schema.columns[table.columns[column]].nullable {
+            let fed = table.columns[column];
+            if table.schema.columns[fed].nullable && !table.key.contains(&fed) {
                 patched[column] = Value::Null;
                 if let Some(wanted) = self.wanted.get_mut(&row).filter(|_| !deferred) {
                     wanted[column] = Value::Null;
                 }
             }
         }
+        let record = &resolved.batch.records[resolved.rows[row].record];
+        let of_parent = |(of, key): &(usize, Key)| reference.columns.contains(of).then(|| key.as_str().to_owned());
         let nulled = NulledReference {
             table: table.schema.name.clone(),
             row_key: display_key(table, &resolved.rows[row]),
@@ -332,6 +341,10 @@ impl Layout {
             parent: reference.parent.name.clone(),
             parent_key: packed::display(&key),
             value: value::encode(&key),
+            document: record.document,
+            record_key: record.key.as_ref().map_or_else(String::new, |key| key.as_str().to_owned()),
+            parent_record_key: resolved.rows[row].referred.iter().find_map(of_parent),
+            refusal: None,
         };
         let list = if deferred { &mut self.deferred } else { &mut self.nulled };
         list.push((row, nulled));
@@ -380,13 +393,11 @@ fn of_rows(list: &[(usize, NulledReference)], is_written: impl Fn(usize) -> bool
     list.iter().filter(|(row, _)| is_written(*row)).map(|(_, reference)| reference.clone()).collect()
 }
 
-/// Says that a row's key comes from another record of this migration too.
-pub fn repeated_key(table: &TablePlan, row: &ResolvedRow, plugin: &Arc<PluginId>) -> Box<Refused> {
+/// Says that a row's key comes from another record of this migration too, and from which.
+pub fn repeated_key(table: &TablePlan, row: &ResolvedRow, from: &str, plugin: &Arc<PluginId>) -> Box<Refused> {
     let name = &table.schema.name;
-    let message = format!(
-        "`{name}`: the row with the key {} has been written from another record of this migration",
-        display_key(table, row)
-    );
+    let message =
+        format!("`{name}`: the row with the key {} has been written from {from} already", display_key(table, row));
     Box::new(Refused { plugin: Some(plugin.clone()), ..*refuse("duplicate-key", None, message) })
 }
 

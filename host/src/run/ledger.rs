@@ -215,9 +215,9 @@ pub fn records<'a>(packed: &'a [u8], each: &mut dyn FnMut(LedgerRecord<'a>)) -> 
 ///
 /// Returns `false` where the entry is cut short or malformed.
 #[must_use]
-pub fn claimed_keys(packed: &[u8], each: &mut dyn FnMut(&str, &[u8])) -> bool {
+pub fn claimed_keys(packed: &[u8], each: &mut dyn FnMut(u64, &str, &[u8])) -> bool {
     let mut claimed = |record: LedgerRecord<'_>| {
-        record.rows.iter().filter(|row| row.is_ours).for_each(|row| each(row.table, row.key));
+        record.rows.iter().filter(|row| row.is_ours).for_each(|row| each(record.document, row.table, row.key));
     };
     records(packed, &mut claimed).is_some()
 }
@@ -262,13 +262,15 @@ mod tests {
         packer.row(0, &RowFate::Unchanged, b"d", 4);
         let packed = packer.finish();
         let mut keys = Vec::new();
-        assert!(claimed_keys(&packed, &mut |table, key| keys.push((table.to_owned(), key.to_vec()))));
-        let expected = [("main", b"a".to_vec()), ("tags", vec![b'b'; 70_000]), ("main", b"d".to_vec())];
-        assert_eq!(keys, expected.map(|(table, key)| (table.to_owned(), key)));
+        assert!(claimed_keys(&packed, &mut |document, table, key| {
+            keys.push((document, table.to_owned(), key.to_vec()));
+        }));
+        let expected = [(7, "main", b"a".to_vec()), (7, "tags", vec![b'b'; 70_000]), (10, "main", b"d".to_vec())];
+        assert_eq!(keys, expected.map(|(document, table, key)| (document, table.to_owned(), key)));
         let mut fates = Vec::new();
         let whole = records(&packed, &mut |record| fates.push((record.document, record.fate, record.rows.len())));
         let expected = [(7, Fate::Written, 2), (8, Fate::Dead, 0), (9, Fate::Skipped, 1), (10, Fate::Unchanged, 1)];
         assert_eq!((whole, fates.as_slice()), (Some(()), expected.as_slice()));
-        assert!(!claimed_keys(&packed[..packed.len() - 1], &mut |_, _| {}));
+        assert!(!claimed_keys(&packed[..packed.len() - 1], &mut |_, _, _| {}));
     }
 }

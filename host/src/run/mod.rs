@@ -3,15 +3,18 @@
 pub mod ahead;
 pub mod bookkeeping;
 pub mod budget;
+pub mod check;
 pub mod claimed;
 pub mod commit;
 pub mod committed;
 pub mod compare;
 pub mod components;
+mod conclude;
 pub mod dead_letter;
 pub mod dependents;
 pub mod entity;
 pub mod failure;
+pub mod fill;
 pub mod fingerprint;
 pub mod finish;
 pub mod given;
@@ -19,18 +22,21 @@ pub mod heal;
 pub mod hold;
 pub mod layout;
 pub mod ledger;
+pub mod locked;
 pub mod open;
+pub mod origin;
 pub mod parents;
 pub mod permits;
 pub mod progress;
 pub mod repair;
 pub mod replay;
 pub mod report;
-pub mod reread;
 pub mod resolve;
 pub mod retry;
 pub mod schedule;
+pub mod selection;
 pub mod shutdown;
+pub mod stand_in;
 pub mod survey;
 pub mod swap;
 pub mod transform;
@@ -45,22 +51,25 @@ use bookkeeping::Bookkeeping;
 use bookkeeping::Checkpoint;
 use bookkeeping::MigrationRow;
 use budget::RunBudget;
+use check::Reads;
 use open::Opened;
-use report::EntityReport;
 use report::Fates;
 use report::Mode;
 use report::Report;
 use report::State;
 use report::Status;
 use schedule::EntityEnd;
+use selection::ChangedSource;
 use shutdown::Shutdown;
+use stand_in::StandIn;
 use swap::history::Announcement;
 
 use crate::connector;
+use crate::connector::Source;
 use crate::connector::Target;
 use crate::error::Failure;
+use crate::plan::Draft;
 use crate::plan::Manifest;
-use crate::plan::schema::nearest;
 
 /// Marks a place where a test can end the process as a power cut would.
 #[macro_export]
@@ -95,25 +104,54 @@ pub struct Ended {
     pub failure: Option<Failure>,
 }
 
+/// Finds whether a run could begin, and returns the migration's name. Nothing is written, and no file is made.
+pub async fn check_plan(draft: Draft, options: &Options) -> Result<String, Failure> {
+    let mode = connector::target::Mode::ReadOnly;
+    let opened = open::open_with(draft, mode, Reads::Sources, !options.accept_change).await?;
+    check_beginning(&opened, &opened.sources()?, options).await?;
+    Ok(opened.plan.name.clone())
+}
+
+/// Asks everything that can be asked before anything is touched; returns which entities are meant, and which of them are
+/// complete with what their sources were before.
+async fn check_beginning(
+    opened: &Opened,
+    sources: &[Box<dyn Source>],
+    options: &Options,
+) -> Result<(BTreeSet<usize>, Vec<ChangedSource>), Failure> {
+    let selected = selection::selected(opened, &options.entities)?;
+    check_fingerprint(opened, options)?;
+    let standing = selection::standing(opened).await?;
+    selection::check_tables(opened, &standing)?;
+    selection::check_parents(opened, &selected, &standing, options)?;
+    let changed = selection::changed_sources(sources, &selected, &standing);
+    selection::check_sources(opened, &changed, options)?;
+    open::check_writable(opened, &selected).await?;
+    Ok((selected, changed))
+}
+
 /// Runs a migration, or predicts what it would do. Fails where nothing was begun.
-pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> Result<Ended, Failure> {
+pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result<Ended, Failure> {
     let begun = Instant::now();
     let started_at = bookkeeping::now();
     let run = run_id();
     let mode = if options.execute { connector::target::Mode::ReadWrite } else { connector::target::Mode::ReadOnly };
-    let mut opened = open::open(manifest, mode).await?;
-    let selected = selected(&opened, &options.entities)?;
-    check_fingerprint(&opened, options)?;
+    let mut opened = open::open_with(draft, mode, Reads::Sources, !options.accept_change).await?;
+    let sources = opened.sources()?;
+    let (selected, changed) = check_beginning(&opened, &sources, options).await?;
+    opened.stand_ins.iter().filter(|stand_in| stand_in.kept.is_some()).for_each(|stand_in| {
+        stand_in.tell(&opened.manifest.file);
+    });
 
-    let (target, _lock): (Arc<dyn Target>, _) = if options.execute {
-        let lock = opened.target.lock(&opened.plan.name, &holder()).await?;
+    let (target, lock): (Arc<dyn Target>, _) = if options.execute {
+        let lock = opened.target.lock(&opened.plan.name, &run, &who()).await?;
         (opened.target.clone(), Some(lock))
     } else {
         (connector::predict(opened.target.clone(), std::mem::take(&mut opened.missing)).await?, None)
     };
     let books = Bookkeeping::new(&*target, &opened.plan.name);
     if options.execute {
-        prepare(&opened, &*target, &books).await?;
+        prepare(&opened, &*target, &books, &changed).await?;
     } else {
         copy_bookkeeping(&opened, &*target, &books).await?;
     }
@@ -121,7 +159,8 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
     let is_done = selected.iter().all(|&entity| starts[entity].state == State::Completed);
 
     let spent = |count: fn(&Fates) -> u64| starts.iter().map(|start| count(&start.fates)).sum();
-    let budget = Arc::new(RunBudget::new(opened.plan.budget, spent(|fates| fates.dead), spent(|fates| fates.read)));
+    let budget = RunBudget::new(opened.plan.budget, spent(|fates| fates.dead), spent(|fates| fates.read));
+    let budget = Arc::new(if options.execute { budget.listed_for(&opened.manifest.file) } else { budget });
     let mut report = Report {
         run: run.clone(),
         migration: opened.plan.name.clone(),
@@ -133,6 +172,7 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
         plugins: opened.plugins.clone(),
         conservation: "ok".to_owned(),
         dead_letters: Vec::new(),
+        provisional: Vec::new(),
         error: None,
     };
     let mut ends: Vec<Option<EntityEnd>> = starts.iter().map(|_| None).collect();
@@ -144,8 +184,12 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
             books.insert_run(&mut *tx, &run, "execute", &report.started_at).await?;
             tx.commit().await?;
         }
-        ends =
-            schedule::run_entities(opened, &target, &books, &run, &budget, &selected, &starts, options, shutdown).await;
+        let work = schedule::run_entities(
+            opened, sources, &target, &books, &run, &budget, &selected, &starts, options, shutdown,
+        );
+        let lost;
+        (ends, lost) = locked::watched(lock.as_deref(), shutdown, work).await;
+        failures.extend(lost);
         let all_completed = starts
             .iter()
             .zip(&ends)
@@ -167,45 +211,25 @@ pub async fn run(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> 
     for (index, entity) in plan.entities.iter().enumerate().filter(|(index, _)| selected.contains(index)) {
         let not_predicted =
             entity.tables.iter().filter(|table| !options.execute && !table.schema.not_predicted.is_empty());
-        let mut entity = entity_report(&entity.name, &starts[index], ends[index].as_ref());
+        let mut entity = conclude::entity_report(&entity.name, &starts[index], ends[index].as_ref());
         entity.not_predicted =
             not_predicted.map(|table| (table.schema.name.clone(), table.schema.not_predicted.clone())).collect();
         report.entities.push(entity);
         failures.extend(ends[index].as_mut().and_then(|end| end.failure.take()));
     }
+    // Several entities may have learned the same.
+    failures.dedup_by(|failure, before| failure.message == before.message);
     if report.entities.iter().any(|entity| entity.total.read != entity.total.sum()) {
         report.conservation = "broken".to_owned();
     }
     report.error = failures.first().map(ToString::to_string);
     report.duration_ms = milliseconds(begun);
-    let concluded = retry::retry(&run, async || conclude(&*target, &books, &mut report).await).await;
+    let concluded = retry::retry(&run, async || conclude::conclude(&*target, &books, &mut report).await).await;
     // A target that is gone cannot take its report; why it is gone was said first.
     failures.extend(concluded.err().filter(|_| report.error.is_none()));
     let mut failures = failures.into_iter();
     let failure = failures.next().map(|first| first.and(failures.collect()));
     Ok(Ended { report, failure })
-}
-
-/// Completes the report with what is stored, and stores it.
-async fn conclude(target: &dyn Target, books: &Bookkeeping, report: &mut Report) -> Result<(), Failure> {
-    let mut tx = target.begin().await?;
-    report.dead_letters = books.reasons(&mut *tx, false).await?;
-    let names: BTreeSet<&String> = report.entities.iter().map(|entity| &entity.name).collect();
-    report.dead_letters.retain(|reason| names.contains(&reason.entity));
-    let mut nulled = books.nulled_references(&mut *tx).await?;
-    for entity in &mut report.entities {
-        entity.nulled_references = nulled.remove(&entity.name).unwrap_or(0);
-        entity.skip_reasons = books.skip_reasons(&mut *tx, &entity.name).await?;
-    }
-    if report.mode == Mode::DryRun || report.status == Status::NothingToDo {
-        tx.rollback().await?;
-        return Ok(());
-    }
-    let json = serde_json::to_string(&report).map_err(|error| Failure::bug("the report is no JSON").cause(error))?;
-    let status = serde_json::to_value(report.status).ok().and_then(|status| status.as_str().map(str::to_owned));
-    books.end_run(&mut *tx, &report.run, &status.unwrap_or_default(), &json).await?;
-    tx.commit().await?;
-    Ok(())
 }
 
 /// Returns a new run's id: its start and the process, so that runs sort by time.
@@ -214,32 +238,19 @@ pub fn run_id() -> String {
 }
 
 /// Returns who is running, for the process that finds the lock taken.
-fn holder() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned());
+fn who() -> String {
+    let user = user(|name| std::env::var(name).ok());
     format!("{user}@{} (process {})", gethostname::gethostname().to_string_lossy(), std::process::id())
+}
+
+/// Returns the user's name: of the environment, or else, as in a container or a timer, of the system.
+fn user(variable: impl Fn(&str) -> Option<String>) -> String {
+    let said = ["USER", "LOGNAME"].into_iter().filter_map(variable).find(|name| !name.is_empty());
+    said.or_else(|| whoami::username().ok()).unwrap_or_else(|| "unknown".to_owned())
 }
 
 fn milliseconds(begun: Instant) -> u64 {
     u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Returns the indexes of the entities that were asked for.
-fn selected(opened: &Opened, names: &[String]) -> Result<BTreeSet<usize>, Failure> {
-    let entities = &opened.plan.entities;
-    if names.is_empty() {
-        return Ok((0..entities.len()).collect());
-    }
-    let known: Vec<String> = entities.iter().map(|entity| entity.name.clone()).collect();
-    names
-        .iter()
-        .map(|name| {
-            known.iter().position(|known| known == name).ok_or_else(|| {
-                let hint = nearest(name, &known)
-                    .map_or_else(|| format!("there is {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
-                Failure::usage(format!("there is no entity `{name}`")).hint(hint)
-            })
-        })
-        .collect()
 }
 
 /// A resume under another identity is refused; one with another output needs consent.
@@ -249,12 +260,17 @@ fn check_fingerprint(opened: &Opened, options: &Options) -> Result<(), Failure> 
     }
     let output = changes(opened)?;
     if !output.is_empty() && !options.accept_change {
+        let lacking = opened.stand_ins.iter().find(|stand_in| stand_in.kept.is_none());
+        let hint = lacking.map_or_else(
+            || "`--accept-change` goes on with the new one for the records that are left".to_owned(),
+            StandIn::hint,
+        );
         return Err(Failure::usage(format!(
             "the migration `{}` has begun with other output:\n  {}",
             opened.plan.name,
             output.join("\n  ")
         ))
-        .hint("`--accept-change` goes on with the new one for the records that are left"));
+        .hint(hint));
     }
     Ok(())
 }
@@ -290,18 +306,25 @@ fn changes(opened: &Opened) -> Result<Vec<String>, Failure> {
             opened.plan.name,
             identity.join("\n  ")
         ))
-        .hint("put it back, give the migration another name, or forget what was done with `whimbrel reset`"));
+        .hint(format!(
+            "put it back, or give the migration another name. {}",
+            selection::again_hint(&opened.manifest.file)
+        )));
     }
     Ok(opened.fingerprint.output_changes(&read(&stored.output)?))
 }
 
-/// Makes what a first run needs: the schema, whimbrel's own tables, the migration's row.
-async fn prepare(opened: &Opened, target: &dyn Target, books: &Bookkeeping) -> Result<(), Failure> {
+/// Makes what a first run needs: the schema, the migration's row.
+async fn prepare(
+    opened: &Opened,
+    target: &dyn Target,
+    books: &Bookkeeping,
+    changed: &[ChangedSource],
+) -> Result<(), Failure> {
     if let Some((sql, names)) = &opened.schema {
         tracing::info!(tables = names.join(", "), "creating the missing tables");
         target.apply_schema(sql).await?;
     }
-    target.create_own_tables().await?;
     let stored = opened.stored.as_ref().and_then(|row| serde_json::from_str(&row.identity).ok());
     let row = MigrationRow {
         namespace: opened.plan.namespace.clone(),
@@ -324,13 +347,16 @@ async fn prepare(opened: &Opened, target: &dyn Target, books: &Bookkeeping) -> R
             .hint("run the same command again"));
         }
     }
+    // Who has come as far as this has accepted the change.
+    for changed in changed {
+        books.accept_source(&mut *tx, &opened.plan.entities[changed.entity].name, &changed.is).await?;
+    }
     tx.commit().await?;
     Ok(())
 }
 
 /// Gives a dry run what was stored so far, in its scratch database.
 async fn copy_bookkeeping(opened: &Opened, scratch: &dyn Target, books: &Bookkeeping) -> Result<(), Failure> {
-    scratch.create_own_tables().await?;
     if !opened.target.has_own_tables().await? {
         return Ok(());
     }
@@ -363,31 +389,14 @@ async fn checkpoints(opened: &Opened, target: &dyn Target, books: &Bookkeeping) 
     Ok(checkpoints)
 }
 
-fn entity_report(name: &str, start: &Checkpoint, end: Option<&EntityEnd>) -> EntityReport {
-    let now = end.map_or(start, |end| &end.checkpoint);
-    let this_run = Fates {
-        read: now.fates.read - start.fates.read,
-        written: now.fates.written - start.fates.written,
-        unchanged: now.fates.unchanged - start.fates.unchanged,
-        skipped: now.fates.skipped - start.fates.skipped,
-        dead: now.fates.dead - start.fates.dead,
-        parked: now.fates.parked - start.fates.parked,
-        merged: now.fates.merged - start.fates.merged,
-    };
-    let duration_ms = end.map_or(0, |end| end.duration_ms);
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    let records_per_second =
-        if duration_ms == 0 { 0.0 } else { (this_run.read as f64 * 1000.0 / duration_ms as f64).round() };
-    EntityReport {
-        name: name.to_owned(),
-        state: now.state,
-        total: now.fates,
-        this_run,
-        rows: now.rows.clone(),
-        batches: now.batches,
-        records_per_second,
-        duration_ms,
-        failure: end.and_then(|end| end.failure.as_ref()).map(Into::into),
-        ..EntityReport::default()
+#[cfg(test)]
+mod tests {
+    use super::user;
+
+    #[test]
+    fn the_user_has_a_name_without_an_environment() {
+        assert_eq!(user(|name| (name == "LOGNAME").then(|| "tester".to_owned())), "tester");
+        let id = std::process::Command::new("id").arg("-un").output().expect("the system has `id`");
+        assert_eq!(user(|_| Some(String::new())), String::from_utf8_lossy(&id.stdout).trim());
     }
 }

@@ -7,6 +7,9 @@ use std::sync::atomic::AtomicUsize;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::MigrationRow;
+use super::check::Checked;
+use super::check::Reads;
+use super::check::check;
 use super::components;
 use super::components::Found;
 use super::components::Loaded;
@@ -14,9 +17,11 @@ use super::entity::Mapper;
 use super::fingerprint::EntityParts;
 use super::fingerprint::Fingerprint;
 use super::fingerprint::PluginParts;
+use super::origin::Origin;
 use super::report::PluginReport;
-use super::reread::Origin;
 use super::resolve::Resolver;
+use super::stand_in;
+use super::stand_in::StandIn;
 use super::version::Version;
 use super::version::Versions;
 use crate::connector;
@@ -24,12 +29,13 @@ use crate::connector::Source;
 use crate::connector::Target;
 use crate::connector::TargetError;
 use crate::connector::target::Mode;
+use crate::connector::target::Written;
 use crate::error::Failure;
+use crate::plan::Draft;
 use crate::plan::EntityPlan;
 use crate::plan::Manifest;
+use crate::plan::OnConflict;
 use crate::plan::Plan;
-use crate::plan::Problem;
-use crate::plan::Problems;
 use crate::plan::resolve;
 use crate::plan::resolve::Described;
 use crate::plan::resolve::DescribedTable;
@@ -50,12 +56,12 @@ pub struct Opened {
     pub target: Arc<dyn Target>,
     /// One an entity, in the plan's order.
     pub mappers: Vec<Arc<Mapper>>,
-    /// One an entity, in the plan's order.
-    pub sources: Vec<Box<dyn Source>>,
-    /// The same, to be opened again.
+    /// Where the records of each entity come from, in the plan's order.
     pub origins: Vec<Origin>,
     /// Every component that takes part, once.
     pub plugins: Vec<PluginReport>,
+    /// Components whose files are others than the migration runs with.
+    pub stand_ins: Vec<StandIn>,
     /// What checkpoints hang on.
     pub fingerprint: Fingerprint,
     /// What was stored at the first run, where there was one.
@@ -68,44 +74,73 @@ pub struct Opened {
     pub missing: Vec<crate::record::TableSchema>,
 }
 
-/// Opens a migration. Every problem of the manifest at once, as far as one does not hide another.
-pub async fn open(manifest: Manifest, mode: Mode) -> Result<Opened, Failure> {
+impl Opened {
+    /// Opens every source, in the plan's order; whoever reads nothing can do without.
+    pub fn sources(&self) -> Result<Vec<Box<dyn Source>>, Failure> {
+        Ok(self.origins.iter().map(Origin::open).collect::<Result<_, _>>()?)
+    }
+}
+
+/// Opens a migration that has begun, but for its sources, with the components that it runs with: for looking at what was
+/// moved, and for putting it right.
+pub async fn open(draft: impl Into<Draft>, mode: Mode, reads: Reads) -> Result<Opened, Failure> {
+    let opened = open_with(draft, mode, reads, true).await?;
+    for stand_in in &opened.stand_ins {
+        if stand_in.kept.is_none() {
+            let file = stand_in.file.display();
+            return Err(Failure::usage(format!("`{file}` is not what the migration runs with")).hint(stand_in.hint()));
+        }
+        stand_in.tell(&opened.manifest.file);
+    }
+    Ok(opened)
+}
+
+/// Opens a migration but for its sources. Every problem of the manifest at once, as far as one does not hide another; the
+/// target is opened when nothing else is wrong. `stands_in`: what the migration runs with is taken in the place of a file
+/// that an earlier run has only tried.
+pub async fn open_with(draft: impl Into<Draft>, mode: Mode, reads: Reads, stands_in: bool) -> Result<Opened, Failure> {
+    let (draft, fresh) = (draft.into(), new_pins());
+    let checked = match check(draft.clone(), fresh, reads, &[]) {
+        Ok(checked) => checked,
+        // A file that an earlier run has refused may be what is wrong.
+        Err(failure) => match kept_instead(&draft).await.filter(|_| stands_in) {
+            Some(stand_ins) => check(draft, fresh, reads, &stand_ins)?,
+            None => return Err(failure),
+        },
+    };
+    let Checked { manifest, mut loaded, mut transformers, script } = checked;
     let target: Arc<dyn Target> =
         connector::open_target(&manifest.tables.target.url, &manifest.folder, mode).await?.into();
     let stored = stored_migration(&*target, &manifest.tables.name).await?;
-    let pins = match &stored {
-        Some(stored) => Pins { now_us: stored.pinned_at_us, seed: stored.seed.cast_unsigned() },
-        None => new_pins(),
-    };
-    let mut found = Found::new();
-    let loaded = components::load_plugins(&manifest, &mut found)?;
-    refuse(&manifest, found)?;
-    let mut found = Found::new();
-    let transformers = components::open_transformers(&manifest, &loaded, pins, &mut found)?;
-    refuse(&manifest, found)?;
+    let (mut pins, mut stand_ins) = (fresh, Vec::new());
+    if let Some(stored) = &stored {
+        pins = Pins { now_us: stored.pinned_at_us, seed: stored.seed.cast_unsigned() };
+        let mut found = Found::new();
+        if stands_in {
+            stand_ins = stand_in::find(&manifest, &*target, stored).await?;
+        }
+        if stand_ins.iter().any(|stand_in| stand_in.kept.is_some()) {
+            loaded = components::load_plugins(&manifest, &stand_ins, &mut found)?;
+        }
+        let reopened = components::open_transformers(&manifest, &loaded, pins, &mut found)?;
+        refuse(&manifest, found)?;
+        transformers = reopened.into_iter().flatten().collect();
+    }
     let described: Vec<Described> = transformers.iter().map(|(_, description)| described(description)).collect();
-    let (tables, schema, missing) = target_tables(&manifest, &*target, &described).await?;
-    let plan =
-        resolve::resolve(&manifest, &described, &tables).map_err(|problems| problems_failure(&manifest, problems))?;
-    let plan = Arc::new(plan);
+    let (tables, schema, missing) = target_tables(&manifest, &*target, script, &described).await?;
+    let plan = Arc::new(resolve::resolve(&manifest, &described, &tables)?);
 
-    let mut by_index: BTreeMap<usize, (Transformer, Description)> = transformers.into_iter().enumerate().collect();
+    let mut by_index: Vec<_> = transformers.into_iter().map(Some).collect();
     let mut found = Found::new();
-    let (mut mappers, mut sources, mut origins, mut parts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut mappers, mut origins, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     for (index, entity) in plan.entities.iter().enumerate() {
-        let Some((transformer, description)) = by_index.remove(&entity.index) else {
-            return Err(Failure::bug(format!("the entity `{}` has no transformer", entity.name)));
+        let taken = by_index.get_mut(entity.index).and_then(Option::take);
+        let origin = Origin::of(&manifest, &manifest.tables.entity[entity.index]);
+        let (Some((transformer, description)), Some(origin)) = (taken, origin) else {
+            return Err(Failure::bug(format!("the entity `{}` has no transformer or no source", entity.name)));
         };
         let validators = components::open_validators(&manifest, entity, &loaded, pins, &mut found)?;
-        let origin = Origin::of(&manifest, entity);
-        let source = origin.open().map_err(|error| {
-            let mut failure = Failure::from(error);
-            let (line, column) = manifest.line_of(&format!("/entity/{}/from", entity.index));
-            failure.message = format!("{}:{line}:{column}: {}", manifest.file, failure.message);
-            failure
-        })?;
-        parts.push(entity_parts(&manifest, entity, &transformer, &validators, &loaded, &*source));
-        sources.push(source);
+        parts.push(entity_parts(&manifest, entity, &transformer, &validators, &loaded, &origin));
         origins.push(origin);
         mappers.push(Arc::new(Mapper {
             versions: Versions::new(Version {
@@ -127,15 +162,47 @@ pub async fn open(manifest: Manifest, mode: Mode) -> Result<Opened, Failure> {
         plan,
         target,
         mappers,
-        sources,
         origins,
         plugins,
+        stand_ins,
         fingerprint,
         stored,
         pins,
         schema,
         missing,
     })
+}
+
+/// Fails where the target could not be written, by a run as by a prediction of it. Tables that are still missing will be
+/// the account's own.
+pub async fn check_writable(opened: &Opened, selected: &BTreeSet<usize>) -> Result<(), Failure> {
+    let mut written = Vec::new();
+    for entity in selected.iter().map(|&index| &opened.plan.entities[index]) {
+        let is_missing = |name: &String| opened.missing.iter().any(|table| table.name == *name);
+        for table in entity.tables.iter().filter(|table| !is_missing(&table.schema.name)) {
+            let filled_in = table.references.iter().filter(|reference| reference.to_itself);
+            let filled_in = filled_in.flat_map(|reference| &reference.columns).map(|&fed| table.columns[fed]);
+            let changed = table.columns.iter().copied();
+            let changed =
+                changed.filter(|column| entity.on_conflict == OnConflict::Update && !table.key.contains(column));
+            written.push(Written {
+                table: &table.schema,
+                inserted: table.columns.clone(),
+                updated: filled_in.chain(changed).collect(),
+            });
+        }
+    }
+    Ok(opened.target.check_writable(&written).await?)
+}
+
+/// Returns what stands in for components that cannot be used, where the target tells of it and all of it is kept.
+async fn kept_instead(draft: &Draft) -> Option<Vec<StandIn>> {
+    let manifest = draft.manifest();
+    let url = &manifest.tables.target.url;
+    let target = connector::open_target(url, &manifest.folder, Mode::ReadOnly).await.ok()?;
+    let stored = stored_migration(&*target, &manifest.tables.name).await.ok()??;
+    let stand_ins = stand_in::find(manifest, &*target, &stored).await.ok()?;
+    (!stand_ins.is_empty() && stand_ins.iter().all(|stand_in| stand_in.kept.is_some())).then_some(stand_ins)
 }
 
 fn new_pins() -> Pins {
@@ -154,14 +221,11 @@ async fn stored_migration(target: &dyn Target, name: &str) -> Result<Option<Migr
 }
 
 fn refuse(manifest: &Manifest, found: Found) -> Result<(), Failure> {
-    if found.is_empty() { Ok(()) } else { Err(problems_failure(manifest, manifest.problems("", found))) }
+    if found.is_empty() { Ok(()) } else { Err(manifest.refused(found)) }
 }
 
-fn problems_failure(manifest: &Manifest, problems: Vec<Problem>) -> Failure {
-    Failure::usage("the manifest cannot be used").cause(Problems { file: manifest.file.clone(), problems })
-}
-
-fn described(description: &Description) -> Described {
+/// Returns what the plan needs of a component's description.
+pub(super) fn described(description: &Description) -> Described {
     let tables = description.tables.iter().map(|table| DescribedTable {
         name: table.name.clone(),
         columns: table.columns.iter().map(|column| (column.name.clone(), column.references.clone())).collect(),
@@ -178,20 +242,11 @@ type TablesFound = (TargetTables, Option<(String, Vec<String>)>, Vec<crate::reco
 async fn target_tables(
     manifest: &Manifest,
     target: &dyn Target,
+    script: Option<String>,
     described: &[Described],
 ) -> Result<TablesFound, Failure> {
     let mut wanted: BTreeSet<String> =
         described.iter().flat_map(|described| described.tables.iter().map(|table| table.name.clone())).collect();
-    let script = match &manifest.tables.target.schema {
-        Some(schema) => {
-            let path = manifest.path(schema);
-            let sql = std::fs::read_to_string(&path).map_err(|error| {
-                Failure::usage(format!("cannot read the schema file `{}`", path.display())).cause(error)
-            })?;
-            Some(sql)
-        }
-        None => None,
-    };
     let (mut tables, mut missing, mut asked) = (TargetTables::new(), Vec::new(), BTreeSet::new());
     while !wanted.is_empty() {
         let mut absent = Vec::new();
@@ -244,7 +299,7 @@ fn entity_parts(
     transformer: &Transformer,
     validators: &[(Validator, String)],
     loaded: &BTreeMap<String, Loaded>,
-    source: &dyn Source,
+    origin: &Origin,
 ) -> EntityParts {
     let parts = |component: &Component, config: &str| PluginParts {
         name: component.name().to_owned(),
@@ -275,7 +330,7 @@ fn entity_parts(
     });
     EntityParts {
         name: entity.name.clone(),
-        source: source.identity(),
+        source: origin.identity(),
         key: entity.key.clone(),
         id: entity.id.name(),
         config: manifest.tables.entity[entity.index].config_text(),

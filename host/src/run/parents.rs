@@ -10,6 +10,7 @@ use super::bookkeeping::Bookkeeping;
 use super::layout::column_names;
 use super::layout::refuse;
 use super::resolve::Resolved;
+use super::resolve::ResolvedRow;
 use super::transform::Refused;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
@@ -155,13 +156,22 @@ pub(super) fn missing_parent(
     plan: &Plan,
     table: &TablePlan,
     reference: &ReferencePlan,
+    row: &ResolvedRow,
     values: &[Value],
 ) -> Box<Refused> {
+    let source: Vec<&str> = row
+        .referred
+        .iter()
+        .filter(|(column, _)| reference.columns.contains(column))
+        .map(|(_, key)| key.as_str())
+        .collect();
+    let source =
+        if source.is_empty() { String::new() } else { format!(", the id of the key `{}`", source.join("`, `")) };
     let key: Vec<Value> = reference.columns.iter().map(|&column| values[column].clone()).collect();
     let columns = column_names(table, reference);
     let entity = reference.entity.map(|entity| format!(" of `{}`", plan.entities[entity].name)).unwrap_or_default();
     let message = format!(
-        "`{}.{columns}`: there is no row{entity} in `{}` with {}",
+        "`{}.{columns}`: there is no row{entity} in `{}` with {}{source}",
         table.schema.name,
         reference.parent.name,
         packed::display(&key)

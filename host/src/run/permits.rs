@@ -1,6 +1,7 @@
 //! What the manifest permits a plugin: its limits and its grants, read and checked.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use super::components::Found;
@@ -9,6 +10,7 @@ use crate::plan::plugin_table;
 use crate::plugin::Folder;
 use crate::plugin::Grants;
 use crate::plugin::Limits;
+use crate::plugin::MEMORY_BYTES_MAX;
 use crate::plugin::STACK_BYTES_MAX;
 use crate::plugin::digest_of_folder;
 use crate::plugin::digest_of_variable;
@@ -21,19 +23,23 @@ pub fn limits(manifest: &Manifest, name: &str, found: &mut Found) -> Limits {
     let mut limits = Limits::default();
     let Some(table) = manifest.tables.plugin.get(name) else { return limits };
     let sizes = [
-        ("memory", &table.memory, &mut limits.memory_bytes, usize::MAX),
-        ("output-bytes", &table.output_bytes, &mut limits.output_bytes, usize::MAX),
-        ("log-bytes", &table.log_bytes, &mut limits.log_bytes, usize::MAX),
-        ("stack", &table.stack, &mut limits.stack_bytes, STACK_BYTES_MAX),
+        ("memory", &table.memory, &mut limits.memory_bytes, Some((MEMORY_BYTES_MAX, "4GiB"))),
+        ("output-bytes", &table.output_bytes, &mut limits.output_bytes, None),
+        ("log-bytes", &table.log_bytes, &mut limits.log_bytes, None),
+        ("stack", &table.stack, &mut limits.stack_bytes, Some((STACK_BYTES_MAX, "1MiB"))),
     ];
     for (key, text, limit, max) in sizes {
         let Some(text) = text else { continue };
-        match plugin_table::parse_bytes(text) {
-            Some(bytes) if bytes <= max => *limit = bytes,
-            Some(_) => {
-                found.push((format!("/plugin/{name}/{key}"), format!("expected `1MiB` at most, found `{text}`"), None))
+        match (plugin_table::parse_bytes(text), max) {
+            (Some(bytes), Some((max, said))) if bytes > max => {
+                found.push((
+                    format!("/plugin/{name}/{key}"),
+                    format!("expected `{said}` at most, found `{text}`"),
+                    None,
+                ));
             }
-            None => {
+            (Some(bytes), _) => *limit = bytes,
+            (None, _) => {
                 let message = format!("expected a size such as `64MiB`, found `{text}`");
                 found.push((format!("/plugin/{name}/{key}"), message, None));
             }
@@ -70,6 +76,15 @@ pub fn grants(manifest: &Manifest, name: &str, found: &mut Found) -> (Grants, BT
     for (index, folder) in table.files.iter().flatten().enumerate() {
         let pointer = format!("/plugin/{name}/grant/files/{index}");
         let path = manifest.path(&folder.path);
+        if let Some(what) = holds_connection(manifest, &path) {
+            let hint = "no plugin may see how whimbrel connects; grant a folder of its own".to_owned();
+            found.push((
+                format!("{pointer}/path"),
+                format!("the folder `{}` holds {what}", path.display()),
+                Some(hint),
+            ));
+            continue;
+        }
         match digest_of_folder(&path) {
             Err(error) => {
                 let message = format!("expected a folder that can be read, found `{}`: {error}", path.display());
@@ -98,6 +113,18 @@ pub fn grants(manifest: &Manifest, name: &str, found: &mut Found) -> (Grants, BT
         }
     }
     (grants, inputs)
+}
+
+/// Returns what a folder, or one within it, holds that tells how whimbrel connects.
+fn holds_connection(manifest: &Manifest, folder: &Path) -> Option<&'static str> {
+    let folder = folder.canonicalize().ok()?;
+    // An empty path is the working folder.
+    let within = |path: &Path| Path::new(".").join(path).canonicalize().is_ok_and(|path| path.starts_with(&folder));
+    if within(&manifest.folder) {
+        return Some("the manifest");
+    }
+    let database = manifest.tables.target.url.strip_prefix("sqlite:")?;
+    within(manifest.folder.join(database).parent()?).then_some("the target")
 }
 
 /// Returns a variable's value, unless it belongs to a connection.

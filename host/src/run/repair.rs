@@ -7,6 +7,7 @@
 mod decide;
 mod report;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,6 +22,7 @@ use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
 use super::bookkeeping::Review;
 use super::budget::RunBudget;
+use super::check::Reads;
 use super::commit::Again;
 use super::commit::CommitError;
 use super::commit::Committer;
@@ -32,6 +34,7 @@ use super::dependents::Dependents;
 use super::finish;
 use super::heal;
 use super::ledger::Fate;
+use super::locked::watched_to_success;
 use super::open;
 use super::open::Opened;
 use super::report::Mode;
@@ -44,6 +47,7 @@ use super::verify::Told;
 use super::verify::map;
 use super::verify::of_record;
 use crate::connector;
+use crate::connector::Source;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
 use crate::plan::Manifest;
@@ -67,16 +71,18 @@ pub async fn repair(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
     let begun = Instant::now();
     super::has_begun(&manifest).await?;
     let mode = if options.execute { connector::target::Mode::ReadWrite } else { connector::target::Mode::ReadOnly };
-    let mut opened = open::open(manifest, mode).await?;
-    let selected = super::selected(&opened, &options.entities)?;
+    let opened = open::open(manifest, mode, Reads::Sources).await?;
+    let sources = opened.sources()?;
+    let selected = super::selection::selected(&opened, &options.entities)?;
     let changes = super::changes(&opened)?;
-    let _lock = match options.execute {
-        true => Some(opened.target.lock(&opened.plan.name, &super::holder()).await?),
+    open::check_writable(&opened, &selected).await?;
+    let run = super::run_id();
+    let lock = match options.execute {
+        true => Some(opened.target.lock(&opened.plan.name, &run, &super::who()).await?),
         false => None,
     };
     let books = Bookkeeping::new(&*opened.target, &opened.plan.name);
     let from = digest(&opened, &books, &options.from).await?;
-    let run = super::run_id();
     let started_at = bookkeeping::now();
     if options.execute {
         let mut tx = opened.target.begin().await?;
@@ -94,17 +100,61 @@ pub async fn repair(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         entities: Vec::new(),
         changes,
     };
-    let sources = std::mem::take(&mut opened.sources);
-    for ((index, source), start) in sources.into_iter().enumerate().zip(starts) {
+    let work = every_entity(
+        &opened,
+        sources.into_iter().zip(starts).collect(),
+        &books,
+        options,
+        &selected,
+        &mut report,
+        shutdown,
+    );
+    let ended = watched_to_success(lock.as_deref(), shutdown, work).await;
+    report.duration_ms = super::milliseconds(begun);
+    report.status = if shutdown.is_asked() { "stopped" } else { report.status };
+    if options.execute {
+        let mut tx = opened.target.begin().await?;
+        let status = match &ended {
+            Err(_) => "failed",
+            Ok(()) if shutdown.is_asked() => "stopped",
+            Ok(()) => {
+                books.forget_reviews(&mut *tx, KIND).await?;
+                "completed"
+            }
+        };
+        let mut json = serde_json::json!(report);
+        json["error"] = ended.as_ref().err().map(ToString::to_string).into();
+        books.end_run(&mut *tx, &run, status, &json.to_string()).await?;
+        tx.commit().await?;
+    }
+    match ended {
+        Ok(()) => Ok(report),
+        Err(failure) => Err(failure.with_report(report)),
+    }
+}
+
+/// Repairs the entities one after another, each with its source and where it stands, and then fills in what waited for
+/// their rows.
+async fn every_entity(
+    opened: &Opened,
+    parts: Vec<(Box<dyn Source>, Checkpoint)>,
+    books: &Bookkeeping,
+    options: &Options,
+    selected: &BTreeSet<usize>,
+    report: &mut RepairReport,
+    shutdown: &Shutdown,
+) -> Result<(), Failure> {
+    let (run, from) = (report.run.clone(), report.from.clone());
+    for (index, (source, start)) in parts.into_iter().enumerate() {
         if !selected.contains(&index) {
             continue;
         }
         let mut entity = Repair {
-            opened: &opened,
+            opened,
             index,
             from: &from,
             execute: options.execute,
-            committer: committer(&opened, &books, &run, index),
+            committer: committer(opened, books, &run, index),
             checkpoint: start,
             dependents: Dependents::new(opened.target.clone(), opened.plan.clone()),
             // With another component or mapping active, it is another repair.
@@ -114,35 +164,22 @@ pub async fn repair(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
             },
             counts: Counts::default(),
         };
-        entity.run(source, shutdown).await?;
+        let ended = entity.run(source, shutdown).await;
         let name = opened.plan.entities[index].name.clone();
         report.entities.push(Part { name, counts: entity.counts });
+        ended?;
     }
-    if shutdown.is_asked() {
-        report.status = "stopped";
-    } else if options.execute {
+    if options.execute && !shutdown.is_asked() {
         // Rows that are there now may be the parents of others that went without.
         for index in 0..opened.plan.entities.len() {
-            let filled = heal::heal(&committer(&opened, &books, &run, index)).await?;
+            let filled = heal::heal(&committer(opened, books, &run, index)).await?;
             let name = &opened.plan.entities[index].name;
             if let Some(part) = report.entities.iter_mut().find(|part| part.name == *name) {
                 part.counts.filled += filled;
             }
         }
     }
-    report.duration_ms = super::milliseconds(begun);
-    if options.execute {
-        let mut tx = opened.target.begin().await?;
-        if !shutdown.is_asked() {
-            books.forget_reviews(&mut *tx, KIND).await?;
-        }
-        let status = if shutdown.is_asked() { "stopped" } else { "completed" };
-        let json =
-            serde_json::to_string(&report).map_err(|error| Failure::bug("the report is no JSON").cause(error))?;
-        books.end_run(&mut *tx, &run, status, &json).await?;
-        tx.commit().await?;
-    }
-    Ok(report)
+    Ok(())
 }
 
 fn committer(opened: &Opened, books: &Bookkeeping, run: &str, entity: usize) -> Committer {

@@ -21,6 +21,7 @@ use super::bookkeeping::Checkpoint;
 use super::bookkeeping::Letters;
 use super::bookkeeping::StoredLetter;
 use super::budget::RunBudget;
+use super::check::Reads;
 use super::commit::Again;
 use super::commit::CommitError;
 use super::commit::Committer;
@@ -29,6 +30,7 @@ use super::entity::Mapper;
 use super::finish;
 use super::heal;
 use super::ledger::Fate;
+use super::locked::watched_to_success;
 use super::open;
 use super::open::Opened;
 use super::report::Mode;
@@ -65,11 +67,13 @@ pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
     let begun = Instant::now();
     super::has_begun(&manifest).await?;
     let mode = if options.execute { connector::target::Mode::ReadWrite } else { connector::target::Mode::ReadOnly };
-    let mut opened = open::open(manifest, mode).await?;
-    let selected = super::selected(&opened, &options.entities)?;
+    let mut opened = open::open(manifest, mode, Reads::Nothing).await?;
+    let selected = super::selection::selected(&opened, &options.entities)?;
     let changes = super::changes(&opened)?;
-    let (target, _lock): (Arc<dyn Target>, _) = if options.execute {
-        let lock = opened.target.lock(&opened.plan.name, &super::holder()).await?;
+    open::check_writable(&opened, &selected).await?;
+    let run = super::run_id();
+    let (target, lock): (Arc<dyn Target>, _) = if options.execute {
+        let lock = opened.target.lock(&opened.plan.name, &run, &super::who()).await?;
         (opened.target.clone(), Some(lock))
     } else {
         (connector::predict(opened.target.clone(), std::mem::take(&mut opened.missing)).await?, None)
@@ -79,7 +83,7 @@ pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         super::copy_bookkeeping(&opened, &*target, &books).await?;
     }
     let mut report = ReplayReport {
-        run: super::run_id(),
+        run,
         migration: opened.plan.name.clone(),
         mode: if options.execute { Mode::Execute } else { Mode::DryRun },
         status: Status::Completed,
@@ -99,7 +103,7 @@ pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
     }
     let starts = super::checkpoints(&opened, &*target, &books).await?;
     let mut replay = Replay::new(&opened, options, &target, &books, &report.run, starts);
-    let ended = replay.run(&selected, shutdown).await;
+    let ended = watched_to_success(lock.as_deref(), shutdown, replay.run(&selected, shutdown)).await;
     replay.tell(&mut report);
     if shutdown.is_asked() {
         report.status = Status::Stopped;
@@ -120,7 +124,9 @@ pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
             Ok(()) if shutdown.is_asked() => "stopped",
             Ok(()) => "completed",
         };
-        let summary = serde_json::json!({ "entities": report.entities, "dead_letters": report.dead_letters });
+        let error = ended.as_ref().err().map(ToString::to_string);
+        let summary =
+            serde_json::json!({ "entities": report.entities, "dead_letters": report.dead_letters, "error": error });
         let mut tx = target.begin().await?;
         books.end_run(&mut *tx, &report.run, status, &summary.to_string()).await?;
         tx.commit().await?;
@@ -307,7 +313,8 @@ impl<'a> Replay<'a> {
                 report.entities.push(replayed);
             }
         }
-        let reason = |((entity, stage, code, field), count)| Reason { entity, stage, code, field, count };
+        let reason =
+            |((entity, stage, code, field), count)| Reason { entity, stage, code, field, count, examples: Vec::new() };
         report.dead_letters = reasons.into_iter().map(reason).collect();
         report.dead_letters.sort_by_key(|reason| std::cmp::Reverse(reason.count));
         report.letters = self.letters.into_values().collect();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::bookkeeping::RefusedReferences;
 use crate::error::Failure;
 
 /// How the records of an entity ended. `read` is the sum of all the others.
@@ -42,6 +43,19 @@ impl Fates {
         self.dead += other.dead;
         self.parked += other.parked;
         self.merged += other.merged;
+    }
+
+    /// Returns what has come to these since they were counted before.
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            read: self.read.saturating_sub(before.read),
+            written: self.written.saturating_sub(before.written),
+            unchanged: self.unchanged.saturating_sub(before.unchanged),
+            skipped: self.skipped.saturating_sub(before.skipped),
+            dead: self.dead.saturating_sub(before.dead),
+            parked: self.parked.saturating_sub(before.parked),
+            merged: self.merged.saturating_sub(before.merged),
+        }
     }
 }
 
@@ -86,10 +100,31 @@ impl RowCounts {
         self.deferred += other.deferred;
         self.refused += other.refused;
     }
+
+    /// Returns what has come to these since they were counted before.
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            inserted: self.inserted.saturating_sub(before.inserted),
+            updated: self.updated.saturating_sub(before.updated),
+            unchanged: self.unchanged.saturating_sub(before.unchanged),
+            skipped: self.skipped.saturating_sub(before.skipped),
+            collapsed: self.collapsed.saturating_sub(before.collapsed),
+            deferred: self.deferred.saturating_sub(before.deferred),
+            refused: self.refused.saturating_sub(before.refused),
+        }
+    }
 }
 
 /// Counts of rows by table name.
 pub type Rows = BTreeMap<String, RowCounts>;
+
+/// Returns what has come to some rows since they were counted before.
+pub fn rows_since(now: &Rows, before: &Rows) -> Rows {
+    let since = |(table, now): (&String, &RowCounts)| {
+        (table.clone(), now.since(&before.get(table).copied().unwrap_or_default()))
+    };
+    now.iter().map(since).collect()
+}
 
 /// Adds the rows of another batch.
 pub fn add_rows(total: &mut Rows, other: &Rows) {
@@ -135,6 +170,8 @@ pub enum State {
     Partial,
     /// Waiting for a component that can go on.
     Held,
+    /// Ended by an error in the last run, at its checkpoint. Reports say so; a checkpoint stays `pending` or `partial`.
+    Failed,
     /// Read to the end, and every final step done.
     Completed,
 }
@@ -152,6 +189,8 @@ pub struct EntityReport {
     pub this_run: Fates,
     /// Since the migration began.
     pub rows: Rows,
+    /// In this run alone.
+    pub rows_this_run: Rows,
     /// Commits since the migration began.
     pub batches: u64,
     /// In this run.
@@ -163,6 +202,8 @@ pub struct EntityReport {
     pub duration_ms: u64,
     /// References that found no parent and stay NULL, since the migration began.
     pub nulled_references: u64,
+    /// References that stay NULL because the target refused their parents, since the migration began.
+    pub refused_references: Vec<RefusedReferences>,
     /// Why records were left out, and how many for each reason, since the migration began.
     pub skip_reasons: SkipReasons,
     /// What ended it too early in this run.
@@ -181,7 +222,7 @@ pub const OTHER_REASONS: &str = "other reasons";
 pub type SkipReasons = BTreeMap<String, u64>;
 
 /// Why an entity did not reach its end.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FailureReport {
     /// One sentence.
     pub error: String,
@@ -221,6 +262,20 @@ pub struct Reason {
     pub field: Option<String>,
     /// How many.
     pub count: u64,
+    /// The first of them, in the report of a run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<Example>,
+}
+
+/// One dead letter that a run stored, or would store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Example {
+    /// Where it stands in the source.
+    pub position: String,
+    /// Its key, where it has one.
+    pub key: Option<String>,
+    /// One sentence.
+    pub message: String,
 }
 
 /// A whole run.
@@ -246,6 +301,8 @@ pub struct Report {
     pub conservation: String,
     /// Why the dead letters were set aside, most frequent first.
     pub dead_letters: Vec<Reason>,
+    /// The same for a batch that was rolled back because there were too many.
+    pub provisional: Vec<Reason>,
     /// What ended the run, where it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -255,5 +312,10 @@ impl Report {
     /// Returns whether there are dead letters in the entities that ran.
     pub fn has_dead_letters(&self) -> bool {
         self.entities.iter().any(|entity| entity.total.dead > 0)
+    }
+
+    /// Returns whether an earlier run has begun what this one went on with.
+    pub fn is_resumed(&self) -> bool {
+        self.entities.iter().any(|entity| entity.total.read > entity.this_run.read)
     }
 }

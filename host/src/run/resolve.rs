@@ -69,7 +69,7 @@ pub enum Settled {
 }
 
 /// One row, ready but for its parents.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ResolvedRow {
     /// Index of its record in the batch.
     pub record: usize,
@@ -83,6 +83,9 @@ pub struct ResolvedRow {
     pub digest: u64,
     /// References to entities whose ids are stored, not computed: fed column, entity's index, source key.
     pub pending: Vec<(usize, usize, Key)>,
+    /// Source keys of the records that its computed references mean, by fed column: nobody gets the source key back from
+    /// an id, and whoever is told that a parent never came looks for it in the source.
+    pub referred: Vec<(usize, Key)>,
 }
 
 /// What is needed to resolve the rows of one entity.
@@ -244,9 +247,9 @@ impl Resolver {
         let columns = &self.columns[table];
         let malformed = |message: String| self.refuse("malformed-row", None, message);
         let document = RawDocument::from_bytes(body).map_err(|error| malformed(error.to_string()))?;
-        let mut values = vec![Value::Null; columns.len()];
+        let values = vec![Value::Null; columns.len()];
+        let mut resolved = ResolvedRow { record: index, table, values, ..ResolvedRow::default() };
         let mut is_set = Seen::new(columns.len());
-        let mut pending = Vec::new();
         let mut next = 0;
         for field in document.iter_elements() {
             let field = field.map_err(|error| malformed(error.to_string()))?;
@@ -267,33 +270,34 @@ impl Resolver {
             }
             let value = field.value().map_err(|error| malformed(error.to_string()))?;
             let column = &columns[position];
-            values[position] = match convert::convert(value, column).map_err(|m| self.mismatch(plan, column, &m))? {
-                Converted::Value(value) => value,
-                Converted::Reference { entity, id } => {
-                    self.reference(plan, position, column, entity, id, &mut pending)?
-                }
-            };
+            resolved.values[position] =
+                match convert::convert(value, column).map_err(|m| self.mismatch(plan, column, &m))? {
+                    Converted::Value(value) => value,
+                    Converted::Reference { entity, id } => {
+                        self.reference(plan, position, column, entity, id, &mut resolved)?
+                    }
+                };
         }
         for (position, column) in columns.iter().enumerate() {
-            let waits = pending.iter().any(|(waiting, _, _)| *waiting == position);
-            if values[position].is_null() && !column.nullable && !waits {
+            let waits = resolved.pending.iter().any(|(waiting, _, _)| *waiting == position);
+            if resolved.values[position].is_null() && !column.nullable && !waits {
                 let message = format!("`{}.{}`: expected a value, found null", plan.schema.name, column.name);
                 return Err(self.refuse("not-null", Some(column.name.clone()), message));
             }
         }
-        if let Some(&position) = self.key_positions[table].iter().find(|&&position| values[position].is_null()) {
+        if let Some(&position) = self.key_positions[table].iter().find(|&&position| resolved.values[position].is_null())
+        {
             let name = &columns[position].name;
-            if !pending.iter().any(|(waiting, _, _)| *waiting == position) {
+            if !resolved.pending.iter().any(|(waiting, _, _)| *waiting == position) {
                 let message = format!("`{}.{name}`: expected a value in the key, found null", plan.schema.name);
                 return Err(self.refuse("not-null", Some(name.clone()), message));
             }
         }
-        let mut key = Vec::new();
         for &position in &self.key_positions[table] {
-            value::encode_into(&values[position], &mut key);
+            value::encode_into(&resolved.values[position], &mut resolved.key);
         }
-        let digest = ledger::digest(&values);
-        Ok(ResolvedRow { record: index, table, key, digest, values, pending })
+        resolved.digest = ledger::digest(&resolved.values);
+        Ok(resolved)
     }
 
     /// The id that a reference resolves to.
@@ -304,7 +308,7 @@ impl Resolver {
         column: &Column,
         entity: &str,
         id: RawBsonRef<'_>,
-        pending: &mut Vec<(usize, usize, Key)>,
+        resolved: &mut ResolvedRow,
     ) -> Result<Value, Box<Refused>> {
         let place = || format!("`{}.{}`", plan.schema.name, column.name);
         let refuse = |code: &str, message: String| self.refuse(code, Some(column.name.clone()), message);
@@ -323,7 +327,13 @@ impl Resolver {
         let key = key::of_reference(id, self.plan.entities[parent].key.len())
             .map_err(|fault| refuse("unusable-reference", format!("{}: {}", place(), fault.message)))?;
         match strategy {
-            IdStrategy::UuidV5 => convert::fit(Value::Uuid(self.ids[parent].id(&key)), column),
+            IdStrategy::UuidV5 => {
+                let id = Value::Uuid(self.ids[parent].id(&key));
+                if !is_own_id {
+                    resolved.referred.push((position, key));
+                }
+                convert::fit(id, column)
+            }
             IdStrategy::Keep => {
                 let kept = Kept::of_key(&key).and_then(|kept| kept.to_bson()).ok_or_else(|| {
                     refuse("unusable-reference", format!("{}: no column keeps the key `{}`", place(), key.as_str()))
@@ -341,7 +351,7 @@ impl Resolver {
                 return Err(refuse("unusable-reference", message));
             }
             IdStrategy::Column => {
-                pending.push((position, parent, key));
+                resolved.pending.push((position, parent, key));
                 Ok(Value::Null)
             }
         }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::error::Failure;
 
 /// How often a transaction that the target gave up is tried again.
-pub const RETRIES_MAX: u32 = 6;
+pub const RETRIES_MAX: u32 = 10;
+/// The longest pause between two tries: all of them together outlast a server that restarts.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Runs a whole transaction until it is not given up. It may have landed before its answer was lost, so `attempt`
 /// must come to the same when it is repeated.
@@ -27,5 +29,5 @@ pub async fn retry<T>(entity: &str, mut attempt: impl AsyncFnMut() -> Result<T, 
 pub async fn pause(entity: &str, tries: u32, error: &(dyn Error + Sync)) {
     let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     tracing::warn!(entity, tries, cause, "the target gave up a transaction, trying again");
-    tokio::time::sleep(Duration::from_millis(20 << tries)).await;
+    tokio::time::sleep(Duration::from_millis(20 << tries).min(PAUSE_MAX)).await;
 }

@@ -23,9 +23,12 @@ use super::open::Opened;
 use super::progress::Progress;
 use super::report::State;
 use super::shutdown::Shutdown;
+use super::stand_in::Verdict;
+use super::swap::Message;
 use super::swap::Swaps;
 use super::swap::keeper::Keeper;
 use super::swap::kept::Kept;
+use crate::connector::Source;
 use crate::connector::Target;
 use crate::error::Failure;
 use crate::plan::Plan;
@@ -49,6 +52,7 @@ pub struct EntityEnd {
 #[expect(clippy::too_many_arguments, reason = "one call, each argument another thing")]
 pub async fn run_entities(
     opened: Opened,
+    sources: Vec<Box<dyn Source>>,
     target: &Arc<dyn Target>,
     books: &Bookkeeping,
     run: &str,
@@ -65,7 +69,7 @@ pub async fn run_entities(
     let progress = Progress::new(options.terminal, selected.len(), done);
     // How far each entity stands in its source before this run.
     let throughs: Vec<Option<f64>> =
-        opened.sources.iter().zip(starts).map(|(source, start)| source.progress(&start.position)).collect();
+        sources.iter().zip(starts).map(|(source, start)| source.progress(&start.position)).collect();
     let holds: Vec<Hold> = starts.iter().map(|_| Hold::new(run, budget, &manifest.file, &somebody_waits)).collect();
     let kept = (0..starts.len()).map(|index| {
         Arc::new(Kept {
@@ -90,15 +94,24 @@ pub async fn run_entities(
     };
     // A prediction has nobody to be swapped for.
     let swaps = if options.execute { Some(Swaps::start(keeper).await) } else { None };
+    if let Some(swaps) = &swaps {
+        let undecided = opened.stand_ins.iter().filter(|stand_in| stand_in.verdict == Verdict::Undecided);
+        for stand_in in undecided.filter(|stand_in| stand_in.kept.is_some()) {
+            let (plugin, file) = (stand_in.plugin.clone(), stand_in.file.clone());
+            // As if it had just been dropped there.
+            let _ = swaps.told.send(Message::Dropped { plugin, file });
+        }
+    }
     let usual = if options.execute && options.terminal { OnPluginFailure::Hold } else { OnPluginFailure::Fail };
     let mut ready: Vec<Option<EntityRun>> = Vec::new();
-    let entities = opened.sources.into_iter().zip(opened.origins).zip(opened.mappers);
+    let entities = sources.into_iter().zip(opened.origins).zip(opened.mappers);
     for (index, ((source, origin), mapper)) in entities.enumerate() {
         let is_wanted = selected.contains(&index) && starts[index].state != State::Completed;
         ready.push(is_wanted.then(|| EntityRun {
             index,
             source: Some(source),
             origin,
+            read: None,
             committer: committer(&plan, index, target, books, run, budget),
             mapper,
             checkpoint: starts[index].clone(),
@@ -122,8 +135,9 @@ pub async fn run_entities(
         while open.iter().filter(|&&entity| !holds[entity].is_held()).count() < ENTITIES_OPEN_MAX
             && !shutdown.is_asked()
         {
-            // An entity that is not selected, or has run before, does not keep its children waiting. One that a limit
-            // has cut short does: they would take its unread records for missing parents.
+            // An entity that is not selected is complete, or nobody that is refers to it: `selection` has seen to that. One
+            // that a limit has cut short keeps its children waiting: they would take its unread records for missing
+            // parents.
             let is_cut =
                 |entity: usize| ends[entity].as_ref().is_some_and(|end| end.checkpoint.state != State::Completed);
             let is_waiting = |entity: usize| ready[entity].is_some() || open.contains(&entity) || is_cut(entity);

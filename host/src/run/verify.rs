@@ -26,11 +26,13 @@ use report::told;
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
 use super::bookkeeping::Review;
+use super::check::Reads;
 use super::committed::Reread;
 use super::compare;
 use super::entity::Mapper;
 use super::ledger;
 use super::ledger::Fate;
+use super::locked::watched_to_success;
 use super::open;
 use super::open::Opened;
 use super::report::State;
@@ -65,10 +67,11 @@ pub struct Options {
 pub async fn verify(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> Result<VerifyReport, Failure> {
     let begun = Instant::now();
     super::has_begun(&manifest).await?;
-    let mut opened = open::open(manifest, Mode::ReadWrite).await?;
-    let selected = super::selected(&opened, &options.entities)?;
+    let opened = open::open(manifest, Mode::ReadWrite, Reads::Sources).await?;
+    let sources = opened.sources()?;
+    let selected = super::selection::selected(&opened, &options.entities)?;
     let changes = super::changes(&opened)?;
-    let _lock = opened.target.lock(&opened.plan.name, &super::holder()).await?;
+    let lock = opened.target.lock(&opened.plan.name, &super::run_id(), &super::who()).await?;
     let books = Bookkeeping::new(&*opened.target, &opened.plan.name);
     if options.restart {
         let mut tx = opened.target.begin().await?;
@@ -87,18 +90,18 @@ pub async fn verify(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         differences: 0,
         changes,
     };
-    let sources: Vec<_> = std::mem::take(&mut opened.sources);
-    for (index, source) in sources.into_iter().enumerate().filter(|(index, _)| selected.contains(index)) {
-        let look = Look { opened: &opened, books: &books, digest: &digest, shutdown };
-        let counts = look.entity(index, source, &starts[index]).await?;
-        report.entities.push(Part { name: opened.plan.entities[index].name.clone(), counts });
-    }
-    if !options.skip_extra {
-        let look = Look { opened: &opened, books: &books, digest: &digest, shutdown };
-        for (name, table) in tables(&opened, &selected) {
+    let look = Look { opened: &opened, books: &books, digest: &digest, shutdown };
+    let all_parts = async {
+        for (index, source) in sources.into_iter().enumerate().filter(|(index, _)| selected.contains(index)) {
+            let counts = look.entity(index, source, &starts[index]).await?;
+            report.entities.push(Part { name: opened.plan.entities[index].name.clone(), counts });
+        }
+        for (name, table) in tables(&opened, &selected).into_iter().filter(|_| !options.skip_extra) {
             report.tables.push(Part { name, counts: look.table(table).await? });
         }
-    }
+        Ok(())
+    };
+    watched_to_success(Some(&*lock), shutdown, all_parts).await?;
     report.duration_ms = super::milliseconds(begun);
     let all = || report.entities.iter().chain(&report.tables).map(|part| &part.counts);
     report.differences = all().map(Counts::differences).sum();

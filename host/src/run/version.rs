@@ -71,6 +71,8 @@ pub struct Previous {
     pub version: Arc<Version>,
     /// The trial that ended with the promotion.
     pub trial: Arc<Trial>,
+    /// Entities that were done by then, and have been said to have the new version.
+    pub done: Arc<[String]>,
 }
 
 impl Versions {
@@ -120,8 +122,9 @@ impl Versions {
         }
         slot.trial = None;
         let version = std::mem::replace(&mut slot.active, trial.version.clone());
-        slot.previous = trial.policy.is_watched().then(|| Previous { version, trial: trial.clone() });
-        slot.announcement = Some(announcement);
+        let done = announcement.done();
+        slot.previous = trial.policy.is_watched().then(|| Previous { version, trial: trial.clone(), done });
+        slot.announcement = Some(announcement.behind(slot.announcement.take()));
         drop(slot);
         self.changed.send_modify(|changes| *changes += 1);
         true
@@ -142,7 +145,7 @@ impl Versions {
         let mut slot = self.slot();
         let Some(previous) = slot.previous.take() else { return false };
         slot.active = previous.version;
-        slot.announcement = Some(announcement);
+        slot.announcement = Some(announcement.behind(slot.announcement.take()));
         true
     }
 

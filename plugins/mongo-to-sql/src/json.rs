@@ -14,6 +14,9 @@ use crate::text;
 /// Deepest nesting that is written; the host reads no deeper documents.
 const NESTING_MAX: usize = 200;
 
+/// Names of a path within one value.
+const PATH_NAMES_MAX: usize = 16;
+
 /// Converts any value to JSON text.
 pub(crate) fn of(raw: Raw<'_>) -> Result<String, Rejection> {
     let mut out = String::with_capacity(raw.bytes().len() + 16);
@@ -30,9 +33,7 @@ fn write(out: &mut String, raw: Raw<'_>, depth: usize) -> Result<(), Rejection> 
         Value::Int32(_) | Value::Int64(_) | Value::Decimal128(_) | Value::Bool(_) => out.push_str(&text::of(raw)?),
         // `1.0` stays `1.0`, and the largest ones keep their exponent.
         Value::Double(value) if value.is_finite() => out.push_str(&format!("{value:?}")),
-        Value::Double(value) => {
-            return Err(Rejection::new("number", format!("expected a finite number, found {value}")));
-        }
+        Value::Double(_) => return Err(text::not_finite(raw)),
         Value::Text(text) | Value::Symbol(text) => string(out, text),
         Value::Binary(subtype, bytes) if subtype != 4 || bytes.len() != 16 => string(out, &text::base64(bytes)),
         Value::Binary(..) | Value::ObjectId(_) | Value::Date(_) => string(out, &text::of(raw)?),
@@ -43,7 +44,7 @@ fn write(out: &mut String, raw: Raw<'_>, depth: usize) -> Result<(), Rejection> 
                 if index > 0 {
                     out.push(',');
                 }
-                write(out, element?.value, depth + 1)?;
+                write(out, element?.value, depth + 1).map_err(|refused| within(&index.to_string(), depth, refused))?;
             }
             out.push(']');
         }
@@ -61,12 +62,23 @@ fn object(out: &mut String, document: Document<'_>, depth: usize) -> Result<(), 
         if index > 0 {
             out.push(',');
         }
-        string(out, field.name()?);
+        let name = field.name()?;
+        string(out, name);
         out.push(':');
-        write(out, field.value, depth + 1)?;
+        write(out, field.value, depth + 1).map_err(|refused| within(name, depth, refused))?;
     }
     out.push('}');
     Ok(())
+}
+
+/// Puts the name of a field before the path of what is wrong in it. Of a deep path the outer names are enough.
+fn within(name: &str, depth: usize, rejection: Rejection) -> Rejection {
+    let path = match &rejection.field {
+        _ if depth >= PATH_NAMES_MAX => return rejection,
+        Some(inner) => format!("{name}.{inner}"),
+        None => name.to_owned(),
+    };
+    rejection.at(path)
 }
 
 fn string(out: &mut String, text: &str) {

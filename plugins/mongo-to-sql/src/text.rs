@@ -26,11 +26,11 @@ pub(crate) fn of(raw: Raw<'_>) -> Result<Cow<'_, str>, Rejection> {
         Value::Int64(value) => Cow::Owned(value.to_string()),
         Value::Double(value) => match Decimal::from_f64(value) {
             Some(number) => Cow::Owned(number.to_string()),
-            None => return Err(Rejection::new("number", format!("expected a finite number, found {value}"))),
+            None => return Err(not_finite(raw)),
         },
         Value::Decimal128(bytes) => match Decimal::from_decimal128(bytes) {
             Some(number) => Cow::Owned(number.to_string()),
-            None => return Err(Rejection::new("number", "expected a finite number, found a Decimal128 that is none")),
+            None => return Err(not_finite(raw)),
         },
         Value::Date(milliseconds) => Cow::Owned(instant(milliseconds)?),
         Value::Binary(4, bytes) if bytes.len() == 16 => Cow::Owned(uuid(bytes)),
@@ -87,15 +87,34 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 
 /// Shows a value in a message: in backticks and cut to a readable length.
 pub(crate) fn shown(raw: Raw<'_>) -> String {
-    let text = match raw.value() {
-        Ok(Value::Double(value)) if !value.is_finite() => Cow::Owned(value.to_string()),
-        Ok(Value::Decimal128(bytes)) if Decimal::from_decimal128(bytes).is_none() => Cow::Borrowed("NaN or infinity"),
-        _ => match of(raw) {
-            Ok(text) => text,
-            Err(_) => return raw.kind().words().to_owned(),
-        },
+    match (special(raw), of(raw)) {
+        (Some(name), _) => quoted(name),
+        (None, Ok(text)) => quoted(&text),
+        (None, Err(_)) => raw.kind().words().to_owned(),
+    }
+}
+
+/// Refuses a number that is none.
+pub(crate) fn not_finite(raw: Raw<'_>) -> Rejection {
+    let found = special(raw).map_or_else(|| raw.kind().words().to_owned(), quoted);
+    Rejection::new("number", format!("expected a finite number, found {found}"))
+}
+
+/// Names a double or a Decimal128 that is no number, as Extended JSON does.
+fn special(raw: Raw<'_>) -> Option<&'static str> {
+    let (is_nan, is_negative) = match raw.value().ok()? {
+        Value::Double(value) if !value.is_finite() => (value.is_nan(), value < 0.0),
+        Value::Decimal128(bytes) if Decimal::from_decimal128(bytes).is_none() => {
+            // The sign, then five bits: all set is NaN, all but the last infinity.
+            (bytes[15] & 0x7c == 0x7c, bytes[15] & 0x80 != 0)
+        }
+        _ => return None,
     };
-    quoted(&text)
+    Some(match (is_nan, is_negative) {
+        (true, _) => "NaN",
+        (false, true) => "-Infinity",
+        (false, false) => "Infinity",
+    })
 }
 
 /// Quotes a text for a message, cut to a readable length.

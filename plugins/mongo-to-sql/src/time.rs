@@ -232,8 +232,17 @@ fn in_zone(zone: &TimeZone, local: civil::DateTime, value: &str) -> Result<Times
 fn parse(format: &str, value: &str) -> Result<BrokenDownTime, Rejection> {
     strtime::parse(format, value)
         .ok()
-        .filter(|parsed| parsed.second() != Some(60))
+        .filter(|parsed| parsed.second() != Some(59) || !has_leap_second(format, value))
         .ok_or_else(|| unfit_format(format, value))
+}
+
+/// Returns whether a text that gives the second 59 says 60: the parser takes one for the other. It refuses 61, which
+/// nothing else in a date or a time does.
+fn has_leap_second(format: &str, value: &str) -> bool {
+    value.match_indices("60").any(|(at, found)| {
+        let later = [&value[..at], "61", &value[at + found.len()..]].concat();
+        strtime::parse(format, later).is_err()
+    })
 }
 
 fn no_date(format: &str, value: &str, _: &jiff::Error) -> Rejection {
@@ -254,4 +263,27 @@ fn out_of_range(raw: Raw<'_>) -> Rejection {
         _ => text::shown(raw),
     };
     Rejection::new("date-range", format!("expected a date from year 1 to 9999, found {found}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn a_leap_second_is_refused_and_no_other_sixty() {
+        for (format, value) in [
+            ("%H:%M:%S%.f", "01:00:60"),
+            ("%Y-%m-%d %H:%M:%S%.f", "2016-12-31 23:59:60.25"),
+            ("%d/%m/%y %T", "31/12/60 23:59:60"),
+        ] {
+            assert!(parse(format, value).is_err(), "{value}");
+        }
+        for (format, value) in [
+            ("%H:%M:%S%.f", "01:00:59.60"),
+            ("%d/%m/%y %T", "31/12/60 23:59:59"),
+            ("%Y-%m-%d %H:%M:%S", "1960-12-31 23:59:59"),
+        ] {
+            assert!(parse(format, value).is_ok(), "{value}");
+        }
+    }
 }

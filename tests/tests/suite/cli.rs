@@ -1,82 +1,15 @@
-//! The command line: what every command prints, in text and as JSON, how it ends, and what stops it from outside.
+//! The command line: what every command prints, in text and as JSON, and how it ends.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
-use std::process::Stdio;
 
 use serde_json::Value as Json;
-use tempfile::TempDir;
 use whimbrel_tests::Database;
-use whimbrel_tests::Ended;
 use whimbrel_tests::Whimbrel;
 use whimbrel_tests::components;
 use whimbrel_tests::dump;
-use whimbrel_tests::skipped;
 
-const SCHEMA: &str = "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL, age INTEGER);";
-
-/// A migration of some people; every tenth has no name.
-struct Migration {
-    folder: TempDir,
-    database: Database,
-}
-
-impl Migration {
-    fn of(records: usize, settings: &str, database: Database) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        components::link(folder.path());
-        let manifest = format!(
-            r#"
-version = 1
-name = "people"
-
-[source.old]
-url = "mongoexport:."
-
-[target]
-url = "${{TARGET_URL}}"
-schema = "schema.sql"
-
-[[entity]]
-name = "people"
-from = "old.people"
-transform = "mongo-to-sql"
-into = ["people"]
-id = "keep"
-{settings}
-[entity.config.columns]
-id = "_id"
-name = "name"
-"#
-        );
-        let mut export = String::new();
-        for number in 1..=records {
-            let name = if number % 10 == 0 { String::new() } else { format!(r#", "name": "n{number}", "extra": 1"#) };
-            let _ = writeln!(export, r#"{{"_id": {number}{name}}}"#);
-        }
-        fs::write(folder.path().join("migration.toml"), manifest).unwrap();
-        fs::write(folder.path().join("schema.sql"), SCHEMA).unwrap();
-        fs::write(folder.path().join("people.json"), export).unwrap();
-        Self { folder, database }
-    }
-
-    fn sqlite(records: usize) -> Self {
-        Self::of(records, "dead-letters-max = \"10%\"", Database::sqlite())
-    }
-
-    fn call(&self, arguments: &[&str]) -> Whimbrel {
-        Whimbrel::new(arguments).at(self.folder.path()).env("TARGET_URL", &self.database.url)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ended {
-        self.call(arguments).run()
-    }
-
-    fn execute(&self) -> Ended {
-        self.run(&["run", "migration.toml", "--execute", "--yes", "--json"])
-    }
-}
+use super::people::Migration;
+use super::people::SCHEMA;
 
 #[track_caller]
 fn has_keys(value: &Json, keys: &[&str]) {
@@ -260,202 +193,30 @@ fn a_failure_as_json_says_what_the_text_says() {
 }
 
 #[test]
-fn a_limit_stops_with_the_rest_to_do() {
+fn a_wrong_manifest_as_json_has_its_problems_one_by_one() {
+    let migration = Migration::sqlite(1);
+    let manifest = migration.folder.path().join("migration.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("version = 1", "version = 2").replace("schema.sql", "schema.sq")).unwrap();
+    let failure = migration.run(&["plan", "migration.toml", "--json"]).expect(2).json();
+    has_keys(&failure, &["error", "causes", "hint", "exit_code", "file", "problems"]);
+    let problems = failure["problems"].as_array().unwrap();
+    let places: Vec<_> = problems.iter().map(|problem| problem["pointer"].as_str().unwrap()).collect();
+    assert_eq!(places, ["/version", "/target/schema"]);
+    assert_eq!(problems[1]["hint"], "did you mean `schema.sql`?");
+    assert!(problems[1]["line"].as_u64() > problems[0]["line"].as_u64(), "{failure:#}");
+    assert!(!migration.database.file().unwrap().exists(), "nothing is touched");
+}
+
+/// The same folder is the same source, however its path ends.
+#[test]
+fn a_slash_at_the_end_is_no_other_source() {
     let migration = Migration::sqlite(20);
-    for (number, read) in [(0, 5), (1, 10)] {
-        let arguments = ["run", "migration.toml", "--execute", "--yes", "--json", "--limit", "5"];
-        let report = migration.run(&arguments).json();
-        assert_eq!(report["entities"][0]["total"]["read"], read, "{number}: {report:#}");
-        assert_eq!(report["entities"][0]["state"], "partial");
-    }
-    assert_eq!(migration.execute().expect(3).json()["entities"][0]["this_run"]["read"], 10);
-}
-
-/// Ctrl-C in the middle, then a resume, must leave what a straight run leaves.
-#[cfg(unix)]
-#[test]
-fn ctrl_c_stops_with_a_checkpoint() {
-    let settings = "dead-letters-max = \"100%\"\nbatch-records = 5\ntransaction-rows = 5";
-    let straight = Migration::of(400, settings, Database::sqlite());
-    straight.execute().expect(3);
-    let stopped = Migration::of(400, settings, Database::sqlite());
-    // Each commit waits a little, so that the signal comes between the first and the last.
-    let mut command = stopped
-        .call(&["run", "migration.toml", "--execute", "--yes", "--json"])
-        .env("FAILPOINTS", "commit-after=sleep(30)")
-        .into_command();
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while !stopped.database.file().is_some_and(Path::exists) || dump::checkpoints(&stopped.database).is_empty() {
-        assert!(stopped.folder.path().exists());
-        std::thread::yield_now();
-    }
-    let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
-    let report: Json = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["status"], "stopped");
-    let read = report["entities"][0]["total"]["read"].as_u64().unwrap();
-    assert!(0 < read && read < 400, "{read} records were read");
-    stopped.execute().expect(3);
-    assert_eq!(dump::all(&stopped.database), dump::all(&straight.database));
-}
-
-/// The second process on one migration is told who has the first.
-#[test]
-fn a_second_process_is_refused_with_the_holders_name() {
-    for database in Database::each() {
-        let settings = "dead-letters-max = \"100%\"\nbatch-records = 5\ntransaction-rows = 5";
-        let migration = Migration::of(100, settings, database);
-        let mut command = migration
-            .call(&["run", "migration.toml", "--execute", "--yes"])
-            .env("FAILPOINTS", "commit-after=sleep(500)")
-            .into_command();
-        let mut first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while migration.database.file().is_some_and(|file| !file.exists())
-            || dump::checkpoints(&migration.database).is_empty()
-        {
-            std::thread::yield_now();
-        }
-        let second = migration.run(&["run", "migration.toml", "--execute", "--yes"]).expect(1);
-        let holder = format!("tester@{} (process {})", hostname(), first.id());
-        assert!(second.stderr.contains(&holder), "expected `{holder}` in {second}");
-        first.kill().unwrap();
-        first.wait().unwrap();
-        migration.execute().expect(3);
-    }
-}
-
-fn hostname() -> String {
-    fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| String::new(), |name| name.trim().to_owned())
-}
-
-/// A disk of its own, as small as it is said to be.
-#[cfg(target_os = "linux")]
-struct Disk(TempDir);
-
-#[cfg(target_os = "linux")]
-impl Disk {
-    fn new(kilobytes: u32) -> Option<Self> {
-        let disk = Self(tempfile::tempdir().unwrap());
-        disk.mount(&format!("size={kilobytes}k")).then_some(disk)
-    }
-
-    fn mount(&self, options: &str) -> bool {
-        let mount = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(self.0.path())
-            .output();
-        mount.is_ok_and(|output| output.status.success())
-    }
-}
-
-#[cfg(target_os = "linux")]
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg(self.0.path()).output();
-    }
-}
-
-/// A target without room fails, keeps what was committed, and goes on when there is room again.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_full_disk_loses_nothing() {
-    let Some(disk) = Disk::new(400) else { return skipped("only root may mount a small disk") };
-    let settings = "dead-letters-max = \"100%\"\nbatch-records = 50\ntransaction-rows = 50";
-    let straight = Migration::of(2000, settings, Database::sqlite());
-    straight.execute().expect(3);
-    let full = Migration::of(2000, settings, Database::sqlite());
-    let url = format!("sqlite:{}", disk.0.path().join("target.db").display());
-    let arguments = ["run", "migration.toml", "--execute", "--yes"];
-    let ended = full.call(&arguments).env("TARGET_URL", &url).run().expect(1);
-    assert!(ended.stderr.contains("the target has no room left"), "{ended}");
-    assert!(ended.stderr.contains("hint: make room and run the same command again"), "{ended}");
-    assert!(disk.mount("remount,size=20m"));
-    let resumed = full.call(&arguments).env("TARGET_URL", &url).run().expect(3);
-    let status = full.call(&["status", "migration.toml", "--json"]).env("TARGET_URL", &url).run().expect(0).json();
-    assert_eq!(status["entities"][0]["total"]["read"], 2000, "{resumed}");
-    // The log of the writes is part of the target until it is folded in.
-    rusqlite::Connection::open(disk.0.path().join("target.db"))
-        .and_then(|connection| connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"))
-        .unwrap();
-    fs::copy(disk.0.path().join("target.db"), full.database.file().unwrap()).unwrap();
-    assert_eq!(dump::all(&full.database), dump::all(&straight.database));
-}
-
-/// An account that may not write is told so before anything is done.
-#[test]
-fn no_permission_is_named() {
-    let Some(database) = Database::postgres() else { return };
-    let migration = Migration::of(20, "", database);
-    migration.database.execute(SCHEMA);
-    let role = format!("{}_reader", migration.database.url.rsplit('/').next().unwrap());
-    migration
-        .database
-        .execute(&format!("CREATE ROLE {role} LOGIN PASSWORD 'secret'; GRANT SELECT ON people TO {role}"));
-    let (scheme, rest) = migration.database.url.split_once("://").unwrap();
-    let host = rest.split_once('@').map_or(rest, |(_, host)| host);
-    let url = format!("{scheme}://{role}:secret@{host}");
-    let ended = migration.call(&["run", "migration.toml", "--execute", "--yes"]).env("TARGET_URL", &url).run();
-    let left = dump::all(&migration.database);
-    migration.database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
-    if ended.stderr.contains("cannot reach") {
-        return skipped("the server lets no new role in");
-    }
-    assert_eq!(ended.code, Some(1), "{ended}");
-    assert!(ended.stderr.contains("no permission to"), "{ended}");
-    assert!(!ended.stderr.contains("secret"), "{ended}");
-    assert_eq!(left, "## people: id, name, age\n\n");
-}
-
-/// Takes the rights of nobody for a call: root may write everywhere.
-#[cfg(unix)]
-fn without_rights(call: Whimbrel) -> Whimbrel {
-    call.under(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])
-}
-
-/// A folder or a file that may be read but not written: nothing is done, and what is missing is named.
-#[cfg(unix)]
-#[test]
-fn an_unwritable_file_is_named() {
-    use std::os::unix::fs::PermissionsExt;
-    let migration = Migration::sqlite(20);
-    let file = migration.database.file().unwrap();
-    let folder = file.parent().unwrap();
-    let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    allow(folder, 0o555);
-    allow(migration.folder.path(), 0o755);
-    let is_root = fs::write(folder.join("probe"), "").is_ok();
-    let call = |arguments: &[&str]| {
-        let call = migration.call(arguments);
-        if is_root { without_rights(call) } else { call }
-    };
-    let execute = ["run", "migration.toml", "--execute", "--yes"];
-    if is_root {
-        fs::remove_file(folder.join("probe")).unwrap();
-        let can_drop = without_rights(Whimbrel::new(["--version"])).into_command().output();
-        if !can_drop.is_ok_and(|output| output.status.success()) {
-            return skipped("the tests run as root, and `setpriv` gives nobody's rights to no program here");
-        }
-    }
-    let ended = call(&execute).run().expect(1);
-    assert!(ended.stderr.contains("error: no permission to open the database"), "{ended}");
-    assert!(!file.exists());
-    // Without `--execute` there is nothing to write.
-    call(&["run", "migration.toml"]).run().expect(3);
-
-    allow(folder, 0o755);
-    rusqlite::Connection::open(file).and_then(|connection| connection.execute_batch(SCHEMA)).unwrap();
-    allow(file, 0o444);
-    let before = fs::read(file).unwrap();
-    for mode in [0o555, 0o777] {
-        allow(folder, mode);
-        let ended = call(&execute).run().expect(1);
-        assert!(ended.stderr.contains("error: no permission to"), "{ended}");
-        assert_eq!(fs::read(file).unwrap(), before);
-        call(&["run", "migration.toml"]).run().expect(3);
-    }
-    allow(folder, 0o755);
+    migration.run(&["run", "migration.toml", "--execute", "--yes", "--limit", "5"]).expect(0);
+    let manifest = migration.folder.path().join("migration.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("mongoexport:.", "mongoexport:./")).unwrap();
+    migration.run(&["run", "migration.toml", "--execute", "--yes", "--limit", "2"]).expect(0);
 }
 
 /// `--entity` and `--limit` move a sample, and a dry run of it says what the real one does.

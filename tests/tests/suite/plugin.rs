@@ -8,6 +8,7 @@ use std::fs;
 use std::time::Duration;
 use std::time::Instant;
 
+use whimbrel_tests::Whimbrel;
 use whimbrel_tests::components;
 use whimbrel_tests::dump;
 
@@ -57,8 +58,10 @@ guests! {
     traps_at_start
     undeclared_table
     validator_bad_index
+    validator_mended
     validator_spins
     validator_traps
+    validator_wrong
     wrong_world
 }
 
@@ -159,6 +162,29 @@ fn validator_traps() {
     );
 }
 
+/// A name of 36 characters, and one of 360.
+fn long_names(validator: &str) -> trial::Came {
+    let trial = trial("echo_bson", &format!("validate = [\"{validator}\"]"), "", &[]);
+    let record = |id: u8, name: &str| format!("{{\"_id\": {id}, \"name\": \"{name}\"}}\n");
+    trial.write("people.json", &[record(1, &"long".repeat(9)), record(2, &"long".repeat(90))].concat());
+    trial.run()
+}
+
+#[test]
+fn validator_wrong() {
+    let came = long_names("validator-wrong");
+    assert_eq!(came.ended.code, Some(3), "{}", came.ended);
+    let letters = came.letters();
+    assert!(letters.len() == 1 && letters[0].0 == "plugin-trap", "{letters:?}");
+}
+
+#[test]
+fn validator_mended() {
+    let came = long_names("validator-mended");
+    assert_eq!(came.ended.code, Some(3), "{}", came.ended);
+    assert_eq!(came.letters(), [("too-long".to_owned(), "found a row that is too long".to_owned())]);
+}
+
 /// The oldest components that every later host must load and run.
 #[test]
 fn golden_components_still_run() {
@@ -197,7 +223,8 @@ fn five_components_load_quickly_from_the_cache() {
     components::guests();
     let (compiled, cached) = (load(), load());
     whimbrel_tests::measured(&format!("five components: {compiled:?} compiled, {cached:?} from the cache"));
-    assert!(cached < Duration::from_millis(500), "{cached:?}");
+    let most = if whimbrel_tests::figures_are_wanted() { 100 } else { 500 };
+    assert!(cached <= Duration::from_millis(most), "{cached:?}");
 }
 
 #[test]
@@ -248,6 +275,33 @@ fn validator_bad_index() {
 #[test]
 fn wrong_world() {
     the_run_stops(&through("wrong_world", "", "", &[]), 2, "other:thing/greeter@1.0.0");
+}
+
+#[test]
+fn what_cannot_be_loaded_can_be_looked_at() {
+    let inspect = |file: &std::path::Path, more: &[&str]| {
+        Whimbrel::new([&["plugin", "inspect", file.to_str().unwrap()], more].concat()).run().expect(2)
+    };
+    let guest = |name: &str| components::guests().join(name).with_extension("wasm");
+    let socket = inspect(&guest("opens_socket"), &["--json"]).json();
+    let size = fs::metadata(guest("opens_socket")).unwrap().len();
+    assert_eq!((socket["size"].as_u64(), socket["digest"].as_str().unwrap().len()), (Some(size), 64));
+    assert!(socket["error"].as_str().unwrap().contains("of `wasi:sockets/"), "{socket:#}");
+    let imports = socket["imports"].as_array().unwrap();
+    let import =
+        imports.iter().find(|one| one["interface"].as_str().unwrap().starts_with("wasi:sockets/tcp@")).unwrap();
+    assert_eq!(import["given"], "never");
+    let text = inspect(&guest("opens_socket"), &[]);
+    assert!(text.stdout.contains("it cannot be loaded") && text.stdout.contains("refused: no host gives it"), "{text}");
+    assert!(text.stderr.contains("no plugin is ever granted the network"), "{text}");
+    let world = inspect(&guest("wrong_world"), &["--json"]).json();
+    assert_eq!(world["exports"], serde_json::json!(["other:thing/greeter@1.0.0"]));
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("script.wasm");
+    fs::write(&script, "#!/bin/sh\n").unwrap();
+    let script = inspect(&script, &["--json"]).json();
+    assert_eq!((&script["size"], &script["imports"]), (&10.into(), &serde_json::json!([])));
+    assert!(script["error"].as_str().unwrap().contains("a file that is not WebAssembly"), "{script:#}");
 }
 
 #[test]

@@ -7,4 +7,6 @@ mod refuse;
 mod resume;
 mod revert;
 mod scene;
+mod story;
 mod thousand;
+mod validator;

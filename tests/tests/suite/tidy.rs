@@ -114,6 +114,7 @@ fn transactions_begin_where_the_architecture_says() {
         "cli/reset.rs",
         "cli/status.rs",
         "run/commit.rs",
+        "run/conclude.rs",
         "run/dead_letter.rs",
         "run/finish.rs",
         "run/heal.rs",
@@ -122,6 +123,8 @@ fn transactions_begin_where_the_architecture_says() {
         "run/repair.rs",
         "run/repair/decide.rs",
         "run/replay.rs",
+        "run/selection.rs",
+        "run/stand_in.rs",
         "run/swap/keeper.rs",
         "run/swap/kept.rs",
         "run/verify.rs",
@@ -132,7 +135,7 @@ fn transactions_begin_where_the_architecture_says() {
     });
     let mut files: Vec<String> = inserts.map(|(file, _, _)| file).collect();
     files.dedup();
-    assert_eq!(files, ["host/src/run/commit/write.rs", "host/src/run/finish.rs"]);
+    assert_eq!(files, ["host/src/run/commit/write.rs", "host/src/run/fill.rs"]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use super::sqlite;
 use super::transform;
 use xtask::generate;
 
+use crate::benchmarks;
 use crate::say;
 
 /// How many times 22,000 documents the CRM has.
@@ -35,15 +36,14 @@ pub fn run(root: &Path, args: &Args) -> Result<(), Box<dyn Error>> {
     bench.end_to_end(args)?;
     say(&bench.out);
     if !args.no_write {
-        fs::create_dir_all(root.join("docs"))?;
-        fs::write(root.join("docs/benchmarks.md"), format!("{HEAD}\n{}{}", machine(), bench.out))?;
+        benchmarks::write_speed(root, &format!("{HEAD}\n{}{}", machine(), bench.out))?;
     }
     Ok(())
 }
 
 const HEAD: &str = "# Benchmarks
 
-Made by one command, which prints the same tables and rewrites this file:
+Made by one command, which prints the same tables and writes them here:
 
     cargo xtask plugins && cargo xtask bench
 

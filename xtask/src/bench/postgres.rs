@@ -8,6 +8,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::Connection;
 use sqlx::PgConnection;
 use tokio::runtime::Runtime;
+use whimbrel::connector::postgres::delay;
 
 use super::dump::Ids;
 
@@ -76,8 +77,8 @@ impl Server {
     pub fn write(&mut self, url: &str, rows: &Rows) -> Result<f64, Box<dyn Error>> {
         let begun = Instant::now();
         self.runtime.block_on(async {
-            let mut connection = PgConnection::connect(url).await?;
-            send_at_once();
+            let mut connection = delay::avoided_while(PgConnection::connect(url)).await?;
+            delay::avoid();
             for transaction in rows {
                 sqlx::raw_sql("BEGIN").execute(&mut connection).await?;
                 let mut copy = connection.copy_in_raw("COPY orders FROM STDIN (FORMAT binary)").await?;
@@ -122,30 +123,3 @@ fn cut(bytes: &[u8], rows_a_transaction: usize) -> Option<Rows> {
         rows += 1;
     }
 }
-
-/// Turns Nagle's algorithm off, as whimbrel does: the bare loop would lose 40 ms a transaction to it.
-#[cfg(target_os = "linux")]
-fn send_at_once() {
-    use rustix::net::sockopt::set_tcp_nodelay;
-    use rustix::process::PidfdFlags;
-    use rustix::process::PidfdGetfdFlags;
-    use rustix::process::getpid;
-    use rustix::process::pidfd_getfd;
-    use rustix::process::pidfd_open;
-
-    let Ok(own) = pidfd_open(getpid(), PidfdFlags::empty()) else { return };
-    let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
-    for entry in open.flatten() {
-        let is_socket =
-            entry.path().read_link().is_ok_and(|to| to.as_os_str().as_encoded_bytes().starts_with(b"socket:"));
-        if let Some(number) = entry.file_name().to_str().and_then(|name| name.parse().ok()).filter(|_| is_socket)
-            && let Ok(socket) = pidfd_getfd(&own, number, PidfdGetfdFlags::empty())
-        {
-            // Sockets of other kinds have no such option.
-            let _ = set_tcp_nodelay(&socket, true);
-        }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn send_at_once() {}

@@ -15,7 +15,7 @@ use crate::connector::Target;
 use crate::connector::target::Mode;
 use crate::error::Failure;
 use crate::plan::Manifest;
-use crate::plan::schema::nearest;
+use crate::plan::hint;
 use crate::run::bookkeeping::Bookkeeping;
 use crate::run::bookkeeping::Letters;
 use crate::run::report::Reason;
@@ -103,9 +103,7 @@ async fn open(manifest: &Manifest, mode: Mode) -> Result<Box<dyn Target>, Failur
 fn check_entity(manifest: &Manifest, name: Option<&String>) -> Result<(), Failure> {
     let known: Vec<String> = manifest.tables.entity.iter().map(|entity| entity.name.clone()).collect();
     let Some(name) = name.filter(|name| !known.contains(name)) else { return Ok(()) };
-    let hint = nearest(name, &known)
-        .map_or_else(|| format!("there is {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
-    Err(Failure::usage(format!("there is no entity `{name}`")).hint(hint))
+    Err(Failure::usage(format!("there is no entity `{name}`")).perhaps(hint::among(name, &known)))
 }
 
 fn missing(manifest: &Manifest, id: i64) -> Failure {

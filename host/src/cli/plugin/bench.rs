@@ -109,7 +109,7 @@ pub fn bench(args: &BenchArgs, json: bool) -> Result<u8, Failure> {
     let report = BenchReport {
         plugin: component.name().to_owned(),
         digest: component.digest().to_owned(),
-        size: component.size(),
+        size: component.outline().size,
         cases: measured,
         left_out,
     };

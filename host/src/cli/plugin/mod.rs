@@ -66,9 +66,8 @@ pub async fn plugin(command: &PluginCommand, json: bool) -> Result<u8, Failure> 
 
 /// Asks the run of a manifest, and prints its answer.
 async fn asked(manifest: &ManifestArg, request: &Request, json: bool) -> Result<u8, Failure> {
-    let path = &manifest.manifest;
-    let manifest = Manifest::read(path)?;
-    let answer = control::ask(path, &manifest.tables.name, request).await?.ok_or_else(|| {
+    let manifest = Manifest::read(&manifest.manifest)?;
+    let answer = control::ask(&manifest, request).await?.ok_or_else(|| {
         Failure::usage(format!("no run of `{}` is going on", manifest.tables.name)).hint(
             "put the component into the plugins folder; `whimbrel run … --execute --accept-change` goes on with it",
         )

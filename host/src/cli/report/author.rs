@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::json;
 use super::print;
-use super::table;
+use super::table::table;
 use super::to_stderr;
 use crate::cli::plugin::bench::BenchReport;
 use crate::cli::plugin::build::BuildReport;

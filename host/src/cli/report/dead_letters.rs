@@ -7,7 +7,7 @@ use bson::RawDocument;
 use super::json;
 use super::print;
 use super::reasons;
-use super::table;
+use super::table::table_with_notes;
 use crate::connector::extended_json;
 use crate::run::bookkeeping::StoredAttempt;
 use crate::run::bookkeeping::StoredLetter;
@@ -51,16 +51,10 @@ pub fn dead_letters(reasons_found: &[(bool, Reason)], discarded: &[Reason], lett
         let rows = letters.iter().map(|stored| {
             let letter = &stored.letter;
             let key = letter.key.clone().unwrap_or_else(|| "-".to_owned());
-            vec![
-                stored.id.to_string(),
-                stored.entity.clone(),
-                letter.position.clone(),
-                key,
-                letter.code.clone(),
-                letter.message.clone(),
-            ]
+            let row = vec![stored.id.to_string(), stored.entity.clone(), letter.code.clone(), key];
+            (row, vec![format!("{}: {}", letter.position, letter.message)])
         });
-        table(&mut text, &["number", "entity", "position", "key", "code", "message"], rows.collect());
+        table_with_notes(&mut text, &["number", "entity", "code", "key"], rows.collect());
         let more = total.saturating_sub(letters.len() as u64);
         if more > 0 {
             let _ = writeln!(text, "and {more} more, which a larger `--limit` shows");

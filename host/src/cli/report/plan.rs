@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use super::json;
 use super::print;
 use super::state;
-use super::table;
+use super::swap::short;
+use super::table::list;
+use super::table::table;
 use crate::cli::plan::PlanReport;
 use crate::cli::plugin::inspect::Inspection;
 
@@ -16,7 +18,7 @@ pub fn plan(report: &PlanReport, as_json: bool) {
     }
     let mut text = format!("{} → {}, ids in the namespace `{}`\n", report.migration, report.target, report.namespace);
     if !report.creates.is_empty() {
-        let _ = writeln!(text, "creates the missing tables {}", report.creates.join(", "));
+        list(&mut text, "creates the missing tables", &report.creates);
     }
     for (index, entity) in report.entities.iter().enumerate() {
         let _ = writeln!(
@@ -29,13 +31,13 @@ pub fn plan(report: &PlanReport, as_json: bool) {
         );
         let _ = writeln!(text, "   key {}, id {}, through {}", entity.key.join(", "), entity.id, entity.transform);
         if !entity.validate.is_empty() {
-            let _ = writeln!(text, "   checked by {}", entity.validate.join(", "));
+            list(&mut text, "   checked by", &entity.validate);
         }
         if !entity.after.is_empty() {
-            let _ = writeln!(text, "   after {}", entity.after.join(", "));
+            list(&mut text, "   after", &entity.after);
         }
         for table in &entity.tables {
-            let _ = writeln!(text, "   → {} ({})", table.name, table.columns.join(", "));
+            list(&mut text, &format!("   → {}:", table.name), &table.columns);
             for reference in &table.references {
                 let _ = writeln!(
                     text,
@@ -46,29 +48,33 @@ pub fn plan(report: &PlanReport, as_json: bool) {
                 );
             }
             if !table.unfed.is_empty() {
-                let _ = writeln!(text, "     not fed: {}", table.unfed.join(", "));
+                list(&mut text, "     not fed:", &table.unfed);
             }
             if !table.not_predicted.is_empty() {
-                let _ = writeln!(text, "     a dry run does not predict {}", table.not_predicted.join(", "));
+                list(&mut text, "     a dry run does not predict", &table.not_predicted);
             }
+        }
+        if let Some(changed) = &entity.source_changed {
+            let _ = writeln!(text, "   the source has changed since the entity was completed: {changed}");
         }
         let source = &entity.source;
         let counted = |fields: &std::collections::BTreeMap<String, u64>| {
-            fields.iter().map(|(name, count)| format!("{name} ({count})")).collect::<Vec<_>>().join(", ")
+            fields.iter().map(|(name, count)| format!("{name} ({count})")).collect::<Vec<_>>()
         };
         if !source.faults.is_empty() {
-            let _ = writeln!(text, "   unreadable or without a key: {}", counted(&source.faults));
+            list(&mut text, "   unreadable or without a key:", &counted(&source.faults));
         }
         if !source.unmapped.is_empty() {
-            let more = if source.is_cut { " and more" } else { "" };
-            let _ = writeln!(text, "   unmapped source fields: {}{more}", counted(&source.unmapped));
+            let mut unmapped = counted(&source.unmapped);
+            unmapped.extend(source.is_cut.then(|| "and more".to_owned()));
+            list(&mut text, "   unmapped source fields:", &unmapped);
         }
         if !source.never_present.is_empty() {
-            let _ = writeln!(text, "   mapped, but never present: {}", source.never_present.join(", "));
+            list(&mut text, "   mapped, but never present:", &source.never_present);
         }
     }
     let _ = writeln!(text);
-    let rows = report.plugins.iter().map(|p| vec![p.name.clone(), p.world.clone(), p.digest.clone()]).collect();
+    let rows = report.plugins.iter().map(|p| vec![p.name.clone(), p.world.clone(), short(&p.digest)]).collect();
     table(&mut text, &["plugin", "world", "digest"], rows);
     print(&text);
 }
@@ -78,27 +84,39 @@ pub fn inspection(inspection: &Inspection, as_json: bool) {
     if as_json {
         return json(inspection);
     }
-    let mut text = format!("{}: {}\n", inspection.name, inspection.summary);
-    for (name, value) in [
-        ("world", format!("{} {}", inspection.world, inspection.version)),
-        ("digest", inspection.digest.clone()),
-        ("size", format!("{} bytes", inspection.size)),
-        ("bodies", inspection.payload.clone()),
-    ] {
-        let _ = writeln!(text, "  {name:<8} {value}");
+    let loaded = inspection.loaded.as_ref();
+    let summary = loaded.map_or("it cannot be loaded", |loaded| loaded.summary.as_str());
+    let mut text = format!("{}: {summary}\n", inspection.name);
+    let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<8} {value}\n"));
+    if let Some(loaded) = loaded {
+        line("world", &format!("{} {}", loaded.world, loaded.version));
     }
-    let _ = writeln!(text, "  imports");
+    line("digest", &inspection.digest);
+    line("size", &format!("{} bytes", inspection.size));
+    if let Some(loaded) = loaded {
+        line("bodies", &loaded.payload);
+    }
+    if !inspection.exports.is_empty() {
+        line("exports", &inspection.exports.join(", "));
+    }
+    let _ = writeln!(text, "  imports{}", if inspection.imports.is_empty() { ": none" } else { "" });
     for import in &inspection.imports {
         let functions = if import.functions.is_empty() { "types only".to_owned() } else { import.functions.join(", ") };
         let _ = writeln!(text, "    {}: {functions}", import.interface);
-        if let Some(grant) = &import.grant {
-            let _ = writeln!(text, "      empty unless granted: {grant}");
-        }
+        let grant = import.grant.as_deref().unwrap_or_default();
+        let _ = match import.given {
+            "empty" => writeln!(text, "      empty unless granted: {grant}"),
+            "granted" => writeln!(text, "      refused unless granted: {grant}"),
+            "never" => writeln!(text, "      refused: no host gives it"),
+            _ => Ok(()),
+        };
     }
-    if inspection.config_schema.is_null() {
-        let _ = writeln!(text, "  configuration schema: none");
-    } else {
-        let _ = writeln!(text, "  configuration schema\n{:#}", inspection.config_schema);
+    if let Some(loaded) = loaded {
+        let schema = &loaded.config_schema;
+        let _ = match schema.is_null() {
+            true => writeln!(text, "  configuration schema: none"),
+            false => writeln!(text, "  configuration schema\n{schema:#}"),
+        };
     }
     print(&text);
 }

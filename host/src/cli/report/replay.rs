@@ -8,7 +8,8 @@ use super::json;
 use super::print;
 use super::reasons;
 use super::seconds;
-use super::table;
+use super::table::counts;
+use super::table::table_with_notes;
 use crate::run::replay::ReplayReport;
 use crate::run::report::Mode;
 use crate::run::report::Status;
@@ -37,23 +38,23 @@ pub fn replay(report: &ReplayReport, limit: usize, as_json: bool) {
         std::iter::once(entity.name.clone()).chain(counts.map(|count| count.to_string())).collect()
     });
     let head = ["entity", "tried", "written", "unchanged", "skipped", "dead again", "references filled"];
-    table(&mut text, &head, rows.collect());
+    counts(&mut text, &head, &["tried", "written", "dead again"], rows.collect());
     let shown = report.letters.iter().take(limit);
-    let rows: Vec<Vec<String>> = shown
+    let rows: Vec<_> = shown
         .map(|letter| {
-            vec![
+            let row = vec![
                 letter.number.to_string(),
                 letter.entity.clone(),
-                letter.key.clone().unwrap_or_else(|| "-".to_owned()),
                 letter.was.clone(),
                 letter.outcome.to_owned(),
-                letter.message.clone().unwrap_or_default(),
-            ]
+                letter.key.clone().unwrap_or_else(|| "-".to_owned()),
+            ];
+            (row, letter.message.iter().cloned().collect())
         })
         .collect();
     if !rows.is_empty() {
         let _ = writeln!(text);
-        table(&mut text, &["number", "entity", "key", "was", "becomes", "because"], rows);
+        table_with_notes(&mut text, &["number", "entity", "was", "becomes", "key"], rows);
         if report.letters.len() > limit {
             let _ = writeln!(text, "… {} more; `--limit` or `--json` shows them", report.letters.len() - limit);
         }

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use super::json;
 use super::print;
 use super::seconds;
-use super::table;
+use super::table::counts;
+use super::table::table;
+use super::table::table_with_notes;
 use crate::run::repair::RepairReport;
 use crate::run::report::Mode;
 use crate::run::verify::Counts;
@@ -40,7 +42,7 @@ pub fn verified(report: &VerifyReport, limit: usize, as_json: bool) {
         std::iter::once(name.clone()).chain(counts.map(|count| count.to_string())).collect()
     });
     let head = ["entity", "records", "rows", "missing", "changed", "extra", "source changed", "rejected", "failed"];
-    table(&mut text, &head, rows.collect());
+    counts(&mut text, &head, &["records", "rows", "missing", "changed", "extra"], rows.collect());
     if !report.tables.is_empty() {
         let _ = writeln!(text);
         let row = |Part { name, counts }: &Part<Counts>| {
@@ -97,7 +99,7 @@ pub fn repaired(report: &RepairReport, limit: usize, as_json: bool) {
         "refused",
         "failed",
     ];
-    table(&mut text, &head, rows.collect());
+    counts(&mut text, &head, &["records", "inserted", "changed", "removed"], rows.collect());
     let all = report.entities.iter().flat_map(|part| &part.counts.differences);
     let total = report
         .entities
@@ -118,7 +120,7 @@ fn changes(text: &mut String, changes: &[String]) {
 }
 
 fn differences<'a>(text: &mut String, all: impl Iterator<Item = &'a Told>, total: u64, limit: usize) {
-    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut rows = Vec::new();
     let mut shown = 0_u64;
     for told in all.take(limit) {
         shown += 1;
@@ -128,20 +130,18 @@ fn differences<'a>(text: &mut String, all: impl Iterator<Item = &'a Told>, total
             (Some(table), Some(key)) => format!("{table} {key}"),
             _ => "-".to_owned(),
         };
-        let message = told.message.clone().unwrap_or_default();
-        let fields: Vec<String> = told
+        let fields = told
             .fields
             .iter()
-            .map(|field| format!("{}: expected `{}`, found `{}`", field.field, field.expected, field.found))
-            .collect();
-        let said = [fields.join("; "), message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
-        rows.push(vec![told.what.clone(), place, document, row, said.join("; ")]);
+            .map(|field| format!("{}: expected `{}`, found `{}`", field.field, field.expected, field.found));
+        let said = fields.chain(told.message.clone()).collect();
+        rows.push((vec![told.what.clone(), place, document, row], said));
     }
     if rows.is_empty() {
         return;
     }
     let _ = writeln!(text);
-    table(text, &["what", "entity", "document", "row", ""], rows);
+    table_with_notes(text, &["what", "entity", "document", "row"], rows);
     if total > shown {
         let _ = writeln!(text, "… {} more; `--limit` or `--json` shows them", total - shown);
     }

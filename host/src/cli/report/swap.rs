@@ -4,9 +4,12 @@ use std::fmt::Write as _;
 
 use super::json;
 use super::print;
-use super::table;
+use super::table::table;
+use super::table::table_with_notes;
+use super::when;
 use crate::cli::plugin::history::History;
 use crate::cli::status::StatusReport;
+use crate::run::bookkeeping::VersionWork;
 use crate::run::swap::control::Answer;
 use crate::run::swap::control::Standing;
 
@@ -33,37 +36,35 @@ pub fn history(history: &History, as_json: bool) {
     }
     let mut text = format!("{}: versions that ran\n", history.migration);
     let rows = history.versions.iter().map(|version| {
-        let work = &version.work;
-        let left = if version.left.is_empty() { "-".to_owned() } else { version.left.clone() };
+        let or_none = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+        let work = version.work.as_ref();
+        let count = |of: fn(&VersionWork) -> u64| or_none(work.map(|work| of(work).to_string()).unwrap_or_default());
+        let batches = work.filter(|work| work.batches > 0);
         vec![
-            work.entity.clone(),
+            version.entity.clone(),
             version.plugin.clone(),
-            short(&work.digest),
-            version.since.clone(),
-            format!("{}–{}", work.first_batch, work.last_batch),
-            work.batches.to_string(),
-            work.records.to_string(),
-            left,
+            short(&version.digest),
+            when(&version.since),
+            or_none(batches.map(|work| format!("{}–{}", work.first_batch, work.last_batch)).unwrap_or_default()),
+            count(|work| work.batches),
+            count(|work| work.records),
+            count(|work| work.replays),
+            count(|work| work.repairs),
+            or_none(version.left.clone()),
         ]
     });
     table(
         &mut text,
-        &["entity", "plugin", "digest", "since", "batches from–to", "batches", "records", "left"],
+        &["entity", "plugin", "digest", "since", "batches from–to", "batches", "records", "replays", "repairs", "left"],
         rows.collect(),
     );
     let _ = writeln!(text, "\nwhat happened:");
     let rows = history.events.iter().map(|event| {
-        let why = event.reason.clone().unwrap_or_default();
-        vec![
-            event.at.clone(),
-            event.entity.clone(),
-            event.plugin.clone(),
-            event.event.clone(),
-            short(&event.digest),
-            why,
-        ]
+        let (entity, plugin, what) = (event.entity.clone(), event.plugin.clone(), event.event.clone());
+        let row = vec![when(&event.at), entity, plugin, what, short(&event.digest)];
+        (row, event.reason.iter().cloned().collect())
     });
-    table(&mut text, &["at", "entity", "plugin", "event", "digest", "why"], rows.collect());
+    table_with_notes(&mut text, &["at", "entity", "plugin", "event", "digest"], rows.collect());
     print(&text);
 }
 
@@ -71,8 +72,13 @@ pub fn history(history: &History, as_json: bool) {
 pub(super) fn components(text: &mut String, status: &StatusReport) {
     for held in &status.held {
         let why = held.reason.clone().unwrap_or_default();
-        let _ =
-            writeln!(text, "\nheld since {}: `{}` waits for another `{}`: {why}", held.at, held.entity, held.plugin);
+        let _ = writeln!(
+            text,
+            "\nheld since {}: `{}` waits for another `{}`: {why}",
+            when(&held.at),
+            held.entity,
+            held.plugin
+        );
     }
     if !status.versions.is_empty() {
         let _ = writeln!(text, "\nlast batches by:");
@@ -145,6 +151,6 @@ fn standings(text: &mut String, entities: &[Standing]) {
     }
 }
 
-fn short(digest: &str) -> String {
+pub(super) fn short(digest: &str) -> String {
     digest.chars().take(SHORT).collect()
 }

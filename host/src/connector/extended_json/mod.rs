@@ -27,14 +27,9 @@ const NAMING: Naming = Naming {
 };
 
 /// Opens one collection of a folder.
-pub(super) fn open(
-    url: &str,
-    folder: &Path,
-    collection: &str,
-    key_fields: &[String],
-) -> Result<Box<dyn Source>, SourceError> {
+pub(super) fn open(folder: &Path, collection: &str, key_fields: &[String]) -> Result<Box<dyn Source>, SourceError> {
     let path = folder::find(folder, collection, &NAMING)?;
-    Ok(Box::new(source::ExportSource::open(&path, format!("{url}#{collection}"), key_fields)?))
+    Ok(Box::new(source::ExportSource::open(&path, key_fields)?))
 }
 
 /// Returns the collections of a folder.

@@ -29,7 +29,6 @@ const BSON_BYTES_MAX: usize = 16 * 1024 * 1024 + 16 * 1024;
 pub(super) struct ExportSource {
     text: Text,
     origin: Arc<str>,
-    identity: String,
     key_fields: Arc<[String]>,
     layout: Option<Layout>,
     /// Where the file stands now.
@@ -45,11 +44,11 @@ struct Piece {
 }
 
 impl ExportSource {
-    pub(super) fn open(path: &Path, identity: String, key_fields: &[String]) -> Result<Self, SourceError> {
+    pub(super) fn open(path: &Path, key_fields: &[String]) -> Result<Self, SourceError> {
         let text = Text::open(path)?;
         let origin = Arc::from(text.file.name());
         let key_fields = key_fields.into();
-        Ok(Self { text, origin, identity, key_fields, layout: None, at: Position::default() })
+        Ok(Self { text, origin, key_fields, layout: None, at: Position::default() })
     }
 
     /// Goes to a position, and finds out how the documents lie on the first call.
@@ -244,8 +243,8 @@ impl Source for ExportSource {
         self.text.file.progress(at)
     }
 
-    fn identity(&self) -> String {
-        self.identity.clone()
+    fn state(&self) -> &str {
+        self.text.file.state()
     }
 }
 

@@ -127,7 +127,7 @@ fn chinook_is_read_whole() -> Outcome {
     assert_eq!(names.len(), 11, "{names:?}");
     let mut documents = 0;
     for name in &names {
-        let (batches, error) = read_all(open("mongoexport:x", &folder, name, &key_fields())?.as_mut(), 100);
+        let (batches, error) = read_all(open(&folder, name, &key_fields())?.as_mut(), 100);
         assert!(error.is_none(), "{name}: {error:?}");
         for batch in &batches {
             for record in &batch.records {
@@ -201,7 +201,7 @@ impl Folder {
     }
 
     fn open(&self, collection: &str) -> Result<Box<dyn Source>, SourceError> {
-        open("mongoexport:x", self.0.path(), collection, &key_fields())
+        open(self.0.path(), collection, &key_fields())
     }
 }
 

@@ -12,14 +12,9 @@ use super::source::SourceError;
 const NAMING: Naming = Naming { endings: &[".bson"], ignored: &[], has_databases: true };
 
 /// Opens one collection of a folder, or of the only database folder that has it.
-pub(super) fn open(
-    url: &str,
-    folder: &Path,
-    collection: &str,
-    key_fields: &[String],
-) -> Result<Box<dyn Source>, SourceError> {
+pub(super) fn open(folder: &Path, collection: &str, key_fields: &[String]) -> Result<Box<dyn Source>, SourceError> {
     let path = folder::find(folder, collection, &NAMING)?;
-    Ok(Box::new(source::DumpSource::open(&path, format!("{url}#{collection}"), key_fields)?))
+    Ok(Box::new(source::DumpSource::open(&path, key_fields)?))
 }
 
 /// Returns the collections of a folder; those in a database's folder as `database/collection`.

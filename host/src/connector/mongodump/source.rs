@@ -21,17 +21,16 @@ const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024 + 16 * 1024;
 pub(super) struct DumpSource {
     file: SourceFile,
     origin: Arc<str>,
-    identity: String,
     key_fields: Arc<[String]>,
     /// Where the file stands now.
     at: Position,
 }
 
 impl DumpSource {
-    pub(super) fn open(path: &Path, identity: String, key_fields: &[String]) -> Result<Self, SourceError> {
+    pub(super) fn open(path: &Path, key_fields: &[String]) -> Result<Self, SourceError> {
         let file = SourceFile::open(path)?;
         let origin = Arc::from(file.name());
-        Ok(Self { file, origin, identity, key_fields: key_fields.into(), at: Position::default() })
+        Ok(Self { file, origin, key_fields: key_fields.into(), at: Position::default() })
     }
 
     /// Returns the size of the next document once it is wholly there, or `None` at the end of the file.
@@ -116,7 +115,7 @@ impl Source for DumpSource {
         self.file.progress(at)
     }
 
-    fn identity(&self) -> String {
-        self.identity.clone()
+    fn state(&self) -> &str {
+        self.file.state()
     }
 }

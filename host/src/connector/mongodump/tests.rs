@@ -22,7 +22,7 @@ const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/mongo
 type Seen = (u64, u64, Option<String>, Vec<u8>);
 
 fn open_file(folder: &Path) -> Result<Box<dyn Source>, SourceError> {
-    open("mongodump:x", folder, "c", &["_id".to_owned()])
+    open(folder, "c", &["_id".to_owned()])
 }
 
 /// Reads on from a position to the end, with these limits in turn; returns each record and where each read ended.
@@ -36,10 +36,10 @@ fn read_from(
         match futures::executor::block_on(source.read(&after, *limit)) {
             Ok(Some(batch)) => {
                 for record in &batch.records {
-                    let key = match (&record.key, &record.fault) {
-                        (Some(key), _) => Some(key.as_str().to_owned()),
-                        (None, fault) => fault.as_ref().map(|fault| format!("{}: {}", fault.code, fault.message)),
-                    };
+                    let key = record.key.as_ref().map(|key| key.as_str().to_owned());
+                    let fault = record.fault.as_ref().map(|fault| format!("{}: {}", fault.code, fault.message));
+                    let parts: Vec<String> = key.into_iter().chain(fault).collect();
+                    let key = (!parts.is_empty()).then(|| parts.join("; "));
                     seen.push((record.document, record.offset, key, batch.body(record).to_vec()));
                 }
                 ends.push((seen.len(), batch.end.clone()));
@@ -88,7 +88,7 @@ fn real_dumps_are_read_whole() -> Outcome {
         [("bsondump", "all_types", 20), ("bsondump", "sample", 4), ("mongodump", "importCollection", 1)]
     {
         let folder = data.join(part);
-        let mut source = open("mongodump:x", &folder, collection, &["_id".to_owned()])?;
+        let mut source = open(&folder, collection, &["_id".to_owned()])?;
         let (seen, _, error) = read_from(source.as_mut(), &Position::default(), &[limit]);
         assert!(error.is_none(), "{part}/{collection}: {error:?}");
         let length = fs::metadata(folder.join(format!("{collection}.bson")))?.len();
@@ -97,7 +97,7 @@ fn real_dumps_are_read_whole() -> Outcome {
     }
     let dump = data.join("mongorestore/testdirs");
     assert!(list(&dump)?.contains(&"db1/c1".to_owned()));
-    assert!(open("mongodump:x", &dump, "c2", &[]).is_ok(), "only one database has it");
+    assert!(open(&dump, "c2", &[]).is_ok(), "only one database has it");
     Ok(())
 }
 
@@ -112,11 +112,11 @@ fn collections_are_found_in_the_only_database_that_has_them() -> Outcome {
     }
     assert_eq!(list(folder.path())?, ["a/a/b", "a/c", "b/d"]);
     assert_eq!(keys(&read_all(folder.path())?.0), ["i1"]);
-    assert!(open("x", folder.path(), "d", &[]).is_ok());
+    assert!(open(folder.path(), "d", &[]).is_ok());
     fs::write(folder.path().join("b/c.bson.gz"), gzip(&bytes)?)?;
     assert!(matches!(open_file(folder.path()), Err(SourceError::Ambiguous { found, .. }) if found.len() == 2));
-    assert!(open("x", folder.path(), "a/c", &[]).is_ok());
-    assert!(matches!(open("x", &folder.path().join("no"), "c", &[]), Err(SourceError::Missing { .. })));
+    assert!(open(folder.path(), "a/c", &[]).is_ok());
+    assert!(matches!(open(&folder.path().join("no"), "c", &[]), Err(SourceError::NoFolder { .. })));
     Ok(())
 }
 
@@ -139,7 +139,7 @@ fn corrupt_contents_are_faults_and_reading_goes_on() -> Outcome {
         keys(&seen),
         [
             "i1",
-            "malformed-bson: byte 20 of the document: expected UTF-8, found something else",
+            "i2; malformed-bson: byte 20 of the document: expected UTF-8, found something else",
             "i3",
             "missing-key: expected a key in `_id`, found no such field",
             "malformed-bson: byte 12 of the document: expected each field once, found `a` twice",

@@ -8,8 +8,9 @@ use crate::connector::TargetError;
 
 /// The schema that holds them.
 pub(super) const SCHEMA: &str = "whimbrel";
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "migration",
+    "holder",
     "checkpoint",
     "dead_letter",
     "dead_letter_attempt",

@@ -9,6 +9,13 @@ CREATE TABLE whimbrel.migration (
     seed BIGINT NOT NULL
 );
 
+CREATE TABLE whimbrel.holder (
+    migration TEXT PRIMARY KEY,
+    run TEXT NOT NULL,
+    who TEXT NOT NULL,
+    since TEXT NOT NULL
+);
+
 CREATE TABLE whimbrel.checkpoint (
     migration TEXT NOT NULL,
     entity TEXT NOT NULL,
@@ -18,6 +25,7 @@ CREATE TABLE whimbrel.checkpoint (
     batches BIGINT NOT NULL,
     fates TEXT NOT NULL,
     rows TEXT NOT NULL,
+    source TEXT, -- what it was when the entity was completed
     updated_at TEXT NOT NULL,
     PRIMARY KEY (migration, entity)
 );
@@ -94,7 +102,11 @@ CREATE TABLE whimbrel.deferred_reference (
     column_name TEXT NOT NULL,
     parent_entity TEXT NOT NULL,
     parent_key TEXT NOT NULL,
-    value BYTEA NOT NULL
+    value BYTEA NOT NULL,
+    document BIGINT NOT NULL,
+    record_key TEXT NOT NULL,
+    parent_record_key TEXT, -- where it is known
+    refusal TEXT
 );
 
 CREATE INDEX deferred_reference_parent ON whimbrel.deferred_reference (migration, parent_entity, parent_key);
@@ -110,6 +122,10 @@ CREATE TABLE whimbrel.nulled_reference (
     parent_entity TEXT NOT NULL,
     parent_key TEXT NOT NULL,
     value BYTEA NOT NULL,
+    document BIGINT NOT NULL,
+    record_key TEXT NOT NULL,
+    parent_record_key TEXT, -- where it is known
+    refusal TEXT,
     at TEXT NOT NULL
 );
 

@@ -3,6 +3,8 @@
 //! The driver leaves Nagle's algorithm on and hands its socket to nobody: what follows a packet that is not full waits
 //! for the server's delayed acknowledgement, 40 ms at the end of every COPY and twice while a session is opened. Linux
 //! gives a process its own sockets once more, and an option set on such a duplicate holds for the socket.
+//!
+//! What whimbrel is compared with in benchmarks opens its sessions in the same way.
 
 use std::future::Future;
 use std::pin::pin;
@@ -12,7 +14,7 @@ use std::time::Duration;
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// Awaits what may open a session, and turns Nagle's algorithm off as soon as there is a socket.
-pub(super) async fn avoided_while<T>(opening: impl Future<Output = T>) -> T {
+pub async fn avoided_while<T>(opening: impl Future<Output = T>) -> T {
     let mut opening = pin!(opening);
     loop {
         tokio::select! {
@@ -25,7 +27,7 @@ pub(super) async fn avoided_while<T>(opening: impl Future<Output = T>) -> T {
 
 /// Turns Nagle's algorithm off for this process's TCP sockets. Where the system does not allow it, transactions take longer.
 #[cfg(target_os = "linux")]
-pub(super) fn avoid() {
+pub fn avoid() {
     use rustix::net::sockopt::set_tcp_nodelay;
     use rustix::process::PidfdFlags;
     use rustix::process::PidfdGetfdFlags;
@@ -49,4 +51,4 @@ pub(super) fn avoid() {
 
 /// Elsewhere there is no way to the driver's sockets.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn avoid() {}
+pub fn avoid() {}

@@ -25,13 +25,35 @@ pub(super) fn row_error(error: sqlx::Error, what: &str, table: &str, rows: &[usi
         | sqlx::Error::WorkerCrashed => Kind::Transient,
         _ => Kind::Database,
     };
-    let source = Box::new(error);
+    let source = cause(error);
     match kind {
         Kind::Refused(refusal) => TargetError::Refused(refusal),
         Kind::Transient => TargetError::Transient { source },
         Kind::Permission => TargetError::Permission { what: what.to_owned(), source },
         Kind::Full => TargetError::Full { source },
         Kind::Database => TargetError::Database { what: what.to_owned(), source },
+    }
+}
+
+/// Returns why something failed, in the server's own words or the system's. The driver would add which line of the
+/// server's source has said so.
+pub(super) fn cause(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    match error {
+        sqlx::Error::Database(database) => match database.try_downcast_ref::<PgDatabaseError>() {
+            Some(said) => words(said).into(),
+            None => database.into_error(),
+        },
+        sqlx::Error::Io(error) => Box::new(error),
+        sqlx::Error::PoolTimedOut => "no session became free in time".into(),
+        other => Box::new(other),
+    }
+}
+
+/// Returns what the server said, with its detail.
+pub(super) fn words(said: &PgDatabaseError) -> String {
+    match said.detail() {
+        Some(detail) => format!("{}: {detail}", said.message()),
+        None => said.message().to_owned(),
     }
 }
 
@@ -53,9 +75,19 @@ pub(super) fn constraint(error: &sqlx::Error) -> Option<&str> {
     }
 }
 
-/// Returns whether the server turned the account away.
+/// Returns whether the account may not do it.
 pub(super) fn is_forbidden(error: &sqlx::Error) -> bool {
-    code(error).is_some_and(|code| code == "42501" || code.starts_with("28"))
+    code(error) == Some("42501")
+}
+
+/// Returns whether the server does not know the role, or not with this password.
+pub(super) fn is_turned_away(error: &sqlx::Error) -> bool {
+    code(error).is_some_and(|code| code.starts_with("28"))
+}
+
+/// Returns whether the server has no database of this name.
+pub(super) fn is_no_database(error: &sqlx::Error) -> bool {
+    code(error) == Some("3D000")
 }
 
 enum Kind {
@@ -78,10 +110,10 @@ fn of_database(error: &PgDatabaseError, table: &str, rows: &[usize]) -> Kind {
         "54000" => "value",
         _ if code.starts_with("P0") => "trigger",
         _ if code.starts_with("22") => "value",
-        "40001" | "40P01" | "55P03" | "25P03" => return Kind::Transient,
+        "55P03" | "25P03" | "53300" => return Kind::Transient,
         "42501" | "25006" => return Kind::Permission,
         "53100" => return Kind::Full,
-        _ if code.starts_with("57P0") || code.starts_with("08") => return Kind::Transient,
+        _ if ["40", "57P0", "08"].iter().any(|class| code.starts_with(class)) => return Kind::Transient,
         _ if code.starts_with("28") => return Kind::Permission,
         // A trigger may raise a code of its own.
         _ if error.r#where().is_some_and(|place| place.contains(" at RAISE")) => "trigger",
@@ -92,10 +124,7 @@ fn of_database(error: &PgDatabaseError, table: &str, rows: &[usize]) -> Kind {
         table: named_table(error, table),
         constraint: error.constraint().map(str::to_owned),
         column: error.column().map(str::to_owned),
-        message: match error.detail() {
-            Some(detail) => format!("{}: {detail}", error.message()),
-            None => error.message().to_owned(),
-        },
+        message: words(error),
         row: error.r#where().and_then(|place| copy_line(place, table)).and_then(|line| rows.get(line - 1).copied()),
     })
 }

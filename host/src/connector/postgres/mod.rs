@@ -5,8 +5,10 @@
 mod arrays;
 mod bookkeeping;
 mod copy;
-mod delay;
+#[doc(hidden)]
+pub mod delay;
 mod error;
+mod fence;
 mod insert;
 mod introspect;
 mod lock;
@@ -22,6 +24,7 @@ mod text;
 mod transaction;
 mod types;
 mod update;
+mod writable;
 
 pub use session::Mode;
 pub use target::PostgresTarget;

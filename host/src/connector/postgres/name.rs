@@ -5,6 +5,11 @@ pub(super) fn quote(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 
+/// Returns the text as a literal, whatever the session makes of backslashes.
+pub(super) fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
 /// A table's name, split at the first dot; a part in double quotes may hold dots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TableName {

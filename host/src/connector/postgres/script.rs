@@ -8,6 +8,8 @@ use sqlx::postgres::PgErrorPosition;
 
 use super::error;
 use super::error::target_error;
+use super::fence;
+use super::fence::Fence;
 use super::introspect;
 use super::session::Session;
 use crate::connector::TargetError;
@@ -22,9 +24,12 @@ INSERT INTO whimbrel_guard VALUES (1), (1);
 
 /// Runs the statements in one transaction, on a session that must not be used again: a dump's script changes the
 /// search path.
-pub(super) async fn apply(mut connection: PgConnection, sql: &str) -> Result<(), TargetError> {
+pub(super) async fn apply(mut connection: PgConnection, fence: Option<&Fence>, sql: &str) -> Result<(), TargetError> {
     let failed = |error| target_error(error, "apply the schema");
-    let mut tx = connection.begin().await.map_err(failed)?;
+    let mut tx = connection.begin_with(fence::BEGIN).await.map_err(failed)?;
+    if let Some(fence) = fence {
+        fence.enter(&mut tx).await?;
+    }
     run(&mut tx, sql).await?;
     tx.commit().await.map_err(failed)?;
     // The server frees the session either way.
@@ -40,6 +45,7 @@ pub(super) async fn try_out(
     names: &[String],
 ) -> Result<Vec<Option<TableSchema>>, TargetError> {
     let failed = |error| target_error(error, "try out the schema");
+    session.check_takes_writes().await?;
     let mut connection = session.connect(&session.read_only_options()).await?;
     // A script that ends this transaction finds itself in one that may not write.
     let mut tx = connection.begin_with("BEGIN READ WRITE").await.map_err(failed)?;
@@ -86,19 +92,14 @@ fn located(error: sqlx::Error, sql: &str) -> TargetError {
     let what = match database.and_then(PgDatabaseError::position) {
         Some(PgErrorPosition::Original(position)) => {
             let line = 1 + sql.chars().take(position.saturating_sub(1)).filter(|character| *character == '\n').count();
-            format!("apply the schema, line {line},")
+            format!("apply the schema at line {line}")
         }
         _ => "apply the schema".to_owned(),
     };
-    let words = database.map(|database| match database.detail() {
-        Some(detail) => format!("{}: {detail}", database.message()),
-        None => database.message().to_owned(),
-    });
+    let words = database.map(error::words);
     match (error::target_error(error, &what), words) {
         // No row is at fault here, whatever the code says.
-        (TargetError::Refused(_) | TargetError::Database { .. }, Some(words)) => {
-            TargetError::Database { what, source: words.into() }
-        }
+        (TargetError::Refused(_), Some(words)) => TargetError::Database { what, source: words.into() },
         (other, _) => other,
     }
 }

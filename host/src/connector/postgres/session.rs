@@ -69,13 +69,30 @@ impl Session {
 
     /// Opens one session.
     pub async fn connect(&self, options: &PgConnectOptions) -> Result<PgConnection, TargetError> {
-        let unreachable = |source| TargetError::Unreachable { url: self.url.clone(), source };
+        let url = self.url.clone();
         match tokio::time::timeout(CONNECT_TIMEOUT, delay::avoided_while(PgConnection::connect_with(options))).await {
-            Err(elapsed) => Err(unreachable(Box::new(elapsed))),
-            Ok(Err(failed)) if error::is_forbidden(&failed) => {
-                Err(TargetError::Permission { what: format!("connect to `{}`", self.url), source: Box::new(failed) })
+            Err(_) => {
+                let source = format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()).into();
+                Err(TargetError::Unreachable { url, source })
             }
-            Ok(Err(failed)) => Err(unreachable(Box::new(failed))),
+            Ok(Err(failed)) if error::is_forbidden(&failed) => {
+                let what = format!("connect to `{url}`");
+                Err(TargetError::Permission { what, source: error::cause(failed) })
+            }
+            Ok(Err(failed)) if error::is_turned_away(&failed) => {
+                Err(TargetError::TurnedAway { url, source: error::cause(failed) })
+            }
+            Ok(Err(failed)) if error::is_no_database(&failed) => {
+                let name = options.get_database().unwrap_or(options.get_username());
+                let command = format!(
+                    "createdb -h {} -p {} -U {} {name}",
+                    options.get_host(),
+                    options.get_port(),
+                    options.get_username()
+                );
+                Err(TargetError::NoDatabase { url, command, source: error::cause(failed) })
+            }
+            Ok(Err(failed)) => Err(TargetError::Unreachable { url, source: error::cause(failed) }),
             Ok(Ok(connection)) => {
                 delay::avoid();
                 Ok(connection)
@@ -94,8 +111,34 @@ impl Session {
             let message = format!("expected PostgreSQL 13 or later, found version number {version}");
             return Err(TargetError::Database { what: "using the server".to_owned(), source: message.into() });
         }
+        if self.mode == Mode::ReadWrite {
+            self.refuse_read_only(&mut connection).await?;
+        }
         // The server frees the session either way.
         let _ = connection.close().await;
         Ok(())
+    }
+
+    /// Fails where a run's transactions could not write, whatever this session's own may.
+    pub async fn check_takes_writes(&self) -> Result<(), TargetError> {
+        let mut connection = self.connect(&self.options).await?;
+        self.refuse_read_only(&mut connection).await?;
+        let _ = connection.close().await;
+        Ok(())
+    }
+
+    async fn refuse_read_only(&self, connection: &mut PgConnection) -> Result<(), TargetError> {
+        let (is_standby, is_read_only): (bool, bool) = sqlx::query_as(
+            "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')::bool",
+        )
+        .fetch_one(connection)
+        .await
+        .map_err(|failed| error::target_error(failed, "ask whether the server takes writes"))?;
+        let why = match (is_standby, is_read_only) {
+            (true, _) => "it is a standby, which only follows another server",
+            (_, true) => "`default_transaction_read_only` is on for the account, the database or the server",
+            _ => return Ok(()),
+        };
+        Err(TargetError::ReadOnly { url: self.url.clone(), source: why.into() })
     }
 }

@@ -1,5 +1,8 @@
 //! The target: a small pool of sessions, and one more for each lock.
 
+use std::sync::PoisonError;
+use std::sync::RwLock;
+
 use async_trait::async_trait;
 use sqlx::PgPool;
 use sqlx::Postgres;
@@ -9,16 +12,19 @@ use sqlx::postgres::PgPoolOptions;
 use super::bookkeeping;
 use super::delay;
 use super::error::target_error;
+use super::fence::Fence;
 use super::introspect;
 use super::lock;
 use super::script;
 use super::session::Mode;
 use super::session::Session;
 use super::transaction::PostgresTransaction;
+use super::writable;
 use crate::connector::Target;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::connector::target::Lock;
+use crate::connector::target::Written;
 use crate::record::TableSchema;
 
 /// Sessions at most, locks and schema files aside.
@@ -31,9 +37,16 @@ const WRITERS_MAX: usize = 4;
 pub struct PostgresTarget {
     session: Session,
     pool: PgPool,
+    /// The run whose transactions these are, once it has the lock.
+    fence: RwLock<Option<Fence>>,
 }
 
 impl PostgresTarget {
+    /// Reads the URL; nothing is connected.
+    pub fn check(url: &str) -> Result<(), TargetError> {
+        Session::new(url, Mode::ReadOnly).map(drop)
+    }
+
     /// Connects once to see that the server answers; further sessions are opened when they are needed.
     pub async fn open(url: &str, mode: Mode) -> Result<Self, TargetError> {
         let session = Session::new(url, mode)?;
@@ -43,11 +56,21 @@ impl PostgresTarget {
             Box::pin(std::future::ready(Ok(())))
         });
         let pool = pool.connect_lazy_with(session.options());
-        Ok(Self { session, pool })
+        Ok(Self { session, pool, fence: RwLock::default() })
     }
 
     async fn acquire(&self) -> Result<PoolConnection<Postgres>, TargetError> {
         delay::avoided_while(self.pool.acquire()).await.map_err(|error| target_error(error, "open a session"))
+    }
+
+    /// Creates whimbrel's own tables where none is there.
+    #[cfg(test)]
+    pub(super) async fn create_own_tables(&self) -> Result<(), TargetError> {
+        bookkeeping::create(&mut *self.acquire().await?).await
+    }
+
+    fn fence(&self) -> Option<Fence> {
+        self.fence.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -74,19 +97,27 @@ impl Target for PostgresTarget {
     }
 
     async fn apply_schema(&self, sql: &str) -> Result<(), TargetError> {
-        script::apply(self.session.connect(&self.session.options()).await?, sql).await
-    }
-
-    async fn create_own_tables(&self) -> Result<(), TargetError> {
-        bookkeeping::create(&mut *self.acquire().await?).await
+        script::apply(self.session.connect(&self.session.options()).await?, self.fence().as_ref(), sql).await
     }
 
     async fn has_own_tables(&self) -> Result<bool, TargetError> {
         bookkeeping::exist(&mut *self.acquire().await?).await
     }
 
-    async fn lock(&self, migration: &str, holder: &str) -> Result<Box<dyn Lock>, TargetError> {
-        Ok(Box::new(lock::take(&self.session, migration, holder).await?))
+    async fn check_writable(&self, written: &[Written<'_>]) -> Result<(), TargetError> {
+        self.session.check_takes_writes().await?;
+        writable::check(&mut *self.acquire().await?, written).await
+    }
+
+    async fn lock(&self, migration: &str, run: &str, who: &str) -> Result<Box<dyn Lock>, TargetError> {
+        let fence = Fence::new(migration, run, who);
+        let lock = lock::take(&self.session, &fence).await?;
+        *self.fence.write().unwrap_or_else(PoisonError::into_inner) = Some(fence);
+        Ok(Box::new(lock))
+    }
+
+    async fn lock_holder(&self, migration: &str) -> Result<Option<String>, TargetError> {
+        lock::holder(&mut *self.acquire().await?, migration).await
     }
 
     async fn referrers(&self, table: &str) -> Result<Vec<TableSchema>, TargetError> {
@@ -94,6 +125,6 @@ impl Target for PostgresTarget {
     }
 
     async fn begin(&self) -> Result<Box<dyn Transaction>, TargetError> {
-        Ok(Box::new(PostgresTransaction::begin(self.acquire().await?).await?))
+        Ok(Box::new(PostgresTransaction::begin(self.acquire().await?, self.fence().as_ref()).await?))
     }
 }

@@ -8,6 +8,8 @@ use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 
 use super::error::target_error;
+use super::fence;
+use super::fence::Fence;
 use super::insert;
 use super::insert::KeyStates;
 use super::lookup;
@@ -40,10 +42,13 @@ impl Drop for PostgresTransaction {
 }
 
 impl PostgresTransaction {
-    /// Begins a transaction on a connection that has none.
-    pub async fn begin(connection: PoolConnection<Postgres>) -> Result<Self, TargetError> {
+    /// Begins a transaction on a connection that has none, where there is a fence behind it.
+    pub async fn begin(connection: PoolConnection<Postgres>, fence: Option<&Fence>) -> Result<Self, TargetError> {
         let mut begun = Self { connection, keys: KeyStates::new(), is_open: true };
-        begun.command("BEGIN".to_owned(), "begin a transaction").await?;
+        match fence {
+            Some(fence) => fence.begin(&mut begun.connection).await?,
+            None => begun.command(fence::BEGIN.to_owned(), "begin a transaction").await?,
+        }
         Ok(begun)
     }
 

@@ -13,6 +13,7 @@ use crate::connector::target::Lock;
 use crate::connector::target::Target;
 use crate::connector::target::TargetError;
 use crate::connector::target::Transaction;
+use crate::connector::target::Written;
 use crate::record::TableSchema;
 
 /// Predicts what the target would answer, without writing to it.
@@ -70,16 +71,20 @@ impl Target for PredictedTarget {
         Ok(())
     }
 
-    async fn create_own_tables(&self) -> Result<(), TargetError> {
-        Ok(())
-    }
-
     async fn has_own_tables(&self) -> Result<bool, TargetError> {
         Ok(true)
     }
 
-    async fn lock(&self, migration: &str, holder: &str) -> Result<Box<dyn Lock>, TargetError> {
-        self.inner.lock(migration, holder).await
+    async fn check_writable(&self, written: &[Written<'_>]) -> Result<(), TargetError> {
+        self.inner.check_writable(written).await
+    }
+
+    async fn lock(&self, migration: &str, run: &str, who: &str) -> Result<Box<dyn Lock>, TargetError> {
+        self.inner.lock(migration, run, who).await
+    }
+
+    async fn lock_holder(&self, migration: &str) -> Result<Option<String>, TargetError> {
+        self.inner.lock_holder(migration).await
     }
 
     async fn referrers(&self, table: &str) -> Result<Vec<TableSchema>, TargetError> {

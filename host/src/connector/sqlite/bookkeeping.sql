@@ -11,6 +11,13 @@ CREATE TABLE IF NOT EXISTS whimbrel_migration (
     seed BIGINT NOT NULL
 );
 
+CREATE TABLE IF NOT EXISTS whimbrel_holder (
+    migration TEXT NOT NULL PRIMARY KEY,
+    run TEXT NOT NULL,
+    who TEXT NOT NULL,
+    since TEXT NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS whimbrel_checkpoint (
     migration TEXT NOT NULL,
     entity TEXT NOT NULL,
@@ -20,6 +27,7 @@ CREATE TABLE IF NOT EXISTS whimbrel_checkpoint (
     batches BIGINT NOT NULL,
     fates TEXT NOT NULL, -- JSON
     rows TEXT NOT NULL, -- JSON
+    source TEXT, -- what it was when the entity was completed
     updated_at TEXT NOT NULL,
     PRIMARY KEY (migration, entity)
 );
@@ -93,7 +101,11 @@ CREATE TABLE IF NOT EXISTS whimbrel_deferred_reference (
     column_name TEXT NOT NULL,
     parent_entity TEXT NOT NULL,
     parent_key TEXT NOT NULL,
-    value BLOB NOT NULL
+    value BLOB NOT NULL,
+    document INTEGER NOT NULL,
+    record_key TEXT NOT NULL,
+    parent_record_key TEXT, -- where it is known
+    refusal TEXT
 );
 
 CREATE INDEX IF NOT EXISTS whimbrel_deferred_reference_entity ON whimbrel_deferred_reference (migration, entity);
@@ -109,6 +121,10 @@ CREATE TABLE IF NOT EXISTS whimbrel_nulled_reference (
     parent_entity TEXT NOT NULL,
     parent_key TEXT NOT NULL,
     value BLOB NOT NULL,
+    document INTEGER NOT NULL,
+    record_key TEXT NOT NULL,
+    parent_record_key TEXT, -- where it is known
+    refusal TEXT,
     at TEXT NOT NULL
 );
 

@@ -1,6 +1,7 @@
 //! Finds and opens the database file.
 
 use std::fs::File;
+use std::fs::Metadata;
 use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
@@ -20,6 +21,35 @@ const CACHE_KIB: u32 = 16 * 1024;
 const LOG_PAGES: u32 = 16 * 1024;
 /// Prepared statements kept.
 const STATEMENTS_MAX: usize = 128;
+
+/// Which file it is that stands at a path: another one at the same path is told apart. Unknown where a system does not
+/// say, and for a file that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity(Option<(u64, u64)>);
+
+impl Identity {
+    /// Returns that of the file at a path.
+    pub(super) fn at(path: &Path) -> Self {
+        Self(std::fs::metadata(path).ok().and_then(|file| numbers(&file)))
+    }
+
+    /// Returns that of an open file.
+    pub(super) fn of_file(file: &File) -> Self {
+        Self(file.metadata().ok().and_then(|file| numbers(&file)))
+    }
+}
+
+#[cfg(unix)]
+fn numbers(file: &Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((file.dev(), file.ino()))
+}
+
+/// An open file cannot be removed there.
+#[cfg(not(unix))]
+fn numbers(_file: &Metadata) -> Option<(u64, u64)> {
+    None
+}
 
 /// Returns the path that a URL or plain path names.
 pub(super) fn path(path_or_url: &str, base_dir: &Path) -> PathBuf {
@@ -54,10 +84,22 @@ pub(super) fn open(path: &Path, mode: Mode) -> rusqlite::Result<Connection> {
 pub(super) fn probe(path: &Path, mode: Mode) -> std::io::Result<()> {
     match mode {
         Mode::ReadOnly => File::open(path).map(drop),
-        Mode::ReadWriteCreate | Mode::Scratch => {
-            File::options().read(true).write(true).create(true).truncate(false).open(path).map(drop)
-        }
+        Mode::ReadWriteCreate | Mode::Scratch => may_write(path),
     }
+}
+
+/// Fails where SQLite could not create the file or write to it, and leaves nothing behind: SQLite makes files beside it.
+pub(super) fn may_write(path: &Path) -> std::io::Result<()> {
+    if path.exists() {
+        File::options().read(true).write(true).open(path)?;
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        let message = format!("there is no folder `{}`", folder.display());
+        return Err(std::io::Error::new(std::io::ErrorKind::NotFound, message));
+    }
+    // A file without a name where the system has such; it is gone at once either way.
+    tempfile::tempfile_in(folder).map(drop)
 }
 
 fn flags(access: OpenFlags) -> OpenFlags {

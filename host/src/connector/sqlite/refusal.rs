@@ -13,6 +13,10 @@ use crate::connector::target::Rows;
 use crate::connector::target::TargetError;
 use crate::record::TableSchema;
 use crate::record::Value;
+use crate::record::packed;
+
+/// Characters of the values that a message shows.
+const VALUES_CHARS_MAX: usize = 200;
 
 /// Returns what an error outside any single row means.
 pub(super) fn error(error: rusqlite::Error, what: &str) -> TargetError {
@@ -30,15 +34,21 @@ pub(super) fn error(error: rusqlite::Error, what: &str) -> TargetError {
 /// Returns what an error in opening the file means. SQLite says only that it cannot; the system knows why.
 pub(super) fn open_error(failed: rusqlite::Error, url: &str, system: std::io::Result<()>) -> TargetError {
     match (failed.sqlite_error_code(), system) {
-        (Some(ErrorCode::CannotOpen), Err(why))
-            if matches!(why.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) =>
-        {
-            TargetError::Permission { what: format!("open the database `{url}`"), source: Box::new(why) }
-        }
+        (Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly), Err(why)) => system_error(why, url),
         (Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase), _) => {
             TargetError::Unreachable { url: url.to_owned(), source: Box::new(failed) }
         }
         _ => error(failed, &format!("open the database `{url}`")),
+    }
+}
+
+/// Returns what it means that the system does not let the file be opened.
+pub(super) fn system_error(why: std::io::Error, url: &str) -> TargetError {
+    match why.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            TargetError::Permission { what: format!("open the database `{url}`"), source: Box::new(why) }
+        }
+        _ => TargetError::Unreachable { url: url.to_owned(), source: Box::new(why) },
     }
 }
 
@@ -49,7 +59,7 @@ pub(super) fn script_error(failed: rusqlite::Error, script: &str) -> TargetError
         rusqlite::Error::SqlInputError { msg, sql, offset, .. } => {
             let before = script.len().saturating_sub(sql.len()) + usize::try_from(offset).unwrap_or(0);
             let line = 1 + script.bytes().take(before).filter(|byte| *byte == b'\n').count();
-            TargetError::Database { what: format!("apply the schema, line {line},"), source: msg.into() }
+            TargetError::Database { what: format!("apply the schema at line {line}"), source: msg.into() }
         }
         failed => error(failed, "apply the schema"),
     }
@@ -68,8 +78,30 @@ pub(super) fn of_write(
         Ok(refusal) if refusal.code == "foreign-key" => {
             TargetError::Refused(parents::name_foreign_key(connection, rows, row, refusal))
         }
+        Ok(refusal) if refusal.code == "unique" => TargetError::Refused(with_values(rows, row, refusal)),
         Ok(refusal) => TargetError::Refused(refusal),
     }
+}
+
+/// Adds the values that stand already, which SQLite does not tell.
+fn with_values(rows: Rows<'_>, row: &[Value], mut refusal: Refusal) -> Refusal {
+    let table = rows.table;
+    let columns = match refusal.constraint.as_deref() {
+        Some(PRIMARY_KEY) => Some(&table.primary_key),
+        Some(name) => table.uniques.iter().find(|unique| unique.name == name).map(|unique| &unique.columns),
+        None => {
+            let listed = |columns: &[usize]| Some(schema::listed(&table.columns, columns)) == refusal.column;
+            table.uniques.iter().map(|unique| &unique.columns).find(|columns| listed(columns))
+        }
+    };
+    let value_of = |column: &usize| row.get(rows.columns.iter().position(|fed| fed == column)?).cloned();
+    // An index on an expression has columns of its own.
+    let values = columns.and_then(|columns| columns.iter().map(value_of).collect::<Option<Vec<Value>>>());
+    if let (Some(columns), Some(values)) = (columns, values.filter(|values| !values.is_empty())) {
+        let shown: String = packed::display(&values).chars().take(VALUES_CHARS_MAX).collect();
+        refusal.message = format!("{}: ({}) = ({shown})", refusal.message, schema::listed(&table.columns, columns));
+    }
+    refusal
 }
 
 /// Returns the refusal of a row, or the error where the row is not to blame. A failed foreign key's name is not in it.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::PoisonError;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -10,8 +11,11 @@ use tokio::sync::Mutex;
 
 use super::BOOKKEEPING;
 use super::blocking;
+use super::fence::Fence;
 use super::file;
+use super::file::Identity;
 use super::lock::FileLock;
+use super::lock::NoLock;
 use super::refusal;
 use super::schema;
 use super::transaction::SqliteTransaction;
@@ -19,6 +23,7 @@ use crate::connector::target::Lock;
 use crate::connector::target::Target;
 use crate::connector::target::TargetError;
 use crate::connector::target::Transaction;
+use crate::connector::target::Written;
 use crate::record::TableSchema;
 
 /// What may be done to the file.
@@ -39,7 +44,11 @@ pub enum Mode {
 pub struct SqliteTarget {
     url: String,
     path: PathBuf,
+    /// Which file was opened.
+    identity: Identity,
     mode: Mode,
+    /// The run whose transactions these are, once it has the lock.
+    fence: std::sync::RwLock<Option<Fence>>,
     writer: Arc<Mutex<Connection>>,
     /// Looks at schemas while the writer is in a transaction.
     reader: std::sync::Mutex<Connection>,
@@ -55,18 +64,51 @@ impl SqliteTarget {
         // Two paths to one file must meet at one lock. A missing file that is only read has none.
         let path = path.canonicalize().unwrap_or(path);
         let (writer, reader) = (Arc::new(Mutex::new(writer)), std::sync::Mutex::new(reader));
-        Ok(Self { url: path_or_url.to_owned(), path, mode, writer, reader })
+        let (identity, fence) = (Identity::at(&path), std::sync::RwLock::default());
+        Ok(Self { url: path_or_url.to_owned(), path, identity, mode, fence, writer, reader })
     }
 
     /// Begins a transaction, with the type that the predicted target builds on.
     pub(in crate::connector) async fn begin_own(&self) -> Result<SqliteTransaction, TargetError> {
         let connection = Arc::clone(&self.writer).lock_owned().await;
-        SqliteTransaction::begin(connection, self.mode)
+        let fence = self.fence.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let transaction = SqliteTransaction::begin(connection, self.mode)?;
+        if let Some(fence) = fence {
+            blocking(|| self.check_file().and_then(|()| fence.check(transaction.connection())))?;
+        }
+        Ok(transaction)
+    }
+
+    /// Creates whimbrel's own tables where they are missing.
+    pub(in crate::connector) async fn create_own_tables(&self) -> Result<(), TargetError> {
+        let connection = self.writer.lock().await;
+        blocking(|| run_script(&connection, BOOKKEEPING))
+            .map_err(|error| refusal::error(error, "create whimbrel's own tables"))
+    }
+
+    /// Fails where the file is no longer the one that was opened: whatever is written to that one is lost.
+    fn check_file(&self) -> Result<(), TargetError> {
+        if Identity::at(&self.path) == self.identity {
+            return Ok(());
+        }
+        let source = "the file was removed or replaced after it was opened, and what is written would be lost".into();
+        Err(TargetError::Database { what: format!("writing to the database `{}`", self.url), source })
+    }
+
+    /// Notes the run that has the lock; `false` where the lock's file is another one by now.
+    async fn raise(&self, fence: &Fence, lock: &FileLock) -> Result<bool, TargetError> {
+        let transaction = SqliteTransaction::begin(Arc::clone(&self.writer).lock_owned().await, self.mode)?;
+        if !lock.stands() {
+            return Ok(false);
+        }
+        blocking(|| self.check_file().and_then(|()| fence.raise(transaction.connection())))?;
+        Box::new(transaction).commit().await?;
+        Ok(true)
     }
 
     fn look<T>(&self, what: &str, look: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, TargetError> {
         blocking(|| {
-            let reader = self.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
             look(&reader).map_err(|error| refusal::error(error, what))
         })
     }
@@ -114,12 +156,6 @@ impl Target for SqliteTarget {
         blocking(|| run_script(&connection, sql)).map_err(|error| refusal::script_error(error, sql))
     }
 
-    async fn create_own_tables(&self) -> Result<(), TargetError> {
-        let connection = self.writer.lock().await;
-        blocking(|| run_script(&connection, BOOKKEEPING))
-            .map_err(|error| refusal::error(error, "create whimbrel's own tables"))
-    }
-
     async fn has_own_tables(&self) -> Result<bool, TargetError> {
         self.look("look for whimbrel's own tables", |reader| {
             // `Connection::table_exists` answers from the schema as this connection last saw it.
@@ -128,11 +164,34 @@ impl Target for SqliteTarget {
         })
     }
 
-    async fn lock(&self, migration: &str, holder: &str) -> Result<Box<dyn Lock>, TargetError> {
-        Ok(Box::new(match self.mode {
-            Mode::ReadWriteCreate => blocking(|| FileLock::take(&self.path, migration, holder))?,
-            Mode::ReadOnly | Mode::Scratch => FileLock::none(),
-        }))
+    async fn check_writable(&self, _: &[Written<'_>]) -> Result<(), TargetError> {
+        // Opened for writing, it has been written already.
+        if self.mode != Mode::ReadOnly {
+            return Ok(());
+        }
+        blocking(|| {
+            file::may_write(&self.path).map_err(|why| refusal::system_error(why, &self.url))?;
+            FileLock::check_writable(&self.path)
+        })
+    }
+
+    async fn lock(&self, migration: &str, run: &str, who: &str) -> Result<Box<dyn Lock>, TargetError> {
+        if self.mode != Mode::ReadWriteCreate {
+            return Ok(Box::new(NoLock));
+        }
+        let fence = Fence::new(migration, run, who);
+        loop {
+            let lock = blocking(|| FileLock::take(&self.path, &fence))?;
+            self.create_own_tables().await?;
+            if self.raise(&fence, &lock).await? {
+                *self.fence.write().unwrap_or_else(PoisonError::into_inner) = Some(fence);
+                return Ok(Box::new(lock));
+            }
+        }
+    }
+
+    async fn lock_holder(&self, migration: &str) -> Result<Option<String>, TargetError> {
+        blocking(|| FileLock::holder(&self.path, migration))
     }
 
     async fn referrers(&self, table: &str) -> Result<Vec<TableSchema>, TargetError> {

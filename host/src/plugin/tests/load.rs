@@ -11,12 +11,12 @@ fn a_component_says_what_it_is() {
     let component = Component::load(&engine, &path, "echo").unwrap();
     assert_eq!(component.world(), World::Transformer);
     assert_eq!(component.version(), "0.1.0");
-    assert_eq!(component.size(), bytes.len());
+    assert_eq!(component.outline().size, bytes.len());
     assert_eq!(component.digest().len(), 64);
     assert!(
-        component.imports().iter().any(|import| import.interface == "whimbrel:plugin/log@0.1.0"),
+        component.outline().imports.iter().any(|import| import.interface == "whimbrel:plugin/log@0.1.0"),
         "{:?}",
-        component.imports()
+        component.outline().imports
     );
     let about = About { summary: "test guest".into(), payload: Payload::Bson, config_schema: String::new() };
     assert_eq!(component.about(), &about);
@@ -49,7 +49,7 @@ fn what_is_no_component_is_refused() {
     for (bytes, expected) in [
         (&b""[..], "plugin `p`: expected a WebAssembly component, found an empty file"),
         (b"hello", "plugin `p`: expected a WebAssembly component, found a file that is not WebAssembly"),
-        (&core, "plugin `p`: expected a WebAssembly component, found a core module (build it for `wasm32-wasip2`)"),
+        (&core, "plugin `p`: expected a WebAssembly component, found a core module"),
         (b"\0asm\x0d\0\x01\0garbage", "plugin `p`: the component is not valid"),
     ] {
         let error = Component::from_bytes(&engine, bytes, "p").unwrap_err();
@@ -99,7 +99,7 @@ fn the_cache_is_used_and_a_changed_entry_is_not() {
     let bytes = guest::echo(0, 0);
     let load = || Component::from_bytes(&Engine::new(Some(cache.clone())).unwrap(), &bytes, "echo").unwrap();
     let entry = || {
-        let entries: Vec<_> = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let entries = compiled_in(&cache);
         assert_eq!(entries.len(), 1, "{entries:?}");
         entries[0].clone()
     };
@@ -121,13 +121,30 @@ fn the_cache_is_used_and_a_changed_entry_is_not() {
     }
 }
 
+/// Returns the compiled components of a cache.
+fn compiled_in(cache: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(cache).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.extension().is_some_and(|extension| extension == "code")).collect()
+}
+
+#[test]
+fn a_component_is_kept_as_it_was_and_a_changed_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = guest::echo(0, 0);
+    let engine = Engine::new(Some(folder.path().to_owned())).unwrap();
+    let component = Component::from_bytes(&engine, &bytes, "echo").unwrap();
+    assert!(cache::kept(folder.path(), component.digest()).is_some_and(|kept| kept == bytes));
+    std::fs::write(folder.path().join(format!("{}.wasm", component.digest())), &bytes[1..]).unwrap();
+    assert_eq!(cache::kept(folder.path(), component.digest()), None);
+}
+
 #[test]
 fn an_entry_under_another_name_is_not_used() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("cache");
     let load = |bytes: &[u8]| {
         let component = Component::from_bytes(&Engine::new(Some(cache.clone())).unwrap(), bytes, "p").unwrap();
-        let mut entries = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
+        let mut entries = compiled_in(&cache).into_iter();
         let named = |path: &std::path::PathBuf| path.to_string_lossy().contains(component.digest());
         let entry = entries.find(named).unwrap();
         (component.world(), entry)
@@ -148,7 +165,7 @@ fn an_entry_that_others_may_write_is_not_run() {
     let bytes = guest::echo(0, 0);
     let load = || Component::from_bytes(&Engine::new(Some(cache.clone())).unwrap(), &bytes, "echo").unwrap();
     load();
-    let path = std::fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
+    let path = compiled_in(&cache).remove(0);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
     load();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o022, 0, "it was written anew");

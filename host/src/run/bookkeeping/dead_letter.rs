@@ -15,6 +15,7 @@ use super::statement::text;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::record::Value;
+use crate::run::report::Example;
 use crate::run::report::Reason;
 
 /// Originals that one page of letters holds, in bytes; the first letter is there even where it alone is larger.
@@ -193,9 +194,38 @@ impl Bookkeeping {
                     code: row.text(),
                     field: row.optional(),
                     count: row.unsigned(),
+                    examples: Vec::new(),
                 }
             })
             .collect())
+    }
+
+    /// Adds the first letters of each reason, so many at most.
+    pub async fn add_examples(
+        &self,
+        tx: &mut dyn Transaction,
+        reasons: &mut [Reason],
+        provisional: bool,
+        limit: i64,
+    ) -> Result<(), TargetError> {
+        let sql = format!(
+            "SELECT position, key, message FROM {} WHERE migration = $1 AND entity = $2 AND provisional = $3 \
+             AND state = 'dead' AND stage = $4 AND code = $5 AND COALESCE(field, '') = $6 ORDER BY id LIMIT $7",
+            self.tables.dead_letter
+        );
+        for reason in reasons {
+            let parameters = [
+                text(&self.migration),
+                text(&reason.entity),
+                Value::Integer(i64::from(provisional)),
+                text(&reason.stage),
+                text(&reason.code),
+                text(reason.field.as_deref().unwrap_or_default()),
+                Value::Integer(limit),
+            ];
+            reason.examples = tx.query(&sql, &parameters).await?.into_iter().map(example).collect();
+        }
+        Ok(())
     }
 
     /// Returns a page of stored dead letters behind a number, in the order of their numbers, which is the source's
@@ -231,6 +261,11 @@ impl Bookkeeping {
         parameters[place - 1] = Value::Integer(last);
         Ok(tx.query(&sql, &parameters).await?.into_iter().map(stored_letter).collect())
     }
+}
+
+fn example(row: Vec<Value>) -> Example {
+    let mut row = Columns::new(row);
+    Example { position: row.text(), key: row.optional(), message: row.text() }
 }
 
 fn stored_letter(row: Vec<Value>) -> StoredLetter {

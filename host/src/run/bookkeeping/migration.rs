@@ -1,4 +1,4 @@
-//! The migration itself, and its runs.
+//! The migration itself: what is stored of it at its first run.
 
 use super::Bookkeeping;
 use super::now;
@@ -67,32 +67,5 @@ impl Bookkeeping {
     pub async fn update_migration(&self, tx: &mut dyn Transaction, row: &MigrationRow) -> Result<(), TargetError> {
         let sql = format!("UPDATE {} SET identity = $1, output = $2 WHERE name = $3", self.tables.migration);
         tx.execute(&sql, &[text(&row.identity), text(&row.output), text(&self.migration)]).await.map(drop)
-    }
-
-    /// Notes that a run began.
-    pub async fn insert_run(
-        &self,
-        tx: &mut dyn Transaction,
-        run: &str,
-        mode: &str,
-        at: &str,
-    ) -> Result<(), TargetError> {
-        let sql = format!(
-            "INSERT INTO {} (id, migration, mode, started_at, status) VALUES ($1, $2, $3, $4, 'running')",
-            self.tables.run
-        );
-        tx.execute(&sql, &[text(run), text(&self.migration), text(mode), text(at)]).await.map(drop)
-    }
-
-    /// Notes how a run ended.
-    pub async fn end_run(
-        &self,
-        tx: &mut dyn Transaction,
-        run: &str,
-        status: &str,
-        report: &str,
-    ) -> Result<(), TargetError> {
-        let sql = format!("UPDATE {} SET ended_at = $1, status = $2, report = $3 WHERE id = $4", self.tables.run);
-        tx.execute(&sql, &[text(&now()), text(status), text(report), text(run)]).await.map(drop)
     }
 }

@@ -10,6 +10,7 @@ mod migration;
 mod plugin_event;
 mod reference;
 mod review;
+mod run;
 mod statement;
 
 pub use attempt::Attempt;
@@ -26,7 +27,9 @@ pub use plugin_event::CommittedBatch;
 pub use plugin_event::StoredEvent;
 pub use plugin_event::VersionWork;
 pub use reference::NulledReference;
+pub use reference::RefusedReferences;
 pub use review::Review;
+pub use run::StoredRun;
 use statement::Columns;
 use statement::text;
 
@@ -93,7 +96,7 @@ impl Bookkeeping {
             (
                 &self.tables.checkpoint,
                 &into.tables.checkpoint,
-                "state, document, token, batches, fates, rows, updated_at",
+                "state, document, token, batches, fates, rows, source, updated_at",
                 "entity",
             ),
             (
@@ -106,13 +109,15 @@ impl Bookkeeping {
             (
                 &self.tables.deferred_reference,
                 &into.tables.deferred_reference,
-                "target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value",
+                "target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value, document, record_key, \
+                 parent_record_key, refusal",
                 "id",
             ),
             (
                 &self.tables.nulled_reference,
                 &into.tables.nulled_reference,
-                "target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value, at",
+                "target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value, document, record_key, \
+                 parent_record_key, refusal, at",
                 "id",
             ),
         ] {

@@ -54,17 +54,26 @@ pub struct CommittedBatch {
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct VersionWork {
     /// The entity.
+    #[serde(skip)]
     pub entity: String,
     /// The transformer's digest.
+    #[serde(skip)]
     pub digest: String,
-    /// Commits: batches, replays and repairs.
+    /// When the first of its runs, replays and repairs began, RFC 3339.
+    #[serde(skip)]
+    pub begun_at: String,
+    /// Commits of the source's records.
     pub batches: u64,
-    /// The first of them.
+    /// The number of the first of them; 0 where there is none.
     pub first_batch: u64,
-    /// The last of them.
+    /// The number of the last of them.
     pub last_batch: u64,
-    /// Records that it was the first to see.
+    /// Records in them: those that it was the first to see.
     pub records: u64,
+    /// Commits of dead letters. Their records were read before.
+    pub replays: u64,
+    /// Commits of rows that another version had got wrong.
+    pub repairs: u64,
 }
 
 impl Bookkeeping {
@@ -191,11 +200,19 @@ impl Bookkeeping {
 
     /// Returns what each transformer has committed, by entity and in order.
     pub async fn work_by_version(&self, tx: &mut dyn Transaction) -> Result<Vec<VersionWork>, TargetError> {
+        let of_batches = |column: &str| format!("CASE WHEN kind = 'batch' THEN {column} END");
+        let count = |kind: &str| format!("COUNT(CASE WHEN kind = '{kind}' THEN 1 END)");
         let sql = format!(
-            "SELECT entity, digest, COUNT(*), MIN(sequence), MAX(sequence), \
-             CAST(SUM(end_document - first_document + 1) AS BIGINT) FROM {} \
-             WHERE migration = $1 AND kind = 'batch' GROUP BY entity, digest ORDER BY entity, MIN(sequence)",
-            self.tables.ledger
+            "SELECT entity, digest, COALESCE(MIN(begun.started_at), ''), {}, COALESCE(MIN({sequence}), 0), COALESCE(MAX({sequence}), 0), \
+             CAST(COALESCE(SUM({}), 0) AS BIGINT), {}, {} FROM {} AS entry LEFT JOIN {} AS begun ON begun.id = entry.run \
+             WHERE entry.migration = $1 GROUP BY entity, digest ORDER BY entity, MIN(entry.sequence)",
+            count("batch"),
+            of_batches("end_document - first_document + 1"),
+            count("replay"),
+            count("repair"),
+            self.tables.ledger,
+            self.tables.run,
+            sequence = of_batches("entry.sequence"),
         );
         let rows = tx.query(&sql, &[text(&self.migration)]).await?;
         Ok(rows
@@ -205,10 +222,13 @@ impl Bookkeeping {
                 VersionWork {
                     entity: row.text(),
                     digest: row.text(),
+                    begun_at: row.text(),
                     batches: row.unsigned(),
                     first_batch: row.unsigned(),
                     last_batch: row.unsigned(),
                     records: row.unsigned(),
+                    replays: row.unsigned(),
+                    repairs: row.unsigned(),
                 }
             })
             .collect())

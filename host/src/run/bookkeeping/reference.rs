@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::Bookkeeping;
 use super::now;
 use super::statement::Columns;
 use super::statement::insert_rows;
+use super::statement::integer;
+use super::statement::optional;
 use super::statement::text;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
@@ -28,7 +32,30 @@ pub struct NulledReference {
     pub parent_key: String,
     /// The same, compact.
     pub value: Vec<u8>,
+    /// The number in the source of the record that the row is of.
+    pub document: u64,
+    /// That record's key.
+    pub record_key: String,
+    /// The key of the parent's record, where it is known.
+    pub parent_record_key: Option<String>,
+    /// What the target has against the parent, where it stands there and was refused.
+    pub refusal: Option<String>,
 }
+
+/// References of one column that the target refused to fill in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefusedReferences {
+    /// Table and column.
+    pub column: String,
+    /// How many.
+    pub count: u64,
+    /// The target's words about one of them.
+    pub refusal: String,
+}
+
+/// What is read of a reference, as [`numbered`] takes it.
+const COLUMNS: &str = "id, target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value, document, \
+                       record_key, parent_record_key, refusal";
 
 impl Bookkeeping {
     /// Records references written NULL: for good, or until the entity's end.
@@ -43,7 +70,7 @@ impl Bookkeeping {
             if deferred { (&self.tables.deferred_reference, "") } else { (&self.tables.nulled_reference, ", at") };
         let insert = format!(
             "INSERT INTO {table} (migration, entity, target_table, row_key, row_key_blob, column_name, parent_entity, \
-             parent_key, value{at_column})"
+             parent_key, value, document, record_key, parent_record_key, refusal{at_column})"
         );
         let at = (!deferred).then(|| text(&now()));
         let row = |reference: &NulledReference| {
@@ -57,6 +84,10 @@ impl Bookkeeping {
                 text(&reference.parent),
                 text(&reference.parent_key),
                 Value::Bytes(reference.value.clone()),
+                integer(reference.document),
+                text(&reference.record_key),
+                optional(reference.parent_record_key.as_deref()),
+                optional(reference.refusal.as_deref()),
             ];
             row.extend(at.clone());
             row
@@ -69,14 +100,14 @@ impl Bookkeeping {
         &self,
         tx: &mut dyn Transaction,
         entity: &str,
-        limit: i64,
+        limit: usize,
     ) -> Result<Vec<(i64, NulledReference)>, TargetError> {
         let sql = format!(
-            "SELECT id, target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value FROM {} \
+            "SELECT {COLUMNS} FROM {} \
              WHERE migration = $1 AND entity = $2 ORDER BY id LIMIT $3",
             self.tables.deferred_reference
         );
-        let parameters = [text(&self.migration), text(entity), Value::Integer(limit)];
+        let parameters = [text(&self.migration), text(entity), integer(limit as u64)];
         Ok(tx.query(&sql, &parameters).await?.into_iter().map(numbered).collect())
     }
 
@@ -89,7 +120,7 @@ impl Bookkeeping {
         limit: i64,
     ) -> Result<Vec<(i64, NulledReference)>, TargetError> {
         let sql = format!(
-            "SELECT id, target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value FROM {} \
+            "SELECT {COLUMNS} FROM {} \
              WHERE migration = $1 AND entity = $2 AND id > $3 ORDER BY id LIMIT $4",
             self.tables.nulled_reference
         );
@@ -101,6 +132,17 @@ impl Bookkeeping {
     pub async fn forget_nulled(&self, tx: &mut dyn Transaction, id: i64) -> Result<(), TargetError> {
         let sql = format!("DELETE FROM {} WHERE migration = $1 AND id = $2", self.tables.nulled_reference);
         tx.execute(&sql, &[text(&self.migration), Value::Integer(id)]).await.map(drop)
+    }
+
+    /// Notes what the target has against a reference that was left NULL.
+    pub async fn refuse_nulled(
+        &self,
+        tx: &mut dyn Transaction,
+        id: i64,
+        refusal: Option<&str>,
+    ) -> Result<(), TargetError> {
+        let sql = format!("UPDATE {} SET refusal = $1 WHERE migration = $2 AND id = $3", self.tables.nulled_reference);
+        tx.execute(&sql, &[optional(refusal), text(&self.migration), Value::Integer(id)]).await.map(drop)
     }
 
     /// Forgets all references of a row that were left NULL: it is written again. `waits` says that some may wait for
@@ -137,7 +179,7 @@ impl Bookkeeping {
         let deferred = waits.then_some(&self.tables.deferred_reference);
         for own in std::iter::once(&self.tables.nulled_reference).chain(deferred) {
             let sql = format!(
-                "SELECT id, target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value FROM {own} \
+                "SELECT {COLUMNS} FROM {own} \
                  WHERE migration = $1 AND entity = $2 AND target_table = $3 AND row_key_blob = $4"
             );
             let parameters = [text(&self.migration), text(entity), text(table), Value::Bytes(row_key.to_vec())];
@@ -147,10 +189,10 @@ impl Bookkeeping {
         Ok(found)
     }
 
-    /// Counts the references that stay NULL, by entity.
+    /// Counts the references that stay NULL for want of a parent, by entity.
     pub async fn nulled_references(&self, tx: &mut dyn Transaction) -> Result<BTreeMap<String, u64>, TargetError> {
         let sql = format!(
-            "SELECT entity, COUNT(*) FROM {} WHERE migration = $1 GROUP BY entity",
+            "SELECT entity, COUNT(*) FROM {} WHERE migration = $1 AND refusal IS NULL GROUP BY entity",
             self.tables.nulled_reference
         );
         let rows = tx.query(&sql, &[text(&self.migration)]).await?;
@@ -161,6 +203,27 @@ impl Bookkeeping {
                 (row.text(), row.unsigned())
             })
             .collect())
+    }
+
+    /// Counts the references that stay NULL because the target refused their parents, by entity and column.
+    pub async fn refused_references(
+        &self,
+        tx: &mut dyn Transaction,
+    ) -> Result<BTreeMap<String, Vec<RefusedReferences>>, TargetError> {
+        let sql = format!(
+            "SELECT entity, target_table, column_name, COUNT(*), MIN(refusal) FROM {} \
+             WHERE migration = $1 AND refusal IS NOT NULL GROUP BY entity, target_table, column_name ORDER BY 1, 2, 3",
+            self.tables.nulled_reference
+        );
+        let mut refused: BTreeMap<String, Vec<RefusedReferences>> = BTreeMap::new();
+        for row in tx.query(&sql, &[text(&self.migration)]).await? {
+            let mut row = Columns::new(row);
+            let (entity, table) = (row.text(), row.text());
+            let column = format!("{table}.{}", row.text());
+            let of_column = RefusedReferences { column, count: row.unsigned(), refusal: row.text() };
+            refused.entry(entity).or_default().push(of_column);
+        }
+        Ok(refused)
     }
 
     /// Forgets deferred references up to a number.
@@ -182,6 +245,10 @@ fn numbered(row: Vec<Value>) -> (i64, NulledReference) {
         parent: row.text(),
         parent_key: row.text(),
         value: row.bytes(),
+        document: row.unsigned(),
+        record_key: row.text(),
+        parent_record_key: row.optional(),
+        refusal: row.optional(),
     };
     (id, reference)
 }

@@ -1,6 +1,7 @@
 //! The rows of a batch go into the target; those that it refuses are found by bisection between savepoints.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::collections::HashSet;
 
 use super::Again;
@@ -277,20 +278,28 @@ impl Committer {
         };
         let keys: HashSet<RowKey> = conflicts.iter().map(standing_key).collect();
         let mut claimed = self.claimed.among(tx, &self.books, &entity.name, &keys).await?;
-        let own = written.map(|row| (table_of(row).schema.name.clone(), resolved.rows[row].key.clone()));
-        claimed.extend(own.filter(|key| keys.contains(key)));
+        for row in written {
+            let key = (table_of(row).schema.name.clone(), resolved.rows[row].key.clone());
+            if keys.contains(&key) {
+                claimed.entry(key).or_insert(resolved.batch.records[resolved.rows[row].record].document);
+            }
+        }
+        let mut claimed: HashMap<RowKey, String> =
+            claimed.into_iter().map(|(key, document)| (key, format!("document {document}"))).collect();
         // Another entity may feed the same table.
         for other in plan.entities.iter().filter(|other| other.name != entity.name) {
             if other.tables.iter().any(|table| keys.iter().any(|(name, _)| *name == table.schema.name)) {
-                claimed.extend(claimed_by(tx, &self.books, &other.name, &keys).await?);
+                for (key, document) in claimed_by(tx, &self.books, &other.name, &keys).await? {
+                    claimed.entry(key).or_insert_with(|| format!("document {document} of `{}`", other.name));
+                }
             }
         }
         let mut dead = Dead::new();
         for conflict in conflicts {
             let resolved_row = &resolved.rows[conflict.0];
             let table = table_of(conflict.0);
-            let refused = if claimed.contains(&standing_key(conflict)) {
-                repeated_key(table, resolved_row, &resolved.plugin)
+            let refused = if let Some(from) = claimed.get(&standing_key(conflict)) {
+                repeated_key(table, resolved_row, from, &resolved.plugin)
             } else if entity.on_conflict == OnConflict::Fail {
                 let key = display_key(table, resolved_row);
                 let message =
@@ -316,8 +325,7 @@ fn part_refused(resolved: &Resolved, rows: &[usize], refusal: Refusal) -> Part {
 }
 
 fn refused_row(resolved: &Resolved, refusal: &Refusal) -> Box<Refused> {
-    let constraint = refusal.constraint.as_ref().map(|name| format!(" (constraint `{name}`)")).unwrap_or_default();
-    let message = format!("`{}`: {}{constraint}", refusal.table, refusal.message);
+    let message = format!("`{}`: {}", refusal.table, refusal.words());
     write_refusal(resolved, refusal.code, refusal.column.clone().or_else(|| refusal.constraint.clone()), message)
 }
 

@@ -1,6 +1,7 @@
 //! The socket of a run: one question and one answer a connection, each a line of JSON, for nobody but this account.
 
 use std::collections::BTreeMap;
+#[cfg(unix)]
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::error::Failure;
+use crate::plan::Manifest;
 
 #[cfg(unix)]
 mod socket;
@@ -100,20 +102,22 @@ impl Answer {
 
 /// There are no such sockets here: components are swapped through the folder.
 #[cfg(not(unix))]
-pub async fn ask(_manifest: &Path, migration: &str, _request: &Request) -> Result<Option<Answer>, Failure> {
-    Err(Failure::usage(format!("a run of `{migration}` cannot be asked anything on this system"))
+pub async fn ask(manifest: &Manifest, _request: &Request) -> Result<Option<Answer>, Failure> {
+    Err(Failure::usage(format!("a run of `{}` cannot be asked anything on this system", manifest.tables.name))
         .hint("copy the component into the plugins folder"))
 }
 
-/// Returns the name of a migration's socket.
+/// Returns the name of a migration's socket: one manifest may be run into several targets at once.
 #[cfg(unix)]
-fn name(manifest: &Path, migration: &str) -> std::io::Result<String> {
+fn name(manifest: &Manifest) -> std::io::Result<String> {
     use sha2::Digest;
-    let path = manifest.canonicalize()?;
+    let path = Path::new(&manifest.file).canonicalize()?;
     let mut digest = sha2::Sha256::new();
-    digest.update(path.as_os_str().as_encoded_bytes());
-    digest.update([0]);
-    digest.update(migration.as_bytes());
+    for part in [path.as_os_str().as_encoded_bytes(), manifest.tables.name.as_bytes()] {
+        digest.update(part);
+        digest.update([0]);
+    }
+    digest.update(&manifest.tables.target.url);
     let name: String = digest.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     Ok(format!("{name}.sock"))
 }

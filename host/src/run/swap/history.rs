@@ -70,7 +70,7 @@ pub struct Event {
 /// What the first batch of a version writes in its own transaction: events, and their digests into the fingerprint.
 #[derive(Debug, Clone)]
 pub struct Announcement {
-    events: Arc<[Event]>,
+    events: Vec<Event>,
     /// Entities that are done, and have nothing left for another version to change.
     done: Arc<[String]>,
 }
@@ -78,7 +78,30 @@ pub struct Announcement {
 impl Announcement {
     /// Announces these events.
     pub fn new(events: Vec<Event>, done: Vec<String>) -> Self {
-        Self { events: events.into(), done: done.into() }
+        Self { events, done: done.into() }
+    }
+
+    /// Returns the entities that were done.
+    pub fn done(&self) -> Arc<[String]> {
+        self.done.clone()
+    }
+
+    /// Puts in front what a version before was to say of a swap, and had no batch to say it with.
+    pub fn behind(mut self, unsaid: Option<Self>) -> Self {
+        if let Some(unsaid) = unsaid.filter(Self::is_of_swap) {
+            self.events.splice(..0, unsaid.events);
+        }
+        self
+    }
+
+    /// Returns whether it ends with the version before taking over again: then nothing new goes into the fingerprint.
+    pub fn is_taken_back(&self) -> bool {
+        self.events.last().is_some_and(|event| event.kind == Kind::Reverted)
+    }
+
+    /// Returns whether it says that one version has taken over from another.
+    fn is_of_swap(&self) -> bool {
+        self.events.iter().any(|event| matches!(event.kind, Kind::Promoted | Kind::Reverted))
     }
 
     /// Announces the components that begin an entity, or go on with it, without another one having been active in this run.
@@ -97,7 +120,7 @@ impl Announcement {
 
     /// Writes the events, and their digests into the stored fingerprint.
     pub async fn write(&self, tx: &mut dyn Transaction, books: &Bookkeeping, run: &str) -> Result<(), Failure> {
-        for event in &*self.events {
+        for event in &self.events {
             books.insert_event(tx, run, event).await?;
             for entity in std::iter::once(&event.entity).chain(&*self.done) {
                 books.store_digest(tx, entity, &event.plugin, &event.digest).await?;

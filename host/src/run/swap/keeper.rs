@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
-use sha2::Digest;
-use sha2::Sha256;
 use tokio::sync::mpsc;
 
 use super::Message;
@@ -33,8 +31,9 @@ use crate::plan::Manifest;
 use crate::plan::Plan;
 use crate::plan::swap::Promote;
 use crate::plan::swap::SwapPolicy;
+use crate::plugin::digest;
 use crate::run::bookkeeping::Bookkeeping;
-use crate::run::reread::reread;
+use crate::run::committed::reread;
 use crate::run::retry::RETRIES_MAX;
 use crate::run::retry::pause;
 
@@ -125,8 +124,15 @@ impl Keeper {
     }
 
     fn stands(&self, plugin: Option<&str>) -> Vec<Standing> {
-        let wanted = self.entities.iter().filter(|entity| plugin.is_none_or(|plugin| entity.uses(plugin)));
-        wanted.map(|entity| entity.stands()).collect()
+        // Who has yet to begin behind a held entity is held with it; parents come first in the plan.
+        let mut is_held = vec![false; self.entities.len()];
+        for (index, entity) in self.entities.iter().enumerate() {
+            let waits = || self.plan.entities[index].after.iter().any(|&parent| is_held[parent]);
+            is_held[index] = !entity.is_ended() && (entity.hold.is_held() || entity.hold.is_yet_to_begin() && waits());
+        }
+        let wanted = self.entities.iter().zip(is_held);
+        let wanted = wanted.filter(|(entity, _)| plugin.is_none_or(|plugin| entity.uses(plugin)));
+        wanted.map(|(entity, is_held)| entity.stands(is_held)).collect()
     }
 
     /// Looks at a file that lies where a component is looked for.
@@ -385,8 +391,4 @@ fn event(entity: &Kept, plugin: &str, digest: &str, kind: Kind, reason: Option<&
         reason: reason.map(str::to_owned),
         detail: json!(null),
     }
-}
-
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -14,7 +14,7 @@ use crate::run::bookkeeping::Bookkeeping;
 use crate::run::bookkeeping::CommittedBatch;
 use crate::run::entity::Mapper;
 use crate::run::hold::Hold;
-use crate::run::reread::Origin;
+use crate::run::origin::Origin;
 
 /// One entity.
 pub struct Kept {
@@ -56,10 +56,10 @@ impl Kept {
         Ok(batches)
     }
 
-    /// Returns what maps it now, and what is tried.
-    pub fn stands(&self) -> Standing {
+    /// Returns what maps it now, and what is tried; it may be held with another one that it waits for.
+    pub fn stands(&self, is_held: bool) -> Standing {
         let versions = &self.mapper.versions;
-        let state = match (self.is_ended(), self.hold.is_held()) {
+        let state = match (self.is_ended(), is_held) {
             (true, _) => "ended",
             (false, true) => "held",
             (false, false) => "running",

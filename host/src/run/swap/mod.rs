@@ -82,14 +82,11 @@ impl Swaps {
         let (told, messages) = mpsc::unbounded_channel();
         let keeper = keeper(told.clone());
         #[cfg(unix)]
-        let listener = {
-            let manifest = PathBuf::from(&keeper.manifest.file);
-            match control::Listener::start(&manifest, &keeper.plan.name, told.clone()).await {
-                Ok(listener) => Some(listener),
-                Err(failure) => {
-                    tracing::warn!("`whimbrel plugin swap` will not reach this run: {}", sentence(&failure));
-                    None
-                }
+        let listener = match control::Listener::start(&keeper.manifest, told.clone()).await {
+            Ok(listener) => Some(listener),
+            Err(failure) => {
+                tracing::warn!("`whimbrel plugin swap` will not reach this run: {}", sentence(&failure));
+                None
             }
         };
         let watch = watch::Watch::start(&keeper.manifest, &keeper.plugins(), told.clone());

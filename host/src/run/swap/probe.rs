@@ -20,8 +20,8 @@ use crate::plugin::Validator;
 use crate::plugin::golden;
 use crate::plugin::golden::Case;
 use crate::run::bookkeeping::Bookkeeping;
+use crate::run::committed::reread;
 use crate::run::components;
-use crate::run::reread::reread;
 use crate::run::resolve::Settled;
 use crate::run::version::Version;
 

@@ -81,7 +81,7 @@ pub fn revert(versions: &Versions, entity: &str, reason: &str) -> bool {
         reason: Some(reason.to_owned()),
         detail: json!({ "watched_records": trial.watched().records }),
     };
-    let is_reverted = versions.revert(Announcement::new(vec![event], Vec::new()));
+    let is_reverted = versions.revert(Announcement::new(vec![event], previous.done.to_vec()));
     if is_reverted {
         let (plugin, digest) = (&trial.plugin.name, &trial.plugin.digest);
         tracing::warn!(entity, plugin, digest, reason, "the version before goes on");

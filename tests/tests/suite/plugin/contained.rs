@@ -14,12 +14,16 @@ pub fn hoard() {
     let echoed = through("echo_bson", "", "", &[]).peak_mib;
     let came = through("hoard", "\n[plugin.hoard]\nmemory = \"8MiB\"\n", "hoard", &[5]);
     only_the_marked_are_dead(&came, &[5], "plugin-limit", "the limit `memory` of 8 MiB");
-    // As much as it is given by default, on its way to four gigabytes.
-    let came = through("hoard", "", "hoard", &[5]);
-    only_the_marked_are_dead(&came, &[5], "plugin-limit", "the limit `memory` of 256 MiB");
-    let beyond = came.peak_mib.saturating_sub(echoed).saturating_sub(256);
-    whimbrel_tests::measured(&format!("the host grew by {beyond} MiB beyond the guest's own"));
-    assert!(beyond < 64, "{beyond} MiB");
+    // As much as it is given by default, and all that 32 bits can address.
+    let all = "\n[plugin.hoard]\nmemory = \"4GiB\"\n";
+    for (settings, limit) in [("", "256 MiB"), (all, "4 GiB")] {
+        let came = through("hoard", settings, "hoard", &[5]);
+        only_the_marked_are_dead(&came, &[5], "plugin-limit", &format!("the limit `memory` of {limit}"));
+        // The guest never touches its memory, so all that the process has is the host's.
+        let grown = came.peak_mib.saturating_sub(echoed);
+        whimbrel_tests::measured(&format!("the host grew by {grown} MiB beside a guest that took {limit}"));
+        assert!(grown < 64, "{grown} MiB");
+    }
 }
 
 #[test]
@@ -146,5 +150,6 @@ deadline = "3s"
     let longest = gaps.iter().max().unwrap();
     whimbrel_tests::measured(&format!("{last} commits beside a guest that spins, the longest pause was {longest:?}"));
     assert!(last > 50, "{last} commits");
-    assert!(*longest < Duration::from_secs(1), "{longest:?}");
+    let most = if whimbrel_tests::figures_are_wanted() { 500 } else { 1_000 };
+    assert!(*longest < Duration::from_millis(most), "{longest:?}");
 }

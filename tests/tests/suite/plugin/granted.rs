@@ -90,9 +90,14 @@ pub fn reads_environment() {
 
 #[test]
 pub fn a_limit_that_is_none_is_a_problem_with_its_line() {
-    let more = "\n[plugin.echo-bson]\nstack = \"2MiB\"\nlog-bytes = \"much\"\ndeadline = \"0s\"\n";
+    let more = "\n[plugin.echo-bson]\nstack = \"2MiB\"\nlog-bytes = \"much\"\ndeadline = \"0s\"\nmemory = \"5GiB\"\n";
     let came = through("echo_bson", more, "", &[]);
-    for problem in ["23:1: expected `1MiB` at most", "24:1: expected a size", "25:1: expected a time"] {
+    for problem in [
+        "23:1: expected `1MiB` at most",
+        "24:1: expected a size",
+        "25:1: expected a time",
+        "26:1: expected `4GiB` at most",
+    ] {
         the_run_stops(&came, 2, problem);
     }
 }

@@ -140,7 +140,8 @@ impl Came {
         whimbrel_tests::measured(&format!(
             "stopped about {late:?} past the deadline of {deadline:?}, the whole run took {took:?}"
         ));
-        assert!(late < Duration::from_secs(2), "{late:?}: {}", self.ended);
+        let most = if whimbrel_tests::figures_are_wanted() { 200 } else { 2_000 };
+        assert!(late < Duration::from_millis(most), "{late:?}: {}", self.ended);
     }
 }
 

@@ -4,38 +4,28 @@ use std::fs;
 use std::time::Duration;
 
 use whimbrel_tests::Database;
-use whimbrel_tests::dump;
 
-use super::promote::PEOPLE;
-use super::promote::marks;
 use super::scene::Scene;
 use super::scene::guest;
 
 #[test]
 fn dropped_into_the_folder_of_a_held_run() {
     for database in Database::each() {
-        let scene = Scene::new(database, "fixable_v1", PEOPLE);
-        scene.records("people", 100, marks);
-        let mut running = scene.start("", &[]);
-        scene.until_held("people", &mut running);
+        let scene = Scene::of_people(database, "fixable_v1");
+        let running = scene.start_until_held("people");
         scene.install("fixable_v2");
         let ended = running.wait().expect(0);
         assert_eq!(ended.json()["status"], "completed");
         assert_eq!(scene.event_words("people"), ["active", "held", "candidate", "canary", "promoted"]);
-        let clean = Scene::new(scene.database.another(), "fixable_v2", PEOPLE);
-        clean.records("people", 100, marks);
-        clean.execute().expect(0);
         scene.database.execute("UPDATE people SET name = lower(name)");
-        assert_eq!(dump::all(&scene.database), dump::all(&clean.database));
+        scene.same_as_a_clean_run();
     }
 }
 
 #[test]
 fn half_a_file_is_waited_for_and_other_files_are_not_tried() {
-    let scene = Scene::new(Database::sqlite(), "fixable_v1", PEOPLE);
-    scene.records("people", 100, marks);
-    let mut running = scene.start("", &[]);
-    scene.until_held("people", &mut running);
+    let scene = Scene::of_people(Database::sqlite(), "fixable_v1");
+    let running = scene.start_until_held("people");
     fs::copy(guest("fixable_v2"), scene.path("plugins/another.wasm")).unwrap();
     fs::write(scene.path("plugins/fixable.txt"), "no component").unwrap();
     let whole = fs::read(guest("fixable_v2")).unwrap();
@@ -52,10 +42,8 @@ fn half_a_file_is_waited_for_and_other_files_are_not_tried() {
 
 #[test]
 fn a_file_that_never_becomes_whole_is_refused_in_the_end() {
-    let scene = Scene::new(Database::sqlite(), "fixable_v1", PEOPLE);
-    scene.records("people", 100, marks);
-    let mut running = scene.start("", &[]);
-    scene.until_held("people", &mut running);
+    let scene = Scene::of_people(Database::sqlite(), "fixable_v1");
+    let mut running = scene.start_until_held("people");
     let whole = fs::read(guest("fixable_v2")).unwrap();
     fs::write(scene.path("plugins/fixable.wasm"), &whole[..whole.len() / 2]).unwrap();
     let is_refused = |scene: &Scene| scene.event_words("people").last().is_some_and(|last| last == "refused");

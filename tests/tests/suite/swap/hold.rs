@@ -1,32 +1,14 @@
 //! A component that cannot go on holds its entity, and those that wait for it; the others go on.
 
 use whimbrel_tests::Database;
-use whimbrel_tests::dump;
 
+use super::scene::PEOPLE;
+use super::scene::PETS_AND_CITIES;
 use super::scene::Scene;
-
-const PEOPLE: &str = r#"
-[[entity]]
-name = "people"
-from = "old.people"
-into = ["people"]
-"#;
-
-const OTHERS: &str = r#"
-[[entity]]
-name = "pets"
-from = "old.pets"
-into = ["pets"]
-config.parent = "people"
-
-[[entity]]
-name = "cities"
-from = "old.cities"
-into = ["cities"]
-"#;
+use crate::takeover::lose_lock;
 
 fn poisoned(database: Database, more: &str) -> Scene {
-    let scene = Scene::new(database, "fixable_v1", &format!("{PEOPLE}{more}{OTHERS}"));
+    let scene = Scene::new(database, "fixable_v1", &format!("{PEOPLE}{more}{PETS_AND_CITIES}"));
     scene.records("people", 50, |number| if number == 33 { r#", "poison": true"# } else { "" });
     scene.records("pets", 20, |_| r#", "parent": 7"#);
     scene.records("cities", 200, |_| "");
@@ -37,8 +19,7 @@ fn poisoned(database: Database, more: &str) -> Scene {
 fn others_go_on_dependents_wait_and_a_stop_leaves_a_checkpoint() {
     for database in Database::each() {
         let scene = poisoned(database, "");
-        let mut running = scene.start("", &[]);
-        scene.until_held("people", &mut running);
+        let mut running = scene.start_until_held("people");
         scene.until("cities end", &mut running, |scene| scene.state("cities") == "completed");
         assert_eq!(scene.state("pets"), "pending");
         assert_eq!(scene.status()["provisional"][0]["code"], "plugin-trap");
@@ -57,13 +38,7 @@ fn others_go_on_dependents_wait_and_a_stop_leaves_a_checkpoint() {
         scene.install("fixable_v2");
         scene.execute().expect(2);
         scene.call(&["run", "migration.toml", "--execute", "--accept-change"]).run().expect(0);
-        let clean = Scene::new(scene.database.another(), "fixable_v2", &format!("{PEOPLE}{OTHERS}"));
-        for collection in ["people", "pets", "cities"] {
-            std::fs::copy(scene.path(&format!("{collection}.json")), clean.path(&format!("{collection}.json")))
-                .unwrap();
-        }
-        clean.execute().expect(0);
-        assert_eq!(dump::all(&scene.database), dump::all(&clean.database));
+        scene.same_as_a_clean_run();
     }
 }
 
@@ -73,9 +48,7 @@ fn the_first_batch_can_be_held() {
         let scene = Scene::new(database, "fixable_v1", PEOPLE);
         scene.records("people", 30, |number| if number == 0 { r#", "poison": true"# } else { "" });
         for _ in 0..2 {
-            let mut running = scene.start("", &[]);
-            scene.until_held("people", &mut running);
-            scene.until("told", &mut running, |_| true);
+            let running = scene.start_until_held("people");
             running.interrupt();
             running.wait().expect(130);
         }
@@ -90,7 +63,7 @@ fn without_consent_to_wait_the_run_fails_with_the_same_message() {
     let scene = poisoned(Database::sqlite(), "on-plugin-failure = \"fail\"\n");
     let ended = scene.execute().expect(1);
     assert!(ended.stderr.contains("document 34"), "{ended}");
-    assert_eq!(scene.state("people"), "partial");
+    assert_eq!(scene.state("people"), "failed");
     assert_eq!(scene.ledger("people").len(), 3);
 }
 
@@ -102,11 +75,43 @@ fn a_missed_deadline_makes_no_dead_letter() {
         "dead-letters-max = 100\n[plugin.fixable]\ndeadline = \"300ms\"\n[[entity]]\nname = \"people\"\nfrom = \"old.people\"\ninto = [\"people\"]\nconfig.columns = [\"_id\", \"name\"]\n",
     );
     scene.records("people", 30, |number| if number == 15 { r#", "spin": true"# } else { "" });
-    let mut running = scene.start("", &[]);
-    scene.until_held("people", &mut running);
+    let running = scene.start_until_held("people");
     assert!(running.said().contains("missed its deadline of 300ms"), "{}", running.said());
     running.interrupt();
     let ended = running.wait().expect(130).json();
     assert_eq!(ended["entities"][0]["total"]["dead"], 0);
     assert_eq!(scene.status()["provisional"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_held_run_that_was_taken_over_learns_of_it() {
+    for database in Database::each() {
+        let scene = poisoned(database, "");
+        let mut running = scene.start("", &[]);
+        scene.until_held("people", &mut running);
+        let process = running.id();
+        scene.until("taken over", &mut running, |scene| {
+            lose_lock(&scene.database, process);
+            scene.call(&["reset", "migration.toml", "--execute"]).run().code == Some(0)
+        });
+        let ended = running.wait().expect(1);
+        assert!(ended.stderr.contains("error: the migration `swapped` was taken over by whimbrel reset"), "{ended}");
+    }
+}
+
+#[test]
+fn a_run_of_the_same_manifest_into_another_target_is_not_meant() {
+    let scene = poisoned(Database::sqlite(), "");
+    let mut running = scene.start("", &[]);
+    scene.until_held("people", &mut running);
+    let other = Database::sqlite();
+    let call = |words: &[&str]| scene.call(words).env("TARGET_URL", &other.url).run();
+    assert!(scene.status()["running"].is_array());
+    assert!(
+        call(&["status", "migration.toml", "--json"]).expect(0).json().get("running").is_none_or(|it| it.is_null())
+    );
+    let refused = call(&["plugin", "promote", "migration.toml", "fixable"]).expect(2);
+    assert!(refused.stderr.contains("no run of `swapped` is going on"), "{refused}");
+    running.interrupt();
+    running.wait().expect(130);
 }

@@ -3,28 +3,14 @@
 use std::os::unix::fs::PermissionsExt;
 
 use whimbrel_tests::Database;
-use whimbrel_tests::dump;
 
+use super::scene::PEOPLE;
+use super::scene::PETS_AND_CITIES;
+use super::scene::STAMPED;
 use super::scene::Scene;
 use super::scene::digest;
 use super::scene::guest;
-
-pub const PEOPLE: &str = r#"
-[[entity]]
-name = "people"
-from = "old.people"
-into = ["people"]
-"#;
-pub const STAMPED: &str = "config.stamp = true\n";
-
-/// One record in the fourth batch is poison to version 1, and it writes two names of the second wrongly.
-pub fn marks(number: usize) -> &'static str {
-    match number {
-        33 => r#", "poison": true"#,
-        14 | 17 => r#", "wrong": true"#,
-        _ => "",
-    }
-}
+use super::scene::marks;
 
 /// Every batch's digest in the ledger is that of the version that wrote into its rows who made them.
 pub fn assert_recorded_is_what_ran(scene: &Scene) -> [usize; 2] {
@@ -46,10 +32,8 @@ pub fn assert_recorded_is_what_ran(scene: &Scene) -> [usize; 2] {
 #[test]
 fn a_held_batch_goes_through_the_mended_version() {
     for database in Database::each() {
-        let scene = Scene::new(database, "fixable_v1", PEOPLE);
-        scene.records("people", 100, marks);
-        let mut running = scene.start("", &[]);
-        scene.until_held("people", &mut running);
+        let scene = Scene::of_people(database, "fixable_v1");
+        let running = scene.start_until_held("people");
         let socket = std::fs::read_dir(scene.path("runtime/whimbrel")).unwrap().next().unwrap().unwrap();
         let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&scene.path("runtime/whimbrel")), mode(&socket.path())), (0o700, 0o600));
@@ -81,6 +65,7 @@ fn a_held_batch_goes_through_the_mended_version() {
         let left = history["versions"][0]["left"].as_str().unwrap();
         assert!(left.starts_with("promoted: compared on 30 records"), "{left}");
         assert_eq!((&history["versions"][0]["batches"], &history["versions"][1]["left"]), (&3.into(), &"".into()));
+        assert_eq!((&history["versions"][1]["records"], &history["versions"][1]["replays"]), (&70.into(), &0.into()));
 
         // The next run has the new version, and nothing to do.
         assert_eq!(
@@ -90,11 +75,8 @@ fn a_held_batch_goes_through_the_mended_version() {
         assert_eq!(scene.execute().expect(0).json()["status"], "nothing-to-do");
 
         // What version 1 wrote is left to a repair; all the rest equals a clean run.
-        let clean = Scene::new(scene.database.another(), "fixable_v2", PEOPLE);
-        clean.records("people", 100, marks);
-        clean.execute().expect(0);
         scene.database.execute("UPDATE people SET name = lower(name)");
-        assert_eq!(dump::all(&scene.database), dump::all(&clean.database));
+        scene.same_as_a_clean_run();
     }
 }
 
@@ -143,8 +125,7 @@ fn a_candidate_that_refuses_more_waits_for_a_person() {
             35 => r#", "unfit": true"#,
             _ => "",
         });
-        let mut running = scene.start("", &[]);
-        scene.until_held("people", &mut running);
+        let mut running = scene.start_until_held("people");
         let waits = |scene: &Scene| {
             let answer = scene.swap("fixable_v1").expect(0).json();
             let candidate = &answer["entities"][0]["candidate"];
@@ -177,24 +158,11 @@ fn a_candidate_that_refuses_more_waits_for_a_person() {
 
 #[test]
 fn what_has_yet_to_begin_begins_with_the_version_that_took_over() {
-    let others = r#"
-[[entity]]
-name = "pets"
-from = "old.pets"
-into = ["pets"]
-config.parent = "people"
-
-[[entity]]
-name = "cities"
-from = "old.cities"
-into = ["cities"]
-"#;
-    let scene = Scene::new(Database::sqlite(), "fixable_v1", &format!("{PEOPLE}{others}"));
+    let scene = Scene::new(Database::sqlite(), "fixable_v1", &format!("{PEOPLE}{PETS_AND_CITIES}"));
     scene.records("people", 60, marks);
     scene.records("pets", 40, |_| r#", "parent": 7"#);
     scene.records("cities", 20, |_| "");
-    let mut running = scene.start("", &[]);
-    scene.until_held("people", &mut running);
+    let mut running = scene.start_until_held("people");
     scene.until("cities end", &mut running, |scene| scene.state("cities") == "completed");
     scene.swap("fixable_v2").expect(0);
     running.wait().expect(0);
@@ -210,11 +178,8 @@ into = ["cities"]
 
 #[test]
 fn the_socket_of_a_killed_run_is_taken_over() {
-    let scene = Scene::new(Database::sqlite(), "fixable_v1", PEOPLE);
-    scene.records("people", 50, marks);
-    let mut running = scene.start("", &[]);
-    scene.until_held("people", &mut running);
-    running.kill();
+    let scene = Scene::of_people(Database::sqlite(), "fixable_v1");
+    scene.start_until_held("people").kill();
     assert_eq!(std::fs::read_dir(scene.path("runtime/whimbrel")).unwrap().count(), 1);
     let ended = scene.swap("fixable_v2").expect(2);
     assert!(ended.stderr.contains("no run of `swapped` is going on"), "{ended}");

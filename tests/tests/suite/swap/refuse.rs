@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use whimbrel_tests::Database;
 use whimbrel_tests::components;
 
-use super::promote::PEOPLE;
+use super::scene::PEOPLE;
 use super::scene::Scene;
 use super::scene::digest;
 use super::scene::guest;
@@ -76,8 +76,7 @@ fn no_broken_component_ever_becomes_active() {
             35 => r#", "unfit": true"#,
             _ => "",
         });
-        let mut running = scene.start("", &[]);
-        scene.until_held("people", &mut running);
+        let running = scene.start_until_held("people");
         for (kind, file, why) in broken(&scene) {
             let ended = scene.swap_file(&file).expect(1);
             let message = ended.json()["message"].as_str().unwrap().to_owned();
@@ -89,6 +88,8 @@ fn no_broken_component_ever_becomes_active() {
         let status = scene.status();
         assert_eq!(status["running"][0]["active"]["fixable"], digest("fixable_v2"));
         assert_eq!(status["running"][0].get("candidate"), None);
+        let kinds = broken(&scene).len();
+        whimbrel_tests::measured(&format!("{kinds} kinds of broken component, none of which became active"));
         running.interrupt();
         running.wait().expect(130);
         assert_eq!(scene.fingerprint("people"), digest("fixable_v2"));

@@ -2,9 +2,9 @@
 
 use whimbrel_tests::Database;
 
-use super::promote::PEOPLE;
-use super::promote::STAMPED;
 use super::promote::assert_recorded_is_what_ran;
+use super::scene::PEOPLE;
+use super::scene::STAMPED;
 use super::scene::Scene;
 use super::scene::digest;
 

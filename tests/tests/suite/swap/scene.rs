@@ -1,5 +1,6 @@
 //! A migration that runs in the background while its components are swapped.
 
+use std::fmt::Display;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -15,9 +16,44 @@ use whimbrel_tests::Database;
 use whimbrel_tests::Ended;
 use whimbrel_tests::Whimbrel;
 use whimbrel_tests::components;
+use whimbrel_tests::dump;
+
+use crate::recovery::same_text;
 
 /// Nothing here takes so long, even where others use the machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An entity that stands alone.
+pub const PEOPLE: &str = r#"
+[[entity]]
+name = "people"
+from = "old.people"
+into = ["people"]
+"#;
+/// Behind an entity: its rows say which version made them.
+pub const STAMPED: &str = "config.stamp = true\n";
+/// Two more entities: one waits for people, one for nobody.
+pub const PETS_AND_CITIES: &str = r#"
+[[entity]]
+name = "pets"
+from = "old.pets"
+into = ["pets"]
+config.parent = "people"
+
+[[entity]]
+name = "cities"
+from = "old.cities"
+into = ["cities"]
+"#;
+
+/// One record in the fourth batch is poison to version 1, and it writes two names of the second wrongly.
+pub fn marks(number: usize) -> &'static str {
+    match number {
+        33 => r#", "poison": true"#,
+        14 | 17 => r#", "wrong": true"#,
+        _ => "",
+    }
+}
 
 /// A manifest with its folder and its target.
 pub struct Scene {
@@ -64,14 +100,22 @@ on-plugin-failure = "hold"
         fs::write(scene.path("migration.toml"), manifest).unwrap();
         let schema = "CREATE TABLE people (_id INTEGER PRIMARY KEY, name TEXT, made_by TEXT);
             CREATE TABLE pets (_id INTEGER PRIMARY KEY, name TEXT, parent INTEGER REFERENCES people);
+            CREATE TABLE collars (_id INTEGER PRIMARY KEY, name TEXT, parent INTEGER NOT NULL REFERENCES people);
             CREATE TABLE cities (_id INTEGER PRIMARY KEY, name TEXT);";
         fs::write(scene.path("schema.sql"), schema).unwrap();
         scene.install(version);
         scene
     }
 
+    /// A hundred people, of whom version 1 maps thirty and then traps.
+    pub fn of_people(database: Database, version: &str) -> Self {
+        let scene = Self::new(database, version, PEOPLE);
+        scene.records("people", 100, marks);
+        scene
+    }
+
     /// Writes so many records; `more` adds fields to some.
-    pub fn records(&self, collection: &str, count: usize, more: impl Fn(usize) -> &'static str) {
+    pub fn records<T: Display>(&self, collection: &str, count: usize, more: impl Fn(usize) -> T) {
         let mut export = String::new();
         for number in 0..count {
             let _ = writeln!(export, r#"{{"_id": {number}, "name": "n{number}"{}}}"#, more(number));
@@ -85,7 +129,25 @@ on-plugin-failure = "hold"
 
     /// Copies a version to where the manifest looks for it.
     pub fn install(&self, version: &str) {
-        fs::copy(guest(version), self.path("plugins/fixable.wasm")).unwrap();
+        self.install_as("fixable", version);
+    }
+
+    /// Copies a guest to where the manifest looks for this component.
+    pub fn install_as(&self, plugin: &str, version: &str) {
+        fs::copy(guest(version), self.path(&format!("plugins/{plugin}.wasm"))).unwrap();
+    }
+
+    /// Fails unless everything in the target is what the components that are installed now make of the same source in a
+    /// run of their own. Returns that run's target.
+    #[track_caller]
+    pub fn same_as_a_clean_run(&self) -> Database {
+        let folder = tempfile::tempdir().unwrap();
+        whimbrel_tests::copy(self.folder.path(), folder.path());
+        let clean = Self { folder, database: self.database.another() };
+        let ended = clean.execute();
+        assert!(matches!(ended.code, Some(0 | 3)), "{ended}");
+        same_text(&dump::all(&self.database), &dump::all(&clean.database));
+        clean.database
     }
 
     /// A call of the command in the scene's folder.
@@ -99,6 +161,14 @@ on-plugin-failure = "hold"
     /// Runs to the end.
     pub fn execute(&self) -> Ended {
         self.call(&["run", "migration.toml", "--execute", "--yes", "--json"]).run()
+    }
+
+    /// Starts a run and waits until an entity of it is held.
+    #[track_caller]
+    pub fn start_until_held(&self, entity: &str) -> Running {
+        let mut running = self.start("", &[]);
+        self.until_held(entity, &mut running);
+        running
     }
 
     /// Starts a run.
@@ -167,6 +237,14 @@ on-plugin-failure = "hold"
         serde_json::from_str(row[0].as_ref().unwrap()).unwrap()
     }
 
+    /// Returns reason and detail of the last event of this kind that happened to the components of an entity.
+    pub fn told(&self, entity: &str, event: &str) -> (String, Json) {
+        let of = format!("FROM {} WHERE event = '{event}' AND entity = '{entity}'", self.own("plugin_event"));
+        let mut row = self.database.query(&format!("SELECT reason, detail {of} ORDER BY id DESC")).remove(0);
+        let detail = serde_json::from_str(&row.remove(1).unwrap()).unwrap();
+        (row.remove(0).unwrap_or_default(), detail)
+    }
+
     /// Returns digest, first and last document of each batch of an entity.
     pub fn ledger(&self, entity: &str) -> Vec<(String, i64, i64)> {
         let sql = format!(
@@ -181,11 +259,16 @@ on-plugin-failure = "hold"
         .collect()
     }
 
-    /// Returns the digest in the stored fingerprint of an entity.
+    /// Returns the digest of `fixable` in the stored fingerprint of an entity.
     pub fn fingerprint(&self, entity: &str) -> String {
+        self.fingerprint_of(entity, "fixable")
+    }
+
+    /// Returns the digest of a component in the stored fingerprint of an entity.
+    pub fn fingerprint_of(&self, entity: &str, plugin: &str) -> String {
         let sql = format!("SELECT output FROM {}", self.own("migration"));
         let output: Json = serde_json::from_str(self.database.query(&sql)[0][0].as_ref().unwrap()).unwrap();
-        output["entities"][entity]["plugins"]["fixable"]["digest"].as_str().unwrap().to_owned()
+        output["entities"][entity]["plugins"][plugin]["digest"].as_str().unwrap().to_owned()
     }
 
     /// Waits until something is so.
@@ -208,9 +291,12 @@ on-plugin-failure = "hold"
         });
     }
 
+    /// Waits until this run says that the entity is held: the target may say so of the run before.
     #[track_caller]
     pub fn until_held(&self, entity: &str, running: &mut Running) {
-        self.until("held", running, |scene| scene.has_begun() && scene.state(entity) == "held");
+        let is_said =
+            |scene: &Self| fs::read_to_string(scene.path("stderr")).unwrap().contains(&format!("`{entity}` is held"));
+        self.until("held", running, |scene| is_said(scene) && scene.state(entity) == "held");
     }
 
     fn has_begun(&self) -> bool {
@@ -228,6 +314,10 @@ impl Running {
     pub fn interrupt(&self) {
         let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn kill(mut self) {

@@ -153,7 +153,7 @@ async fn scripts_are_one_transaction() {
     in_database(move |url| async move {
         let target = PostgresTarget::open(&url, Mode::ReadWrite).await.unwrap();
         let failed = target.apply_schema("CREATE TABLE a (x int);\n\nCREATE TABLE b (x nonsense);").await.unwrap_err();
-        assert_eq!(failed.to_string(), "apply the schema, line 3, failed");
+        assert_eq!(failed.to_string(), "apply the schema at line 3 failed");
         assert!(target.table("a").await.unwrap().is_none());
         let failed = target.tables_of_script("CREATE TABLE a (x int); COMMIT;", &[]).await.unwrap_err();
         assert_eq!(
@@ -206,7 +206,21 @@ async fn missing_things_are_told_apart() {
     in_database(move |url| async move {
         let open = async |url: &str| PostgresTarget::open(url, Mode::ReadWrite).await.unwrap_err();
         assert!(matches!(open("postgres://127.0.0.1:1/x").await, TargetError::Unreachable { .. }));
-        assert!(matches!(open(&url.replace("whimbrel_test", "no_such")).await, TargetError::Unreachable { .. }));
+        // In the server's words, without the lines of its source that the driver would add.
+        match open(&url.replace("whimbrel_test", "no_such")).await {
+            TargetError::NoDatabase { command, source, .. } => {
+                let said = source.to_string();
+                assert!(said.starts_with("database \"no_such_") && said.ends_with("\" does not exist"), "{said}");
+                assert!(command.starts_with("createdb -h ") && command.contains(" no_such_"), "{command}");
+            }
+            other => panic!("{other:?}"),
+        }
+        let (before, after) = url.split_once("://").unwrap();
+        let unknown = format!("{before}://whimbrel_nobody@{}", after.split_once('@').map_or(after, |(_, rest)| rest));
+        match open(&unknown).await {
+            TargetError::TurnedAway { source, .. } => assert!(!source.to_string().contains("at line"), "{source}"),
+            other => panic!("{other:?}"),
+        }
         assert!(matches!(open("mysql://127.0.0.1/x").await, TargetError::Unknown { .. }));
     })
     .await;

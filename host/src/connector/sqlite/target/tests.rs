@@ -240,7 +240,7 @@ async fn reading_creates_nothing() -> Test {
     let target = SqliteTarget::open("sqlite:none.db", folder.path(), Mode::ReadOnly)?;
     assert_eq!(target.table("t").await?, None);
     assert!(!target.has_own_tables().await?);
-    let _lock = target.lock("m", "me").await?;
+    let _lock = target.lock("m", "r", "me").await?;
     target.begin().await?.commit().await?;
     assert!(names()?.is_empty());
 
@@ -275,7 +275,7 @@ async fn a_script_is_run_whole_or_not_at_all() -> Test {
     let why = std::error::Error::source(&failed).map(ToString::to_string).unwrap_or_default();
     assert_eq!(
         (failed.to_string().as_str(), why.as_str()),
-        ("apply the schema, line 2, failed", "table old already exists")
+        ("apply the schema at line 2 failed", "table old already exists")
     );
     let mild = both.replace("TABLE old", "TABLE IF NOT EXISTS old");
     assert!(fixture.target.tables_of_script(&mild, &names).await?[0].is_some());

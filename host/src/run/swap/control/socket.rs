@@ -4,7 +4,6 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +22,7 @@ use super::Request;
 use super::failure;
 use super::name;
 use crate::error::Failure;
+use crate::plan::Manifest;
 use crate::run::swap::Message;
 
 /// Bytes of one question or answer.
@@ -40,12 +40,8 @@ pub struct Listener {
 
 impl Listener {
     /// Listens for a manifest's migration. A socket that nobody answers on is taken over.
-    pub async fn start(
-        manifest: &Path,
-        migration: &str,
-        told: mpsc::UnboundedSender<Message>,
-    ) -> Result<Self, Failure> {
-        let path = folder().and_then(|folder| Ok(folder.join(name(manifest, migration)?))).map_err(failure)?;
+    pub async fn start(manifest: &Manifest, told: mpsc::UnboundedSender<Message>) -> Result<Self, Failure> {
+        let path = folder().and_then(|folder| Ok(folder.join(name(manifest)?))).map_err(failure)?;
         if UnixStream::connect(&path).await.is_ok() {
             return Err(Failure::failed(format!("another run listens on `{}`", path.display())));
         }
@@ -107,8 +103,8 @@ async fn line(stream: &mut UnixStream) -> io::Result<String> {
 }
 
 /// Asks the run of a manifest's migration; `None` where there is none.
-pub async fn ask(manifest: &Path, migration: &str, request: &Request) -> Result<Option<Answer>, Failure> {
-    let path = folder().and_then(|folder| Ok(folder.join(name(manifest, migration)?))).map_err(failure)?;
+pub async fn ask(manifest: &Manifest, request: &Request) -> Result<Option<Answer>, Failure> {
+    let path = folder().and_then(|folder| Ok(folder.join(name(manifest)?))).map_err(failure)?;
     let mut stream = match UnixStream::connect(&path).await {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {

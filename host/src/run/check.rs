@@ -1,0 +1,103 @@
+//! What can be known of a migration before its target is opened: every problem of its manifest in one go.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use super::components;
+use super::components::Loaded;
+use super::failure;
+use super::failure::problem;
+use super::open::described;
+use super::origin::Origin;
+use super::stand_in::StandIn;
+use crate::connector;
+use crate::error::Failure;
+use crate::plan::Draft;
+use crate::plan::Manifest;
+use crate::plan::resolve;
+use crate::plan::schema::Finding;
+use crate::plugin::Description;
+use crate::plugin::Pins;
+use crate::plugin::Transformer;
+
+/// What a command takes from the old system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// Records: every source must be there.
+    Sources,
+    /// Nothing: what is kept in the target will do.
+    Nothing,
+}
+
+/// A manifest whose files are all there and whose components take their configurations.
+pub struct Checked {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// Every component that an entity names.
+    pub loaded: BTreeMap<String, Loaded>,
+    /// One an entity, in the manifest's order.
+    pub transformers: Vec<(Transformer, Description)>,
+    /// The text of the schema file.
+    pub script: Option<String>,
+}
+
+/// Looks at everything but the target, and refuses a manifest with all that is wrong with it. `stand_ins` are taken for
+/// components whose files are others.
+pub fn check(mut draft: Draft, pins: Pins, reads: Reads, stand_ins: &[StandIn]) -> Result<Checked, Failure> {
+    let mut found = Vec::new();
+    let manifest = draft.manifest();
+    if let Err(error) = connector::check_target(&manifest.tables.target.url) {
+        found.push(problem("/target/url".to_owned(), error.into()));
+    }
+    let script = script(manifest, &mut found);
+    if reads == Reads::Sources {
+        check_sources(manifest, &mut found);
+    }
+    let loaded = components::load_plugins(manifest, stand_ins, &mut found)?;
+    let transformers = components::open_transformers(manifest, &loaded, pins, &mut found)?;
+    for (index, transformer) in transformers.iter().enumerate() {
+        if let Some((_, description)) = transformer {
+            found.extend(resolve::check_described(manifest, index, &described(description)));
+        }
+    }
+    draft.add(found);
+    let manifest = draft.finish()?;
+    let all_there = "what is not there is a problem that was found";
+    Ok(Checked {
+        manifest,
+        loaded,
+        transformers: transformers.into_iter().map(|transformer| transformer.expect(all_there)).collect(),
+        script,
+    })
+}
+
+/// Reads the schema file.
+fn script(manifest: &Manifest, found: &mut Vec<Finding>) -> Option<String> {
+    let path = manifest.path(manifest.tables.target.schema.as_ref()?);
+    match std::fs::read_to_string(&path) {
+        Ok(sql) => Some(sql),
+        Err(error) => {
+            let failure = Failure::usage(format!("cannot read the schema file `{}`", path.display()));
+            let failure = failure.cause(error).hint(failure::PATHS).perhaps(failure::beside(&path));
+            found.push(problem("/target/schema".to_owned(), failure));
+            None
+        }
+    }
+}
+
+/// Opens what every entity reads, and lets it go.
+fn check_sources(manifest: &Manifest, found: &mut Vec<Finding>) {
+    let mut broken = BTreeSet::new();
+    for (name, source) in &manifest.tables.source {
+        if let Err(error) = connector::list_collections(&source.url, &manifest.folder) {
+            found.push(problem(format!("/source/{name}/url"), error.into()));
+            broken.insert(name.as_str());
+        }
+    }
+    for (index, entity) in manifest.tables.entity.iter().enumerate() {
+        let origin = Origin::of(manifest, entity).filter(|_| !broken.contains(entity.source_and_collection().0));
+        if let Some(Err(error)) = origin.map(|origin| origin.open()) {
+            found.push(problem(format!("/entity/{index}/from"), error.into()));
+        }
+    }
+}

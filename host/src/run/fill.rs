@@ -1,0 +1,267 @@
+//! References that were written NULL get their parents: row by row in the source's order; what the target refuses is
+//! found by halving.
+//!
+//! A row's references are filled in together, for a constraint may want all of them or none; where that is refused, all
+//! but one, and then each by itself. Many rows are tried at once, and the outcome is that of trying one after another: a part that is refused
+//! is halved, and its first half tried first. So it makes no difference where a batch or a page ends.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use super::bookkeeping::NulledReference;
+use super::commit::Committer;
+use super::layout::column_names;
+use crate::connector::TargetError;
+use crate::connector::Transaction;
+use crate::connector::target::Refusal;
+use crate::connector::target::Rows;
+use crate::error::Failure;
+use crate::plan::EntityPlan;
+use crate::plan::IdStrategy;
+use crate::plan::OnMissing;
+use crate::plan::ReferencePlan;
+use crate::plan::TablePlan;
+use crate::record::Value;
+use crate::record::convert;
+use crate::record::packed;
+use crate::record::value;
+
+/// A reference that was written NULL, with its place in the plan.
+pub struct Waiting {
+    /// Its number in the table that records it.
+    pub id: i64,
+    /// What is recorded of it.
+    pub nulled: NulledReference,
+    table: usize,
+    reference: usize,
+}
+
+impl Waiting {
+    /// Finds its place; gives it back where the plan has no such reference any more.
+    pub fn new(entity: &EntityPlan, id: i64, nulled: NulledReference) -> Result<Self, NulledReference> {
+        let place = entity.tables.iter().enumerate().find_map(|(table, plan)| {
+            let is_meant = |reference: &ReferencePlan| column_names(plan, reference) == nulled.column;
+            let reference = plan.references.iter().position(is_meant).filter(|_| plan.schema.name == nulled.table)?;
+            Some((table, reference))
+        });
+        match place {
+            Some((table, reference)) => Ok(Self { id, nulled, table, reference }),
+            None => Err(nulled),
+        }
+    }
+
+    /// Returns the table of its row.
+    pub fn table<'a>(&self, entity: &'a EntityPlan) -> &'a TablePlan {
+        &entity.tables[self.table]
+    }
+
+    /// Returns its plan.
+    pub fn reference<'a>(&self, entity: &'a EntityPlan) -> &'a ReferencePlan {
+        &self.table(entity).references[self.reference]
+    }
+
+    /// Returns its row's key.
+    pub fn row_key(&self) -> Vec<Value> {
+        packed::decode(&self.nulled.row_key_blob).unwrap_or_default()
+    }
+
+    /// Says that its parent has not come.
+    pub fn dangling(&self, entity: &EntityPlan) -> Failure {
+        let message = format!("{}: there is no row in `{}` with {}", self.place(), self.nulled.parent, self.wanted());
+        self.fail(entity, message, &format!("put the row into `{}`", self.nulled.parent))
+    }
+
+    /// Says that the target does not take its parent: the record of it, or a failure where its policy is `fail`.
+    pub fn refused(self, entity: &EntityPlan, refusal: &Refusal) -> Result<NulledReference, Failure> {
+        let words = refusal.words();
+        if self.reference(entity).on_missing == OnMissing::Fail {
+            let message = format!("{}: the target refuses {}: {words}", self.place(), self.wanted());
+            return Err(self.fail(entity, message, "mend what the target has against it"));
+        }
+        Ok(NulledReference { refusal: Some(words), ..self.nulled })
+    }
+
+    /// `first` is what else than another policy helps.
+    fn fail(&self, entity: &EntityPlan, message: String, first: &str) -> Failure {
+        let column = self.nulled.column.split(", ").next().unwrap_or_default();
+        Failure::failed(message).hint(format!(
+            "`references.{column}.on-missing` of the entity `{}` says `fail`: {first} and run the same command again, or \
+             say `null` there and run it with `--accept-change`, which leaves the column NULL and completes the entity",
+            entity.name
+        ))
+    }
+
+    fn place(&self) -> String {
+        let NulledReference { table, row_key, column, document, record_key, .. } = &self.nulled;
+        format!("`{table}.{column}` of the row {row_key}, which is the record `{record_key}` (document {document})")
+    }
+
+    fn wanted(&self) -> String {
+        let NulledReference { parent_key, parent_record_key, .. } = &self.nulled;
+        match parent_record_key {
+            Some(record) => format!("{parent_key}, which is the record `{record}`"),
+            None => parent_key.clone(),
+        }
+    }
+}
+
+/// A reference whose parent stands there, with the parent's key.
+pub type Found = (Waiting, Vec<Value>);
+
+/// Looks for parents; returns each reference with its parent's key where that stands in the target, in the same order.
+pub async fn find_parents(
+    committer: &Committer,
+    tx: &mut dyn Transaction,
+    waiting: Vec<Waiting>,
+) -> Result<Vec<(Waiting, Option<Vec<Value>>)>, TargetError> {
+    let mut by_reference: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+    for (index, waits) in waiting.iter().enumerate() {
+        by_reference.entry((waits.table, waits.reference)).or_default().push(index);
+    }
+    let mut parents: Vec<Option<Vec<Value>>> = waiting.iter().map(|_| None).collect();
+    for of_reference in by_reference.into_values() {
+        let reference = waiting[of_reference[0]].reference(committer.entity());
+        for &index in &of_reference {
+            parents[index] = parent_key(committer, tx, reference, &waiting[index].nulled).await?;
+        }
+        let wanted: Vec<Vec<Value>> = of_reference.iter().filter_map(|&index| parents[index].clone()).collect();
+        let found = tx.find(&reference.parent, &reference.parent_columns, &wanted, &[]).await?;
+        for index in of_reference {
+            parents[index].take_if(|key| !found.contains_key(&value::encode(key)));
+        }
+    }
+    Ok(waiting.into_iter().zip(parents).collect())
+}
+
+/// Returns the key that a reference looks for; `None` where it can be no key of the parent.
+async fn parent_key(
+    committer: &Committer,
+    tx: &mut dyn Transaction,
+    reference: &ReferencePlan,
+    waits: &NulledReference,
+) -> Result<Option<Vec<Value>>, TargetError> {
+    let mut key = packed::decode(&waits.value).unwrap_or_default();
+    // An entity with stored ids: what waits is the source key, whose id may be known by now.
+    let parent = reference.entity.map(|parent| committer.entity_at(parent));
+    if let (Some(parent), [Value::Text(source_key)]) =
+        (parent.filter(|parent| parent.id == IdStrategy::Column), key.as_slice())
+    {
+        let id = committer.books().id(tx, &parent.name, source_key).await?;
+        key = id.as_deref().and_then(packed::decode).unwrap_or_default();
+    }
+    let is_one_of =
+        |(value, &column): (&Value, &usize)| convert::fit(value.clone(), &reference.parent.columns[column]).is_ok();
+    let fits = key.len() == reference.parent_columns.len() && key.iter().zip(&reference.parent_columns).all(is_one_of);
+    Ok(fits.then_some(key))
+}
+
+/// Fills references in; returns those that the target refused, with its reasons. They stay NULL.
+pub async fn fill(
+    tx: &mut dyn Transaction,
+    entity: &EntityPlan,
+    found: Vec<Found>,
+) -> Result<Vec<(Waiting, Refusal)>, Failure> {
+    let mut refused = Vec::new();
+    let mut parts = vec![by_row(found)];
+    while let Some(mut part) = parts.pop() {
+        let Some(refusal) = fill_part(tx, entity, &part).await? else { continue };
+        if part.len() > 1 {
+            let behind = part.split_off(part.len() / 2);
+            parts.extend([behind, part]);
+            continue;
+        }
+        let row = part.pop().unwrap_or_default();
+        if let [_] = row.as_slice() {
+            refused.extend(row.into_iter().map(|(waiting, _)| (waiting, refusal.clone())));
+            continue;
+        }
+        let left = all_but_one(tx, entity, row).await?;
+        parts.extend(left.into_iter().rev().map(|reference| vec![vec![reference]]));
+    }
+    Ok(refused)
+}
+
+/// Fills in all references of a row but one, which may be what the target is against while the others need each other;
+/// returns those that are left.
+async fn all_but_one(
+    tx: &mut dyn Transaction,
+    entity: &EntityPlan,
+    mut row: Vec<Found>,
+) -> Result<Vec<Found>, TargetError> {
+    for left_out in 0..row.len() {
+        let one = row.remove(left_out);
+        let part = [row];
+        let refusal = fill_part(tx, entity, &part).await?;
+        [row] = part;
+        if refusal.is_none() {
+            return Ok(vec![one]);
+        }
+        row.insert(left_out, one);
+    }
+    Ok(row)
+}
+
+/// The references of each row together, rows in the order of their first ones.
+fn by_row(found: Vec<Found>) -> Vec<Vec<Found>> {
+    let mut rows: Vec<Vec<Found>> = Vec::new();
+    let mut places: HashMap<(usize, Vec<u8>), usize> = HashMap::new();
+    for reference in found {
+        let place = (reference.0.table, reference.0.nulled.row_key_blob.clone());
+        let place = *places.entry(place).or_insert(rows.len());
+        match rows.get_mut(place) {
+            Some(row) => row.push(reference),
+            None => rows.push(vec![reference]),
+        }
+    }
+    rows
+}
+
+/// Fills in all of these rows, or none where the target refuses one of them.
+async fn fill_part(
+    tx: &mut dyn Transaction,
+    entity: &EntityPlan,
+    part: &[Vec<Found>],
+) -> Result<Option<Refusal>, TargetError> {
+    // One call takes rows that share their columns.
+    let mut calls: BTreeMap<(usize, Vec<usize>), Vec<Vec<Value>>> = BTreeMap::new();
+    for row in part {
+        let Some((first, _)) = row.first() else { continue };
+        let table = first.table(entity);
+        let (mut columns, mut values) = (table.key.clone(), first.row_key());
+        for (waiting, parent) in row {
+            let of_table = waiting.reference(entity).columns.iter().map(|&column| table.columns[column]);
+            for (column, value) in of_table.zip(parent) {
+                // Two references may share a column.
+                if !columns.contains(&column) {
+                    columns.push(column);
+                    values.push(value.clone());
+                }
+            }
+        }
+        calls.entry((first.table, columns)).or_default().push(values);
+    }
+    tx.savepoint("fill").await?;
+    let mut filled = Ok(());
+    for ((table, columns), rows) in &calls {
+        let table = &entity.tables[*table];
+        let rows: Vec<&[Value]> = rows.iter().map(Vec::as_slice).collect();
+        filled = tx.update(Rows { table: &table.schema, columns, key: &table.key, rows: &rows }).await;
+        if filled.is_err() {
+            break;
+        }
+    }
+    // What is deferred would otherwise be said by the commit, and of nobody.
+    if filled.is_ok() {
+        filled = tx.check_constraints().await;
+    }
+    let refusal = match filled {
+        Ok(()) => None,
+        Err(TargetError::Refused(refusal)) => {
+            tx.rollback_to("fill").await?;
+            Some(refusal)
+        }
+        Err(error) => return Err(error),
+    };
+    tx.release("fill").await?;
+    Ok(refusal)
+}

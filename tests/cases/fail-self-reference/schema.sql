@@ -1,0 +1,1 @@
+CREATE TABLE staff (id UUID PRIMARY KEY, boss UUID REFERENCES staff);
