@@ -99,17 +99,17 @@ pub struct PlannedReference {
 
 /// Prints the plan.
 pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
-    let opened = open::open_with(Draft::read(&args.manifest.manifest)?, Mode::ReadOnly, Reads::Sources, false).await?;
-    let mut sources = opened.sources()?;
+    let mut opened =
+        open::open_with(Draft::read(&args.manifest.manifest)?, Mode::ReadOnly, Reads::Sources, false).await?;
     let plan = opened.plan.clone();
     let standing = selection::standing(&opened).await?;
     let all = selection::selected(&opened, &[])?;
-    let changed = selection::changed_sources(&sources, &all, &standing);
+    let changed = selection::changed_sources(&opened.sources, &all, &standing);
     let mut changed: BTreeMap<usize, String> =
         changed.iter().map(|changed| (changed.entity, changed.to_string())).collect();
     let mut entities = Vec::new();
     for (index, entity) in plan.entities.iter().enumerate() {
-        let source = survey::survey(entity, &mut *sources[index]).await?;
+        let source = survey::survey(entity, &mut *opened.sources[index]).await?;
         let tables = entity.tables.iter().map(|table| {
             let name = |&column: &usize| table.schema.columns[column].name.clone();
             let unfed = (0..table.schema.columns.len()).filter(|column| !table.columns.contains(column));

@@ -34,7 +34,7 @@ pub async fn reset(args: &ResetArgs, json: bool) -> Result<u8, Failure> {
     }
     let books = Bookkeeping::new(&*target, name);
     let forgotten = if args.execute {
-        let _lock = target.lock(name, &run::run_id(), "whimbrel reset").await?;
+        let _lock = target.lock(name, &run::who::run_id(), "whimbrel reset").await?;
         let mut tx = target.begin().await?;
         let forgotten = books.reset(&mut *tx).await?;
         tx.commit().await?;

@@ -3,6 +3,7 @@
 //! Every connector folder has the same file names: `mod`, `source` or `target`, `types`. A missing file is a missing ability.
 
 pub mod extended_json;
+mod fence;
 mod file;
 mod folder;
 mod masked;

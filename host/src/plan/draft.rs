@@ -73,6 +73,11 @@ impl Draft {
         &self.manifest
     }
 
+    /// Whether nothing is wrong so far.
+    pub fn is_sound(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// Adds problems, but for those of what is wrong already.
     pub fn add(&mut self, found: Vec<Finding>) {
         let is_below = |pointer: &str, above: &String| {

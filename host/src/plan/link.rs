@@ -120,16 +120,13 @@ pub(super) fn set_policies(entity: &EntityTable, plan: &mut EntityPlan, found: &
     let at = format!("/entity/{}", plan.index);
     let (mut used, mut known) = (Vec::new(), Vec::new());
     for table in &mut plan.tables {
-        let TablePlan { schema, columns, key, references, .. } = table;
+        let may_be_null: Vec<bool> = (0..table.columns.len()).map(|fed| table.may_be_null(fed)).collect();
+        let TablePlan { schema, columns, references, .. } = table;
         let column_of = |position: usize| &schema.columns[columns[position]];
         for reference in references {
             let names: Vec<&str> =
                 reference.columns.iter().map(|&position| column_of(position).name.as_str()).collect();
-            // A key without a value would tell no rows apart, though SQLite lets it be NULL.
-            let nullable = reference
-                .columns
-                .iter()
-                .any(|&position| column_of(position).nullable && !key.contains(&columns[position]));
+            let nullable = reference.columns.iter().any(|&position| may_be_null[position]);
             known.extend(names.iter().map(|&name| name.to_owned()));
             let policy = entity.references.iter().find(|(name, _)| {
                 names.iter().any(|column| *name == column || **name == format!("{}.{column}", schema.name))

@@ -98,6 +98,15 @@ pub struct TablePlan {
     pub references: Vec<ReferencePlan>,
 }
 
+impl TablePlan {
+    /// Whether a reference may leave a fed column NULL. A key without a value would tell no rows apart, though SQLite
+    /// lets it be NULL.
+    pub fn may_be_null(&self, fed: usize) -> bool {
+        let column = self.columns[fed];
+        self.schema.columns[column].nullable && !self.key.contains(&column)
+    }
+}
+
 /// Columns of a row that must find a parent.
 #[derive(Debug, Clone)]
 pub struct ReferencePlan {

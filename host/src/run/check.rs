@@ -11,6 +11,7 @@ use super::open::described;
 use super::origin::Origin;
 use super::stand_in::StandIn;
 use crate::connector;
+use crate::connector::Source;
 use crate::error::Failure;
 use crate::plan::Draft;
 use crate::plan::Manifest;
@@ -33,6 +34,8 @@ pub enum Reads {
 pub struct Checked {
     /// The manifest.
     pub manifest: Manifest,
+    /// One an entity, in the manifest's order; none where nothing is read.
+    pub sources: Vec<Box<dyn Source>>,
     /// Every component that an entity names.
     pub loaded: BTreeMap<String, Loaded>,
     /// One an entity, in the manifest's order.
@@ -41,18 +44,39 @@ pub struct Checked {
     pub script: Option<String>,
 }
 
+/// Why a manifest is refused.
+pub enum Refused {
+    /// For its components alone.
+    Components(Failure),
+    /// For something else, perhaps among other things.
+    More(Failure),
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Components(failure) | Refused::More(failure) => failure,
+        }
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::More(failure)
+    }
+}
+
 /// Looks at everything but the target, and refuses a manifest with all that is wrong with it. `stand_ins` are taken for
 /// components whose files are others.
-pub fn check(mut draft: Draft, pins: Pins, reads: Reads, stand_ins: &[StandIn]) -> Result<Checked, Failure> {
+pub fn check(mut draft: Draft, pins: Pins, reads: Reads, stand_ins: &[StandIn]) -> Result<Checked, Refused> {
     let mut found = Vec::new();
     let manifest = draft.manifest();
     if let Err(error) = connector::check_target(&manifest.tables.target.url) {
         found.push(problem("/target/url".to_owned(), error.into()));
     }
     let script = script(manifest, &mut found);
-    if reads == Reads::Sources {
-        check_sources(manifest, &mut found);
-    }
+    let sources = if reads == Reads::Sources { open_sources(manifest, &mut found) } else { Vec::new() };
+    let is_sound = found.is_empty() && draft.is_sound();
     let loaded = components::load_plugins(manifest, stand_ins, &mut found)?;
     let transformers = components::open_transformers(manifest, &loaded, pins, &mut found)?;
     for (index, transformer) in transformers.iter().enumerate() {
@@ -61,10 +85,11 @@ pub fn check(mut draft: Draft, pins: Pins, reads: Reads, stand_ins: &[StandIn]) 
         }
     }
     draft.add(found);
-    let manifest = draft.finish()?;
+    let manifest = draft.finish().map_err(if is_sound { Refused::Components } else { Refused::More })?;
     let all_there = "what is not there is a problem that was found";
     Ok(Checked {
         manifest,
+        sources,
         loaded,
         transformers: transformers.into_iter().map(|transformer| transformer.expect(all_there)).collect(),
         script,
@@ -85,9 +110,9 @@ fn script(manifest: &Manifest, found: &mut Vec<Finding>) -> Option<String> {
     }
 }
 
-/// Opens what every entity reads, and lets it go.
-fn check_sources(manifest: &Manifest, found: &mut Vec<Finding>) {
-    let mut broken = BTreeSet::new();
+/// Opens what every entity reads, as far as it is there.
+fn open_sources(manifest: &Manifest, found: &mut Vec<Finding>) -> Vec<Box<dyn Source>> {
+    let (mut sources, mut broken) = (Vec::new(), BTreeSet::new());
     for (name, source) in &manifest.tables.source {
         if let Err(error) = connector::list_collections(&source.url, &manifest.folder) {
             found.push(problem(format!("/source/{name}/url"), error.into()));
@@ -96,8 +121,11 @@ fn check_sources(manifest: &Manifest, found: &mut Vec<Finding>) {
     }
     for (index, entity) in manifest.tables.entity.iter().enumerate() {
         let origin = Origin::of(manifest, entity).filter(|_| !broken.contains(entity.source_and_collection().0));
-        if let Some(Err(error)) = origin.map(|origin| origin.open()) {
-            found.push(problem(format!("/entity/{index}/from"), error.into()));
+        match origin.map(|origin| origin.open()) {
+            Some(Ok(source)) => sources.push(source),
+            Some(Err(error)) => found.push(problem(format!("/entity/{index}/from"), error.into())),
+            None => {}
         }
     }
+    sources
 }

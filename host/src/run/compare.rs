@@ -289,8 +289,8 @@ async fn was_written(
     Ok((0..1_u32 << loose.len()).any(|some| {
         let mut before = whole.clone();
         for (_, reference) in loose.iter().enumerate().filter(|(index, _)| some >> index & 1 == 1) {
-            let nullable = |column: &&usize| table.schema.columns[table.columns[**column]].nullable;
-            reference.columns.iter().filter(nullable).for_each(|&column| before[column] = Value::Null);
+            let nulled = reference.columns.iter().filter(|&&column| table.may_be_null(column));
+            nulled.for_each(|&column| before[column] = Value::Null);
         }
         ledger::digest(&before) == digest
     }))

@@ -77,9 +77,9 @@ async fn still_null(
     let mut by_columns: BTreeMap<(&str, Vec<usize>), Vec<usize>> = BTreeMap::new();
     for (index, (waiting, _)) in found.iter().enumerate() {
         let table = waiting.table(entity);
-        let columns = waiting.reference(entity).columns.iter().map(|&column| table.columns[column]);
-        let nullable = columns.filter(|&column| table.schema.columns[column].nullable).collect();
-        by_columns.entry((&table.schema.name, nullable)).or_default().push(index);
+        let columns = waiting.reference(entity).columns.iter().filter(|&&column| table.may_be_null(column));
+        let columns = columns.map(|&column| table.columns[column]).collect();
+        by_columns.entry((&table.schema.name, columns)).or_default().push(index);
     }
     let mut is_null = vec![false; found.len()];
     for ((_, columns), of_columns) in by_columns {

@@ -323,8 +323,7 @@ impl Layout {
             self.wanted.entry(row).or_insert_with(|| patched.clone());
         }
         for &column in &reference.columns {
-            let fed = table.columns[column];
-            if table.schema.columns[fed].nullable && !table.key.contains(&fed) {
+            if table.may_be_null(column) {
                 patched[column] = Value::Null;
                 if let Some(wanted) = self.wanted.get_mut(&row).filter(|_| !deferred) {
                     wanted[column] = Value::Null;

@@ -1,6 +1,7 @@
 //! The run: the only module that knows plans, plugins and connectors alike.
 
 pub mod ahead;
+mod begun;
 pub mod bookkeeping;
 pub mod budget;
 pub mod check;
@@ -42,11 +43,13 @@ pub mod swap;
 pub mod transform;
 pub mod verify;
 pub mod version;
+pub mod who;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use begun::check_fingerprint;
 use bookkeeping::Bookkeeping;
 use bookkeeping::Checkpoint;
 use bookkeeping::MigrationRow;
@@ -61,15 +64,14 @@ use report::Status;
 use schedule::EntityEnd;
 use selection::ChangedSource;
 use shutdown::Shutdown;
-use stand_in::StandIn;
 use swap::history::Announcement;
+use who::run_id;
+use who::who;
 
 use crate::connector;
-use crate::connector::Source;
 use crate::connector::Target;
 use crate::error::Failure;
 use crate::plan::Draft;
-use crate::plan::Manifest;
 
 /// Marks a place where a test can end the process as a power cut would.
 #[macro_export]
@@ -108,23 +110,19 @@ pub struct Ended {
 pub async fn check_plan(draft: Draft, options: &Options) -> Result<String, Failure> {
     let mode = connector::target::Mode::ReadOnly;
     let opened = open::open_with(draft, mode, Reads::Sources, !options.accept_change).await?;
-    check_beginning(&opened, &opened.sources()?, options).await?;
+    check_beginning(&opened, options).await?;
     Ok(opened.plan.name.clone())
 }
 
 /// Asks everything that can be asked before anything is touched; returns which entities are meant, and which of them are
 /// complete with what their sources were before.
-async fn check_beginning(
-    opened: &Opened,
-    sources: &[Box<dyn Source>],
-    options: &Options,
-) -> Result<(BTreeSet<usize>, Vec<ChangedSource>), Failure> {
+async fn check_beginning(opened: &Opened, options: &Options) -> Result<(BTreeSet<usize>, Vec<ChangedSource>), Failure> {
     let selected = selection::selected(opened, &options.entities)?;
     check_fingerprint(opened, options)?;
     let standing = selection::standing(opened).await?;
     selection::check_tables(opened, &standing)?;
     selection::check_parents(opened, &selected, &standing, options)?;
-    let changed = selection::changed_sources(sources, &selected, &standing);
+    let changed = selection::changed_sources(&opened.sources, &selected, &standing);
     selection::check_sources(opened, &changed, options)?;
     open::check_writable(opened, &selected).await?;
     Ok((selected, changed))
@@ -137,11 +135,8 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
     let run = run_id();
     let mode = if options.execute { connector::target::Mode::ReadWrite } else { connector::target::Mode::ReadOnly };
     let mut opened = open::open_with(draft, mode, Reads::Sources, !options.accept_change).await?;
-    let sources = opened.sources()?;
-    let (selected, changed) = check_beginning(&opened, &sources, options).await?;
-    opened.stand_ins.iter().filter(|stand_in| stand_in.kept.is_some()).for_each(|stand_in| {
-        stand_in.tell(&opened.manifest.file);
-    });
+    let (selected, changed) = check_beginning(&opened, options).await?;
+    opened.tell_stand_ins();
 
     let (target, lock): (Arc<dyn Target>, _) = if options.execute {
         let lock = opened.target.lock(&opened.plan.name, &run, &who()).await?;
@@ -184,9 +179,8 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
             books.insert_run(&mut *tx, &run, "execute", &report.started_at).await?;
             tx.commit().await?;
         }
-        let work = schedule::run_entities(
-            opened, sources, &target, &books, &run, &budget, &selected, &starts, options, shutdown,
-        );
+        let work =
+            schedule::run_entities(opened, &target, &books, &run, &budget, &selected, &starts, options, shutdown);
         let lost;
         (ends, lost) = locked::watched(lock.as_deref(), shutdown, work).await;
         failures.extend(lost);
@@ -232,86 +226,8 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
     Ok(Ended { report, failure })
 }
 
-/// Returns a new run's id: its start and the process, so that runs sort by time.
-pub fn run_id() -> String {
-    format!("{}-{}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.6f"), std::process::id())
-}
-
-/// Returns who is running, for the process that finds the lock taken.
-fn who() -> String {
-    let user = user(|name| std::env::var(name).ok());
-    format!("{user}@{} (process {})", gethostname::gethostname().to_string_lossy(), std::process::id())
-}
-
-/// Returns the user's name: of the environment, or else, as in a container or a timer, of the system.
-fn user(variable: impl Fn(&str) -> Option<String>) -> String {
-    let said = ["USER", "LOGNAME"].into_iter().filter_map(variable).find(|name| !name.is_empty());
-    said.or_else(|| whoami::username().ok()).unwrap_or_else(|| "unknown".to_owned())
-}
-
 fn milliseconds(begun: Instant) -> u64 {
     u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A resume under another identity is refused; one with another output needs consent.
-fn check_fingerprint(opened: &Opened, options: &Options) -> Result<(), Failure> {
-    if opened.stored.is_none() {
-        return Ok(());
-    }
-    let output = changes(opened)?;
-    if !output.is_empty() && !options.accept_change {
-        let lacking = opened.stand_ins.iter().find(|stand_in| stand_in.kept.is_none());
-        let hint = lacking.map_or_else(
-            || "`--accept-change` goes on with the new one for the records that are left".to_owned(),
-            StandIn::hint,
-        );
-        return Err(Failure::usage(format!(
-            "the migration `{}` has begun with other output:\n  {}",
-            opened.plan.name,
-            output.join("\n  ")
-        ))
-        .hint(hint));
-    }
-    Ok(())
-}
-
-/// Fails where the migration has not begun; a missing SQLite file is then not made either.
-async fn has_begun(manifest: &Manifest) -> Result<(), Failure> {
-    let (url, mode) = (&manifest.tables.target.url, connector::target::Mode::ReadOnly);
-    let target = connector::open_target(url, &manifest.folder, mode).await?;
-    if target.has_own_tables().await? {
-        return Ok(());
-    }
-    Err(not_begun(&manifest.tables.name))
-}
-
-fn not_begun(migration: &str) -> Failure {
-    Failure::usage(format!("the migration `{migration}` has not begun"))
-        .hint("`whimbrel run <manifest> --execute` begins it")
-}
-
-/// Returns what has changed in the output since the migration began; fails where it has not begun, or where its
-/// identity is another.
-fn changes(opened: &Opened) -> Result<Vec<String>, Failure> {
-    let Some(stored) = &opened.stored else {
-        return Err(not_begun(&opened.plan.name));
-    };
-    let read = |json: &str| {
-        serde_json::from_str(json).map_err(|error| Failure::failed("the stored fingerprint is unreadable").cause(error))
-    };
-    let identity = opened.fingerprint.identity_changes(&read(&stored.identity)?);
-    if !identity.is_empty() {
-        return Err(Failure::usage(format!(
-            "the migration `{}` has begun under another identity:\n  {}",
-            opened.plan.name,
-            identity.join("\n  ")
-        ))
-        .hint(format!(
-            "put it back, or give the migration another name. {}",
-            selection::again_hint(&opened.manifest.file)
-        )));
-    }
-    Ok(opened.fingerprint.output_changes(&read(&stored.output)?))
 }
 
 /// Makes what a first run needs: the schema, the migration's row.
@@ -387,16 +303,4 @@ async fn checkpoints(opened: &Opened, target: &dyn Target, books: &Bookkeeping) 
     }
     tx.rollback().await?;
     Ok(checkpoints)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::user;
-
-    #[test]
-    fn the_user_has_a_name_without_an_environment() {
-        assert_eq!(user(|name| (name == "LOGNAME").then(|| "tester".to_owned())), "tester");
-        let id = std::process::Command::new("id").arg("-un").output().expect("the system has `id`");
-        assert_eq!(user(|_| Some(String::new())), String::from_utf8_lossy(&id.stdout).trim());
-    }
 }

@@ -9,6 +9,7 @@ use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::MigrationRow;
 use super::check::Checked;
 use super::check::Reads;
+use super::check::Refused;
 use super::check::check;
 use super::components;
 use super::components::Found;
@@ -24,6 +25,7 @@ use super::stand_in;
 use super::stand_in::StandIn;
 use super::version::Version;
 use super::version::Versions;
+use super::who::run_id;
 use crate::connector;
 use crate::connector::Source;
 use crate::connector::Target;
@@ -54,6 +56,8 @@ pub struct Opened {
     pub plan: Arc<Plan>,
     /// The target, as `mode` opened it.
     pub target: Arc<dyn Target>,
+    /// One an entity, in the plan's order; none where nothing is read.
+    pub sources: Vec<Box<dyn Source>>,
     /// One an entity, in the plan's order.
     pub mappers: Vec<Arc<Mapper>>,
     /// Where the records of each entity come from, in the plan's order.
@@ -75,40 +79,40 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens every source, in the plan's order; whoever reads nothing can do without.
-    pub fn sources(&self) -> Result<Vec<Box<dyn Source>>, Failure> {
-        Ok(self.origins.iter().map(Origin::open).collect::<Result<_, _>>()?)
+    /// Says which components are not those of the files that were found.
+    pub fn tell_stand_ins(&self) {
+        let used = self.stand_ins.iter().filter(|stand_in| stand_in.kept.is_some());
+        used.for_each(|stand_in| stand_in.tell(&self.manifest.file));
     }
 }
 
-/// Opens a migration that has begun, but for its sources, with the components that it runs with: for looking at what was
-/// moved, and for putting it right.
+/// Opens a migration that has begun, with the components that it runs with: for looking at what was moved, and for
+/// putting it right.
 pub async fn open(draft: impl Into<Draft>, mode: Mode, reads: Reads) -> Result<Opened, Failure> {
     let opened = open_with(draft, mode, reads, true).await?;
-    for stand_in in &opened.stand_ins {
-        if stand_in.kept.is_none() {
-            let file = stand_in.file.display();
-            return Err(Failure::usage(format!("`{file}` is not what the migration runs with")).hint(stand_in.hint()));
-        }
-        stand_in.tell(&opened.manifest.file);
+    if let Some(lacking) = opened.stand_ins.iter().find(|stand_in| stand_in.kept.is_none()) {
+        let file = lacking.file.display();
+        return Err(Failure::usage(format!("`{file}` is not what the migration runs with")).hint(lacking.hint()));
     }
+    opened.tell_stand_ins();
     Ok(opened)
 }
 
-/// Opens a migration but for its sources. Every problem of the manifest at once, as far as one does not hide another; the
-/// target is opened when nothing else is wrong. `stands_in`: what the migration runs with is taken in the place of a file
-/// that an earlier run has only tried.
+/// Opens a migration. Every problem of the manifest at once, as far as one does not hide another; the target is opened
+/// when nothing else is wrong. `stands_in`: what the migration runs with is taken in the place of a file that an earlier
+/// run has only tried.
 pub async fn open_with(draft: impl Into<Draft>, mode: Mode, reads: Reads, stands_in: bool) -> Result<Opened, Failure> {
     let (draft, fresh) = (draft.into(), new_pins());
-    let checked = match check(draft.clone(), fresh, reads, &[]) {
-        Ok(checked) => checked,
-        // A file that an earlier run has refused may be what is wrong.
-        Err(failure) => match kept_instead(&draft).await.filter(|_| stands_in) {
-            Some(stand_ins) => check(draft, fresh, reads, &stand_ins)?,
+    let (checked, known) = match check(draft.clone(), fresh, reads, &[]) {
+        Ok(checked) => (checked, None),
+        // A file that an earlier run has refused may be all that is wrong.
+        Err(Refused::Components(failure)) if stands_in => match kept_instead(&draft).await {
+            Some(stand_ins) => (check(draft, fresh, reads, &stand_ins)?, Some(stand_ins)),
             None => return Err(failure),
         },
+        Err(refused) => return Err(refused.into()),
     };
-    let Checked { manifest, mut loaded, mut transformers, script } = checked;
+    let Checked { manifest, sources, mut loaded, mut transformers, script } = checked;
     let target: Arc<dyn Target> =
         connector::open_target(&manifest.tables.target.url, &manifest.folder, mode).await?.into();
     let stored = stored_migration(&*target, &manifest.tables.name).await?;
@@ -116,9 +120,11 @@ pub async fn open_with(draft: impl Into<Draft>, mode: Mode, reads: Reads, stands
     if let Some(stored) = &stored {
         pins = Pins { now_us: stored.pinned_at_us, seed: stored.seed.cast_unsigned() };
         let mut found = Found::new();
-        if stands_in {
-            stand_ins = stand_in::find(&manifest, &*target, stored).await?;
-        }
+        stand_ins = match known {
+            Some(used) => used,
+            None if stands_in => stand_in::find(&manifest, &*target, stored).await?,
+            None => Vec::new(),
+        };
         if stand_ins.iter().any(|stand_in| stand_in.kept.is_some()) {
             loaded = components::load_plugins(&manifest, &stand_ins, &mut found)?;
         }
@@ -131,6 +137,8 @@ pub async fn open_with(draft: impl Into<Draft>, mode: Mode, reads: Reads, stands
     let plan = Arc::new(resolve::resolve(&manifest, &described, &tables)?);
 
     let mut by_index: Vec<_> = transformers.into_iter().map(Some).collect();
+    let mut sources: Vec<_> = sources.into_iter().map(Some).collect();
+    let mut ordered = Vec::new();
     let mut found = Found::new();
     let (mut mappers, mut origins, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     for (index, entity) in plan.entities.iter().enumerate() {
@@ -142,6 +150,7 @@ pub async fn open_with(draft: impl Into<Draft>, mode: Mode, reads: Reads, stands
         let validators = components::open_validators(&manifest, entity, &loaded, pins, &mut found)?;
         parts.push(entity_parts(&manifest, entity, &transformer, &validators, &loaded, &origin));
         origins.push(origin);
+        ordered.extend(sources.get_mut(entity.index).and_then(Option::take));
         mappers.push(Arc::new(Mapper {
             versions: Versions::new(Version {
                 transformer: Arc::new(transformer),
@@ -161,6 +170,7 @@ pub async fn open_with(draft: impl Into<Draft>, mode: Mode, reads: Reads, stands
         manifest,
         plan,
         target,
+        sources: ordered,
         mappers,
         origins,
         plugins,
@@ -206,7 +216,7 @@ async fn kept_instead(draft: &Draft) -> Option<Vec<StandIn>> {
 }
 
 fn new_pins() -> Pins {
-    let random = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, super::run_id().as_bytes());
+    let random = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, run_id().as_bytes());
     Pins { now_us: jiff::Timestamp::now().as_microsecond(), seed: random.as_u64_pair().0 }
 }
 

@@ -17,6 +17,7 @@ use decide::Decided;
 pub use report::Counts;
 pub use report::RepairReport;
 
+use super::begun;
 use super::bookkeeping;
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
@@ -46,6 +47,8 @@ use super::verify::Part;
 use super::verify::Told;
 use super::verify::map;
 use super::verify::of_record;
+use super::who::run_id;
+use super::who::who;
 use crate::connector;
 use crate::connector::Source;
 use crate::error::Failure;
@@ -68,17 +71,16 @@ pub struct Options {
 
 /// Repairs, or says what would be repaired.
 pub async fn repair(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> Result<RepairReport, Failure> {
-    let begun = Instant::now();
-    super::has_begun(&manifest).await?;
+    let start = Instant::now();
+    begun::has_begun(&manifest).await?;
     let mode = if options.execute { connector::target::Mode::ReadWrite } else { connector::target::Mode::ReadOnly };
-    let opened = open::open(manifest, mode, Reads::Sources).await?;
-    let sources = opened.sources()?;
+    let mut opened = open::open(manifest, mode, Reads::Sources).await?;
     let selected = super::selection::selected(&opened, &options.entities)?;
-    let changes = super::changes(&opened)?;
+    let changes = begun::changes(&opened)?;
     open::check_writable(&opened, &selected).await?;
-    let run = super::run_id();
+    let run = run_id();
     let lock = match options.execute {
-        true => Some(opened.target.lock(&opened.plan.name, &run, &super::who()).await?),
+        true => Some(opened.target.lock(&opened.plan.name, &run, &who()).await?),
         false => None,
     };
     let books = Bookkeeping::new(&*opened.target, &opened.plan.name);
@@ -100,6 +102,7 @@ pub async fn repair(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         entities: Vec::new(),
         changes,
     };
+    let sources = std::mem::take(&mut opened.sources);
     let work = every_entity(
         &opened,
         sources.into_iter().zip(starts).collect(),
@@ -110,7 +113,7 @@ pub async fn repair(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         shutdown,
     );
     let ended = watched_to_success(lock.as_deref(), shutdown, work).await;
-    report.duration_ms = super::milliseconds(begun);
+    report.duration_ms = super::milliseconds(start);
     report.status = if shutdown.is_asked() { "stopped" } else { report.status };
     if options.execute {
         let mut tx = opened.target.begin().await?;

@@ -15,6 +15,7 @@ pub use report::ReplayReport;
 pub use report::ReplayedEntity;
 pub use report::ReplayedLetter;
 
+use super::begun;
 use super::bookkeeping;
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
@@ -39,6 +40,8 @@ use super::report::State;
 use super::report::Status;
 use super::retry::retry;
 use super::shutdown::Shutdown;
+use super::who::run_id;
+use super::who::who;
 use crate::connector;
 use crate::connector::Target;
 use crate::error::Failure;
@@ -64,16 +67,16 @@ pub struct Options {
 
 /// Replays dead letters, or predicts what would become of them.
 pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> Result<ReplayReport, Failure> {
-    let begun = Instant::now();
-    super::has_begun(&manifest).await?;
+    let start = Instant::now();
+    begun::has_begun(&manifest).await?;
     let mode = if options.execute { connector::target::Mode::ReadWrite } else { connector::target::Mode::ReadOnly };
     let mut opened = open::open(manifest, mode, Reads::Nothing).await?;
     let selected = super::selection::selected(&opened, &options.entities)?;
-    let changes = super::changes(&opened)?;
+    let changes = begun::changes(&opened)?;
     open::check_writable(&opened, &selected).await?;
-    let run = super::run_id();
+    let run = run_id();
     let (target, lock): (Arc<dyn Target>, _) = if options.execute {
-        let lock = opened.target.lock(&opened.plan.name, &run, &super::who()).await?;
+        let lock = opened.target.lock(&opened.plan.name, &run, &who()).await?;
         (opened.target.clone(), Some(lock))
     } else {
         (connector::predict(opened.target.clone(), std::mem::take(&mut opened.missing)).await?, None)
@@ -117,7 +120,7 @@ pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
     report.discarded = stored.reasons_of(&mut *tx, "discarded", false).await?;
     report.discarded.retain(is_selected);
     tx.rollback().await?;
-    report.duration_ms = super::milliseconds(begun);
+    report.duration_ms = super::milliseconds(start);
     if options.execute {
         let status = match &ended {
             Err(_) => "failed",

@@ -28,7 +28,6 @@ use super::swap::Message;
 use super::swap::Swaps;
 use super::swap::keeper::Keeper;
 use super::swap::kept::Kept;
-use crate::connector::Source;
 use crate::connector::Target;
 use crate::error::Failure;
 use crate::plan::Plan;
@@ -52,7 +51,6 @@ pub struct EntityEnd {
 #[expect(clippy::too_many_arguments, reason = "one call, each argument another thing")]
 pub async fn run_entities(
     opened: Opened,
-    sources: Vec<Box<dyn Source>>,
     target: &Arc<dyn Target>,
     books: &Bookkeeping,
     run: &str,
@@ -69,7 +67,7 @@ pub async fn run_entities(
     let progress = Progress::new(options.terminal, selected.len(), done);
     // How far each entity stands in its source before this run.
     let throughs: Vec<Option<f64>> =
-        sources.iter().zip(starts).map(|(source, start)| source.progress(&start.position)).collect();
+        opened.sources.iter().zip(starts).map(|(source, start)| source.progress(&start.position)).collect();
     let holds: Vec<Hold> = starts.iter().map(|_| Hold::new(run, budget, &manifest.file, &somebody_waits)).collect();
     let kept = (0..starts.len()).map(|index| {
         Arc::new(Kept {
@@ -104,7 +102,7 @@ pub async fn run_entities(
     }
     let usual = if options.execute && options.terminal { OnPluginFailure::Hold } else { OnPluginFailure::Fail };
     let mut ready: Vec<Option<EntityRun>> = Vec::new();
-    let entities = sources.into_iter().zip(opened.origins).zip(opened.mappers);
+    let entities = opened.sources.into_iter().zip(opened.origins).zip(opened.mappers);
     for (index, ((source, origin), mapper)) in entities.enumerate() {
         let is_wanted = selected.contains(&index) && starts[index].state != State::Completed;
         ready.push(is_wanted.then(|| EntityRun {

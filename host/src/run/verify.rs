@@ -23,6 +23,7 @@ pub use report::of_row;
 use report::shown_key;
 use report::told;
 
+use super::begun;
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
 use super::bookkeeping::Review;
@@ -37,6 +38,8 @@ use super::open;
 use super::open::Opened;
 use super::report::State;
 use super::shutdown::Shutdown;
+use super::who::run_id;
+use super::who::who;
 use crate::connector::Target;
 use crate::connector::target::Mode;
 use crate::error::Failure;
@@ -65,13 +68,12 @@ pub struct Options {
 
 /// Compares what stands in the target with what comes out of the source now.
 pub async fn verify(manifest: Manifest, options: &Options, shutdown: &Shutdown) -> Result<VerifyReport, Failure> {
-    let begun = Instant::now();
-    super::has_begun(&manifest).await?;
-    let opened = open::open(manifest, Mode::ReadWrite, Reads::Sources).await?;
-    let sources = opened.sources()?;
+    let start = Instant::now();
+    begun::has_begun(&manifest).await?;
+    let mut opened = open::open(manifest, Mode::ReadWrite, Reads::Sources).await?;
     let selected = super::selection::selected(&opened, &options.entities)?;
-    let changes = super::changes(&opened)?;
-    let lock = opened.target.lock(&opened.plan.name, &super::run_id(), &super::who()).await?;
+    let changes = begun::changes(&opened)?;
+    let lock = opened.target.lock(&opened.plan.name, &run_id(), &who()).await?;
     let books = Bookkeeping::new(&*opened.target, &opened.plan.name);
     if options.restart {
         let mut tx = opened.target.begin().await?;
@@ -90,6 +92,7 @@ pub async fn verify(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         differences: 0,
         changes,
     };
+    let sources = std::mem::take(&mut opened.sources);
     let look = Look { opened: &opened, books: &books, digest: &digest, shutdown };
     let all_parts = async {
         for (index, source) in sources.into_iter().enumerate().filter(|(index, _)| selected.contains(index)) {
@@ -102,7 +105,7 @@ pub async fn verify(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         Ok(())
     };
     watched_to_success(Some(&*lock), shutdown, all_parts).await?;
-    report.duration_ms = super::milliseconds(begun);
+    report.duration_ms = super::milliseconds(start);
     let all = || report.entities.iter().chain(&report.tables).map(|part| &part.counts);
     report.differences = all().map(Counts::differences).sum();
     if shutdown.is_asked() {

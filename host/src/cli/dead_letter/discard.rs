@@ -45,7 +45,7 @@ pub async fn discard(args: &DiscardArgs, json: bool) -> Result<u8, Failure> {
     let mut count = 0;
     if has_begun && args.execute {
         let target = open(&manifest, Mode::ReadWrite).await?;
-        let _lock = target.lock(name, &run::run_id(), "whimbrel dead-letter discard").await?;
+        let _lock = target.lock(name, &run::who::run_id(), "whimbrel dead-letter discard").await?;
         let books = Bookkeeping::new(&*target, name);
         let mut tx = target.begin().await?;
         count = books.discard(&mut *tx, &args.which.letters(args.id), &args.reason).await?;

@@ -9,11 +9,12 @@ use tokio::sync::Mutex;
 
 use super::bookkeeping;
 use super::error::target_error;
-use super::fence::Fence;
+use super::fence;
 use super::fence::key;
 use super::fence::sessions_with;
 use super::session::Session;
 use crate::connector::TargetError;
+use crate::connector::fence::Fence;
 use crate::connector::target::Lock;
 
 /// The start of the session's application name; the holder follows.
@@ -61,7 +62,7 @@ impl PostgresLock {
         let mut connection = open(&self.session, &self.fence).await?;
         let taken = try_take(&mut connection, &self.fence).await?;
         // Whoever has the lock without being noted is about to be, or is the session that has ended.
-        self.fence.enter(&mut connection).await?;
+        fence::enter(&self.fence, &mut connection).await?;
         if taken { Ok(connection) } else { Err(locked(&mut connection, &self.fence).await) }
     }
 }
@@ -77,12 +78,12 @@ pub(super) async fn take(session: &Session, fence: &Fence) -> Result<PostgresLoc
     }
     bookkeeping::create(&mut connection).await?;
     // In the same session: it cannot note a run whose lock is gone.
-    fence.raise(&mut connection).await?;
+    fence::raise(fence, &mut connection).await?;
     Ok(PostgresLock { session: session.clone(), fence: fence.clone(), connection: Mutex::new(Some(connection)) })
 }
 
 async fn open(session: &Session, fence: &Fence) -> Result<PgConnection, TargetError> {
-    let options = session.options().application_name(&format!("{NAME_PREFIX}{}", fence.who()));
+    let options = session.options().application_name(&format!("{NAME_PREFIX}{}", fence.who));
     let mut connection = session.connect(&options).await?;
     // The session is idle for as long as the run takes.
     sqlx::query(
@@ -96,7 +97,7 @@ async fn open(session: &Session, fence: &Fence) -> Result<PgConnection, TargetEr
 
 async fn try_take(connection: &mut PgConnection, fence: &Fence) -> Result<bool, TargetError> {
     sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-        .bind(lock_key(fence.migration()))
+        .bind(lock_key(&fence.migration))
         .fetch_one(connection)
         .await
         .map_err(failed)
@@ -111,9 +112,9 @@ async fn ping(connection: &mut PgConnection) -> Result<(), String> {
 
 /// Says who has the lock.
 async fn locked(connection: &mut PgConnection, fence: &Fence) -> TargetError {
-    match holder(connection, fence.migration()).await {
+    match holder(connection, &fence.migration).await {
         Ok(holder) => TargetError::Locked {
-            migration: fence.migration().to_owned(),
+            migration: fence.migration.clone(),
             holder: holder.unwrap_or_else(|| "a process that has just ended".to_owned()),
         },
         Err(error) => error,

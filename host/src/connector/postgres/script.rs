@@ -9,10 +9,10 @@ use sqlx::postgres::PgErrorPosition;
 use super::error;
 use super::error::target_error;
 use super::fence;
-use super::fence::Fence;
 use super::introspect;
 use super::session::Session;
 use crate::connector::TargetError;
+use crate::connector::fence::Fence;
 use crate::record::TableSchema;
 
 /// Whatever the script does, a COMMIT in it fails: the constraint is broken, and checked no earlier.
@@ -28,7 +28,7 @@ pub(super) async fn apply(mut connection: PgConnection, fence: Option<&Fence>, s
     let failed = |error| target_error(error, "apply the schema");
     let mut tx = connection.begin_with(fence::BEGIN).await.map_err(failed)?;
     if let Some(fence) = fence {
-        fence.enter(&mut tx).await?;
+        fence::enter(fence, &mut tx).await?;
     }
     run(&mut tx, sql).await?;
     tx.commit().await.map_err(failed)?;

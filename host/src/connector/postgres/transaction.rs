@@ -9,7 +9,6 @@ use sqlx::pool::PoolConnection;
 
 use super::error::target_error;
 use super::fence;
-use super::fence::Fence;
 use super::insert;
 use super::insert::KeyStates;
 use super::lookup;
@@ -19,6 +18,7 @@ use super::parameter::Parameter;
 use super::update;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
+use crate::connector::fence::Fence;
 use crate::connector::target::Inserted;
 use crate::connector::target::Rows;
 use crate::record::TableSchema;
@@ -46,7 +46,7 @@ impl PostgresTransaction {
     pub async fn begin(connection: PoolConnection<Postgres>, fence: Option<&Fence>) -> Result<Self, TargetError> {
         let mut begun = Self { connection, keys: KeyStates::new(), is_open: true };
         match fence {
-            Some(fence) => fence.begin(&mut begun.connection).await?,
+            Some(fence) => fence::begin(fence, &mut begun.connection).await?,
             None => begun.command(fence::BEGIN.to_owned(), "begin a transaction").await?,
         }
         Ok(begun)

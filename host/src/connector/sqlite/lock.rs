@@ -22,8 +22,9 @@ use rusqlite::Connection;
 use rusqlite::OpenFlags;
 
 use super::blocking;
-use super::fence::Fence;
+use super::fence;
 use super::file::Identity;
+use crate::connector::fence::Fence;
 use crate::connector::target::Lock;
 use crate::connector::target::TargetError;
 
@@ -98,7 +99,7 @@ impl FileLock {
         }
         // Somebody may have had the lock meanwhile, and be done.
         let noted = Connection::open_with_flags(&self.database, OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .map_or(Ok(()), |connection| self.fence.check(&connection));
+            .map_or(Ok(()), |connection| fence::check(&self.fence, &connection));
         match noted {
             Err(lost @ TargetError::Lost { .. }) => Err(lost),
             // Anything else the next transaction will say.
@@ -157,7 +158,7 @@ fn take(database: &Path, fence: &Fence) -> Result<File, TargetError> {
             }
             Err(TryLockError::WouldBlock) => {
                 let (migration, holder) =
-                    holder_in(&file).unwrap_or_else(|| (fence.migration().to_owned(), UNNAMED.to_owned()));
+                    holder_in(&file).unwrap_or_else(|| (fence.migration.clone(), UNNAMED.to_owned()));
                 return Err(TargetError::Locked { migration, holder });
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
@@ -165,7 +166,7 @@ fn take(database: &Path, fence: &Fence) -> Result<File, TargetError> {
         // Somebody may have removed it before it was locked.
         if Identity::of_file(&file) == Identity::at(&path) {
             file.set_len(0).map_err(failed)?;
-            let text = format!("{}\n{}\n", in_one_line(fence.migration()), fence.who());
+            let text = format!("{}\n{}\n", in_one_line(&fence.migration), fence.who);
             file.write_all(text.as_bytes()).map_err(failed)?;
             return Ok(file);
         }

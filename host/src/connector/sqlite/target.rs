@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::BOOKKEEPING;
 use super::blocking;
-use super::fence::Fence;
+use super::fence;
 use super::file;
 use super::file::Identity;
 use super::lock::FileLock;
@@ -19,6 +19,7 @@ use super::lock::NoLock;
 use super::refusal;
 use super::schema;
 use super::transaction::SqliteTransaction;
+use crate::connector::fence::Fence;
 use crate::connector::target::Lock;
 use crate::connector::target::Target;
 use crate::connector::target::TargetError;
@@ -74,7 +75,7 @@ impl SqliteTarget {
         let fence = self.fence.read().unwrap_or_else(PoisonError::into_inner).clone();
         let transaction = SqliteTransaction::begin(connection, self.mode)?;
         if let Some(fence) = fence {
-            blocking(|| self.check_file().and_then(|()| fence.check(transaction.connection())))?;
+            blocking(|| self.check_file().and_then(|()| fence::check(&fence, transaction.connection())))?;
         }
         Ok(transaction)
     }
@@ -101,7 +102,7 @@ impl SqliteTarget {
         if !lock.stands() {
             return Ok(false);
         }
-        blocking(|| self.check_file().and_then(|()| fence.raise(transaction.connection())))?;
+        blocking(|| self.check_file().and_then(|()| fence::raise(fence, transaction.connection())))?;
         Box::new(transaction).commit().await?;
         Ok(true)
     }

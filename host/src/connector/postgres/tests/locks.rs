@@ -70,20 +70,18 @@ async fn a_lock_whose_session_has_ended_is_taken_again() {
         let other = PostgresTarget::open(&url, Mode::ReadWrite).await.unwrap();
         let held = one.lock("crm", "1", "the first").await.unwrap();
         end_lock_of(&url, "the first").await;
-        let taken_again = async {
-            let session = "SELECT pid::text FROM pg_stat_activity AS a JOIN pg_locks AS l USING (pid) \
-                WHERE application_name = 'whimbrel: the first' AND locktype = 'advisory' AND granted";
-            while texts(&url, session).await.is_empty() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::select! {
-            lost = held.lost() => panic!("{lost}"),
-            () = taken_again => {}
+        // A task of its own: dropped while it takes the lock, it would give up the session that has it.
+        let watched = tokio::spawn(async move { held.lost().await });
+        let session = "SELECT pid::text FROM pg_stat_activity AS a JOIN pg_locks AS l USING (pid) \
+            WHERE application_name = 'whimbrel: the first' AND locktype = 'advisory' AND granted";
+        while texts(&url, session).await.is_empty() {
+            assert!(!watched.is_finished(), "{}", watched.await.unwrap());
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         one.begin().await.unwrap().commit().await.unwrap();
         let Err(refused) = other.lock("crm", "2", "the second").await else { panic!("locked twice") };
         assert_eq!(refused.to_string(), "the migration `crm` is being run by the first");
+        watched.abort();
     })
     .await;
 }
