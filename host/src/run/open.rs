@@ -115,6 +115,9 @@ pub async fn open_with(draft: impl Into<Draft>, mode: Mode, reads: Reads, stands
     let Checked { manifest, sources, mut loaded, mut transformers, script } = checked;
     let target: Arc<dyn Target> =
         connector::open_target(&manifest.tables.target.url, &manifest.folder, mode).await?.into();
+    if mode == Mode::ReadWrite {
+        check_lock(&*target, &manifest.tables.name).await?;
+    }
     let stored = stored_migration(&*target, &manifest.tables.name).await?;
     let (mut pins, mut stand_ins) = (fresh, Vec::new());
     if let Some(stored) = &stored {
@@ -218,6 +221,15 @@ async fn kept_instead(draft: &Draft) -> Option<Vec<StandIn>> {
 fn new_pins() -> Pins {
     let random = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, run_id().as_bytes());
     Pins { now_us: jiff::Timestamp::now().as_microsecond(), seed: random.as_u64_pair().0 }
+}
+
+/// Fails where another process has the lock that is wanted next. It may also keep the database to itself, for longer than
+/// anybody waits who does not know why.
+async fn check_lock(target: &dyn Target, name: &str) -> Result<(), TargetError> {
+    match target.lock_holder(name).await? {
+        Some(holder) => Err(TargetError::Locked { migration: name.to_owned(), holder }),
+        None => Ok(()),
+    }
 }
 
 async fn stored_migration(target: &dyn Target, name: &str) -> Result<Option<MigrationRow>, Failure> {

@@ -163,7 +163,10 @@ fn a_lock_that_nobody_else_has_is_taken_again() {
             assert!(begun.elapsed() < PATIENCE);
             std::thread::sleep(Duration::from_millis(20));
         }
+        // It is not to end while the other one asks.
+        signal(&process, "STOP");
         let refused = trouble.crm.execute(&trouble.target.url).run().expect(1);
+        signal(&process, "CONT");
         assert!(refused.stderr.contains("is being run by tester@"), "{refused}");
         let (code, log) = end(process);
         assert_eq!(code, Some(3), "{log}");
