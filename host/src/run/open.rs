@@ -18,6 +18,7 @@ use super::entity::Mapper;
 use super::fingerprint::EntityParts;
 use super::fingerprint::Fingerprint;
 use super::fingerprint::PluginParts;
+use super::fingerprint::table_json;
 use super::origin::Origin;
 use super::report::PluginReport;
 use super::resolve::Resolver;
@@ -319,15 +320,7 @@ fn entity_parts(
     };
     let mut plugins = vec![parts(transformer.component(), "{}")];
     plugins.extend(validators.iter().map(|(validator, config)| parts(validator.component(), config)));
-    let tables = entity.tables.iter().map(|table| {
-        let columns = table.columns.iter().map(|&column| &table.schema.columns[column]);
-        let columns: Vec<String> = columns
-            .map(|column| {
-                format!("{} {}{}", column.name, column.declared, if column.nullable { "" } else { " not null" })
-            })
-            .collect();
-        (table.schema.name.clone(), columns.join(", "))
-    });
+    let tables = entity.tables.iter().map(|table| (table.schema.name.clone(), table_json(table)));
     let references = entity.tables.iter().flat_map(|table| {
         table.references.iter().map(|reference| {
             format!(
