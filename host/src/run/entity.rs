@@ -132,16 +132,16 @@ impl EntityRun {
         }
         let mut batches = Ahead::new(source, self.checkpoint.position.clone(), self.mapper.clone(), *left);
         loop {
-            if self.shutdown.is_asked() {
-                return Ok(Reached::Asked);
-            }
             // A commit may hold this task up: the entities beside it get their turn first.
             tokio::task::yield_now().await;
+            let is_asked = self.shutdown.is_asked();
             let Ready { resolved, version, through } = match batches.next().await {
+                // Nothing is left to stop: all was committed before somebody asked.
                 Ok(None) => {
                     self.read = batches.read();
                     return Ok(Reached::End);
                 }
+                _ if is_asked => return Ok(Reached::Asked),
                 Ok(Some(ready)) => ready,
                 Err((failure, version)) => return Err((CommitError::Failure(failure), version)),
             };
