@@ -288,7 +288,8 @@ async fn target_tables(
 
 /// Says that the schema file cannot make what is missing. It is run whole, so what is there already may be in its way.
 fn schema_failure(manifest: &Manifest, absent: &[String], tables: &TargetTables, error: TargetError) -> Failure {
-    if !matches!(error, TargetError::Database { .. }) {
+    let is_own_transaction = matches!(error, TargetError::OwnTransaction { .. });
+    if !is_own_transaction && !matches!(error, TargetError::Database { .. }) {
         return error.into();
     }
     let file = manifest.tables.target.schema.as_deref().unwrap_or_default();
@@ -296,6 +297,9 @@ fn schema_failure(manifest: &Manifest, absent: &[String], tables: &TargetTables,
     let missing = quoted(absent.iter().collect());
     let there = quoted(tables.keys().collect());
     let failure = Failure::usage(format!("the schema file `{file}` cannot be applied to the target")).cause(error);
+    if is_own_transaction {
+        return failure.hint("leave out what begins and ends transactions: the file is run whole, in one of its own");
+    }
     if there.is_empty() {
         return failure;
     }

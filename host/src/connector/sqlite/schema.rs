@@ -236,17 +236,17 @@ fn close(tokens: &[Token], open: usize) -> usize {
 }
 
 /// A word, a quoted identifier or a single sign.
-struct Token {
+pub(super) struct Token {
     /// Without quotes.
-    text: String,
+    pub(super) text: String,
     /// In upper case for words and signs; empty for what was quoted.
-    upper: String,
-    start: usize,
+    pub(super) upper: String,
+    pub(super) start: usize,
     end: usize,
 }
 
 /// Parts SQL into tokens, leaving out blanks, comments and string literals' content.
-fn tokens(sql: &str) -> Vec<Token> {
+pub(super) fn tokens(sql: &str) -> Vec<Token> {
     let bytes = sql.as_bytes();
     let mut tokens = Vec::new();
     let mut at = 0;
