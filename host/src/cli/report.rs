@@ -139,7 +139,7 @@ pub fn resume_hint(manifest: &Path) {
 /// Says what a user may want to do after a run.
 pub fn what_next(report: &Report, manifest: &Path) {
     let manifest = manifest.display();
-    if report.mode == Mode::DryRun && report.status == Status::Completed {
+    if report.mode == Mode::DryRun && matches!(report.status, Status::Completed | Status::Limited) {
         to_stderr(&format!("`whimbrel run {manifest} --execute` writes\n"));
     } else if report.mode == Mode::Execute && report.has_dead_letters() {
         to_stderr(&format!("`whimbrel dead-letter list {manifest}` shows what was set aside, and why\n"));

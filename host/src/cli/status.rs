@@ -73,7 +73,7 @@ pub struct LastRun {
     pub run: String,
     /// `execute`, `replay` or `repair`.
     pub mode: String,
-    /// `running`, `interrupted` where its process is gone, or how it ended: `completed`, `stopped`, `held`, `failed`.
+    /// `running`, `interrupted` where its process is gone, or how it ended, as its report says.
     pub status: String,
     /// RFC 3339, UTC.
     pub started_at: String,

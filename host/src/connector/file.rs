@@ -65,8 +65,8 @@ impl SourceFile {
     pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let (input, bytes) = open_input(path).map_err(|source| refused(path, source))?;
-        let ends = digest_of_ends(path, bytes).map_err(|source| refused(path, source))?;
-        let state = format!("`{name}` of {bytes} bytes ({ends:016x})");
+        let state = File::open(path).and_then(|mut file| state_of(&name, &mut file, bytes));
+        let state = state.map_err(|source| refused(path, source))?;
         Ok(Self {
             path: path.to_owned(),
             name,
@@ -96,6 +96,21 @@ impl SourceFile {
     /// Returns name, size on disk, and a digest of both ends, as they were when the file was opened.
     pub(super) fn state(&self) -> &str {
         &self.state
+    }
+
+    /// Returns the same of the bytes that were read, where the file's end was reached.
+    pub(super) fn state_at_end(&mut self) -> String {
+        let read = self.end();
+        // Whoever reads on goes to a position first.
+        let (file, bytes) = match &mut self.input {
+            _ if !self.is_at_end => return self.state.clone(),
+            Input::Plain(file) => (file, read),
+            Input::Gzip(decoder) => {
+                let counted = decoder.get_mut();
+                (counted.inner.get_mut(), counted.bytes)
+            }
+        };
+        state_of(&self.name, file, bytes).unwrap_or_else(|_| self.state.clone())
     }
 
     /// Returns the uncompressed offset of the next byte.
@@ -294,13 +309,14 @@ fn open_input(path: &Path) -> io::Result<(Input, u64)> {
     Ok((Input::Gzip(Box::new(MultiGzDecoder::new(counted))), bytes))
 }
 
-fn digest_of_ends(path: &Path, bytes: u64) -> io::Result<u64> {
-    let mut file = File::open(path)?;
+/// Returns the name, so many bytes from the file's beginning, and a digest of both their ends.
+fn state_of(name: &str, file: &mut File, bytes: u64) -> io::Result<String> {
     let mut ends = Vec::new();
-    file.by_ref().take(STATE_BYTES.min(bytes)).read_to_end(&mut ends)?;
-    file.seek(SeekFrom::Start(bytes.saturating_sub(STATE_BYTES)))?;
-    file.take(STATE_BYTES.min(bytes)).read_to_end(&mut ends)?;
-    Ok(xxh3_64(&ends))
+    for start in [0, bytes.saturating_sub(STATE_BYTES)] {
+        file.seek(SeekFrom::Start(start))?;
+        file.by_ref().take(STATE_BYTES.min(bytes)).read_to_end(&mut ends)?;
+    }
+    Ok(format!("`{name}` of {bytes} bytes ({:016x})", xxh3_64(&ends)))
 }
 
 fn refused(path: &Path, source: io::Error) -> SourceError {

@@ -53,7 +53,7 @@ pub async fn open_target(url: &str, base: &Path, mode: Mode) -> Result<Box<dyn T
 /// Checks the URL of a target without opening it.
 pub fn check_target(url: &str) -> Result<(), TargetError> {
     match url.split_once(':') {
-        Some(("sqlite", _)) => Ok(()),
+        Some(("sqlite", _)) => sqlite::SqliteTarget::check(url),
         Some(("postgres" | "postgresql", _)) => postgres::PostgresTarget::check(url),
         _ => Err(TargetError::Unknown { url: masked::masked(url) }),
     }

@@ -73,6 +73,10 @@ pub trait Source: Send {
     /// Returns what tells cheaply that the content is another one than before, for people too. It is what was there when
     /// the source was opened; a change of the same length in the middle does not show.
     fn state(&self) -> &str;
+
+    /// Returns the same of what was read, once `read` has come to the end: what was added while it was read belongs to it,
+    /// and what is added behind that end does not.
+    fn state_at_end(&mut self) -> String;
 }
 
 /// Why a source cannot be opened or read further. A single bad record is a fault of that record instead.

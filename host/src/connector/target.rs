@@ -281,6 +281,12 @@ pub enum TargetError {
     /// A constraint refused a row.
     #[error("{}: {}", .0.table, .0.message)]
     Refused(Refusal),
+    /// A schema file begins or ends transactions itself.
+    #[error("expected statements for one transaction, found {found}")]
+    OwnTransaction {
+        /// What does, and where, as far as it is known.
+        found: String,
+    },
     /// Anything else the database said.
     #[error("{what} failed")]
     Database {

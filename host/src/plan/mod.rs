@@ -13,6 +13,7 @@ pub mod resolve;
 pub mod schema;
 pub mod swap;
 pub mod tables;
+mod unpredicted;
 
 use crate::record::TableSchema;
 

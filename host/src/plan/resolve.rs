@@ -14,6 +14,7 @@ use super::order;
 use super::schema::Finding;
 use super::tables::DeadLettersMax;
 use super::tables::EntityTable;
+use super::unpredicted;
 use crate::error::Failure;
 use crate::record::ColumnType;
 use crate::record::TableSchema;
@@ -60,6 +61,7 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
         link::link(index, &described[index], &mut entities, target, &mut found);
         link::set_policies(&tables.entity[index], &mut entities[index], &mut found);
     }
+    unpredicted::add_parents(&mut entities);
     let mut edges: Vec<(usize, usize)> = (0..entities.len())
         .flat_map(|child| parents(child, &entities).into_iter().map(move |parent| (parent, child)))
         .collect();
@@ -299,7 +301,9 @@ fn table_plan(
         }
         position
     });
-    Some(TablePlan { schema: schema.clone(), columns, key, id, references: Vec::new() })
+    let mut schema = schema.clone();
+    schema.not_predicted.extend(unpredicted::unpredicted(&schema, &columns));
+    Some(TablePlan { schema, columns, key, id, references: Vec::new() })
 }
 
 fn check_key(at: &str, schema: &TableSchema, columns: &[usize], key: &[usize], found: &mut Found) {

@@ -136,9 +136,9 @@ pub struct EntityTable {
 #[serde(untagged)]
 pub enum KeyFields {
     /// One.
-    One(String),
+    One(#[schemars(length(min = 1))] String),
     /// Several: a composite key.
-    Several(#[schemars(length(min = 1))] Vec<String>),
+    Several(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
 }
 
 /// How many dead letters are borne, as written.

@@ -38,7 +38,15 @@ fn column(spec: &str) -> Column {
         "text-array" => ColumnType::TextArray,
         other => panic!("the vectors name an unknown column type `{other}`"),
     };
-    Column { name: "v".into(), kind, declared: spec.into(), nullable, has_default: false, generated: false }
+    Column {
+        name: "v".into(),
+        kind,
+        declared: spec.into(),
+        nullable,
+        has_default: false,
+        has_fresh_default: false,
+        generated: false,
+    }
 }
 
 /// The value in the notation of the vectors: its kind and its text.

@@ -14,7 +14,7 @@ pub struct TableSchema {
     /// Foreign keys of this table.
     pub foreign_keys: Vec<ForeignKey>,
     /// What a dry run cannot foresee here, in words: check constraints, triggers, exclusion constraints,
-    /// unique indexes over expressions or with a condition.
+    /// unique indexes over expressions or with a condition. A plan adds what hangs on the columns that are fed.
     pub not_predicted: Vec<String>,
 }
 
@@ -38,6 +38,8 @@ pub struct Column {
     pub nullable: bool,
     /// Whether the target fills it in when a row leaves it out (default, identity, rowid).
     pub has_default: bool,
+    /// Whether what it fills in is another value for every row (identity, sequence, rowid, random UUID).
+    pub has_fresh_default: bool,
     /// Whether it is computed by the target and can never be written.
     pub generated: bool,
 }

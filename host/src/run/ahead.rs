@@ -1,6 +1,7 @@
 //! What runs ahead of the commit: batches read, transformed, validated and resolved, in order and bounded.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use futures::Stream;
 use futures::StreamExt;
@@ -38,14 +39,17 @@ pub type NotReady = (Failure, Option<Arc<Version>>);
 pub struct Ahead {
     batches: mpsc::Receiver<Result<Ready, NotReady>>,
     task: JoinHandle<()>,
+    read: Arc<OnceLock<String>>,
 }
 
 impl Ahead {
     /// Begins to read behind a position.
     pub fn new(source: Box<dyn Source>, after: Position, mapper: Arc<Mapper>, limit: Option<u64>) -> Self {
         let (sender, receiver) = mpsc::channel(1);
+        let read = Arc::new(OnceLock::new());
+        let told = read.clone();
         let task = tokio::spawn(async move {
-            let mut batches = Box::pin(batches(source, after, mapper, limit));
+            let mut batches = Box::pin(batches(source, after, mapper, limit, told));
             // Room first: a batch that nobody can take yet would only fill memory.
             while let Ok(room) = sender.reserve().await {
                 let Some(batch) = batches.next().await else { break };
@@ -56,7 +60,7 @@ impl Ahead {
                 }
             }
         });
-        Self { batches: receiver, task }
+        Self { batches: receiver, task, read }
     }
 
     /// Returns the next batch, or `None` behind the last one.
@@ -69,6 +73,11 @@ impl Ahead {
                 Err(error) => Err((Failure::bug("reading ahead panicked").cause(error), None)),
             },
         }
+    }
+
+    /// Returns what the source was that has been read to its end; `None` where a limit came first.
+    pub fn read(&self) -> Option<String> {
+        self.read.get().cloned()
     }
 }
 
@@ -83,6 +92,7 @@ fn batches(
     after: Position,
     mapper: Arc<Mapper>,
     limit: Option<u64>,
+    told: Arc<OnceLock<String>>,
 ) -> impl Stream<Item = Result<Ready, NotReady>> {
     let reader = mapper.clone();
     stream::try_unfold(
@@ -90,7 +100,7 @@ fn batches(
         move |(mut source, after, left): (Box<dyn Source>, Position, Option<u64>)| {
             let left_records = left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
             let limit = ReadLimit { records: reader.read_records().min(left_records), bytes: BATCH_BYTES_MAX };
-            let reader = reader.clone();
+            let (reader, told) = (reader.clone(), told.clone());
             async move {
                 if limit.records == 0 {
                     return Ok(None);
@@ -98,8 +108,11 @@ fn batches(
                 // A source may block its thread; a task of its own goes on while this loop commits.
                 let reading = tokio::spawn(async move { (source.read(&after, limit).await, source) });
                 let panicked = |error| (Failure::bug("reading panicked").cause(error), None);
-                let (batch, source) = reading.await.map_err(panicked)?;
-                let Some(batch) = batch.map_err(|error| (error.into(), None))? else { return Ok(None) };
+                let (batch, mut source) = reading.await.map_err(panicked)?;
+                let Some(batch) = batch.map_err(|error| (error.into(), None))? else {
+                    let _ = told.set(source.state_at_end());
+                    return Ok(None);
+                };
                 let through = source.progress(&batch.end);
                 // Batches are read one after another, so a later one never has an earlier version.
                 let turn = reader.versions.for_batch();

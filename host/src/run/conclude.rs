@@ -8,7 +8,6 @@ use super::report::EntityReport;
 use super::report::Mode;
 use super::report::Report;
 use super::report::State;
-use super::report::Status;
 use super::report::rows_since;
 use super::schedule::EntityEnd;
 use crate::connector::Target;
@@ -36,7 +35,7 @@ pub(super) async fn conclude(target: &dyn Target, books: &Bookkeeping, report: &
         entity.refused_references = refused.remove(&entity.name).unwrap_or_default();
         entity.skip_reasons = books.skip_reasons(&mut *tx, &entity.name).await?;
     }
-    if report.mode == Mode::DryRun || report.status == Status::NothingToDo {
+    if report.mode == Mode::DryRun {
         tx.rollback().await?;
         return Ok(());
     }

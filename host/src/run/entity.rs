@@ -47,7 +47,7 @@ pub struct EntityRun {
     pub source: Option<Box<dyn Source>>,
     /// The same, to be opened again.
     pub origin: Origin,
-    /// What the source was when it was last opened.
+    /// What the source was that has been read to its end.
     pub read: Option<String>,
     /// What makes rows of them.
     pub mapper: Arc<Mapper>,
@@ -127,20 +127,22 @@ impl EntityRun {
             Some(source) => source,
             None => self.origin.open().map_err(|error| (error.into(), None))?,
         };
-        self.read = Some(source.state().to_owned());
         if let Some(trial) = versions.trial() {
             trial.restart();
         }
         let mut batches = Ahead::new(source, self.checkpoint.position.clone(), self.mapper.clone(), *left);
         loop {
-            if self.shutdown.is_asked() {
-                return Ok(Reached::Asked);
-            }
             // A commit may hold this task up: the entities beside it get their turn first.
             tokio::task::yield_now().await;
+            let is_asked = self.shutdown.is_asked();
             let Ready { resolved, version, through } = match batches.next().await {
+                // Nothing is left to stop: all was committed before somebody asked.
+                Ok(None) => {
+                    self.read = batches.read();
+                    return Ok(Reached::End);
+                }
+                _ if is_asked => return Ok(Reached::Asked),
                 Ok(Some(ready)) => ready,
-                Ok(None) => return Ok(Reached::End),
                 Err((failure, version)) => return Err((CommitError::Failure(failure), version)),
             };
             if vigil::has_failed(versions, &version, &resolved, &self.checkpoint, &self.committer.entity().name) {

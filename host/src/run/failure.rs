@@ -79,7 +79,7 @@ impl From<SourceError> for Failure {
             SourceError::NoFolder { path, .. } => Some(beside(path).unwrap_or_else(|| PATHS.to_owned())),
             SourceError::Missing { collection, found, .. } => hint::among(collection, found),
             SourceError::Malformed { .. } => {
-                Some("the file is cut short or damaged here; what came before is written, make a new dump".to_owned())
+                Some("the file is cut short or damaged here; make a new dump. A run keeps what came before".to_owned())
             }
             SourceError::Position { .. } => {
                 Some(format!("put back what was there before. {}", again_hint("<manifest>")))

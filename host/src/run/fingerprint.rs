@@ -1,12 +1,16 @@
 //! What a checkpoint hangs on: a resume under another identity is refused, one with another output needs consent.
 //!
 //! Three parts: *identity* (namespace, sources, keys, id strategies), *output* (configuration, component digests,
-//! target tables, policies) and tuning (limits, budgets, batch sizes), which is free and therefore not stored.
+//! target tables with their constraints and triggers, policies) and tuning (limits, budgets, batch sizes), which is free and therefore not stored.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use serde_json::json;
+
+use crate::plan::TablePlan;
+use crate::record::Column;
+use crate::record::TableSchema;
 
 /// The two stored parts.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +35,8 @@ pub struct EntityParts {
     pub config: String,
     /// The transformer and every validator.
     pub plugins: Vec<PluginParts>,
-    /// The tables as the target describes them.
-    pub tables: Vec<(String, String)>,
+    /// The tables as the target describes them, by name.
+    pub tables: BTreeMap<String, Json>,
     /// The conflict policy and the reference policies, in words.
     pub policies: String,
 }
@@ -72,11 +76,9 @@ impl Fingerprint {
             let config: Json = serde_json::from_str(&entity.config).unwrap_or(Json::Null);
             let plugins: BTreeMap<&str, Json> =
                 entity.plugins.iter().map(|plugin| (plugin.name.as_str(), plugin.json())).collect();
-            let tables: BTreeMap<&str, &str> =
-                entity.tables.iter().map(|(name, columns)| (name.as_str(), columns.as_str())).collect();
             outputs.insert(
                 &entity.name,
-                json!({ "config": config, "plugins": plugins, "tables": tables, "policies": entity.policies }),
+                json!({ "config": config, "plugins": plugins, "tables": entity.tables, "policies": entity.policies }),
             );
         }
         Self {
@@ -117,6 +119,38 @@ impl Fingerprint {
     }
 }
 
+/// Returns what decides of a table which rows it takes, and with what in them.
+pub fn table_json(table: &TablePlan) -> Json {
+    let schema = &table.schema;
+    let mut columns = BTreeMap::new();
+    for (index, column) in schema.columns.iter().enumerate() {
+        let Column { name, declared, nullable, has_default, generated, .. } = column;
+        let not_null = if *nullable { "" } else { " not null" };
+        if table.columns.contains(&index) {
+            columns.insert(name, format!("{declared}{not_null}"));
+        } else if *has_default && !generated {
+            columns.insert(name, format!("{declared}{not_null}, filled in by the target"));
+        }
+    }
+    let uniques = schema.uniques.iter().map(|unique| (&unique.name, listed(schema, &unique.columns)));
+    let references = schema.foreign_keys.iter().map(|key| {
+        let parent = format!("{} ({})", key.parent, key.parent_columns.join(", "));
+        (&key.name, format!("{} → {parent}", listed(schema, &key.columns)))
+    });
+    let others = schema.not_predicted.iter().map(|words| (words, "in force"));
+    json!({
+        "columns": columns,
+        "primary-key": listed(schema, &schema.primary_key),
+        "uniques": uniques.collect::<BTreeMap<_, _>>(),
+        "references": references.collect::<BTreeMap<_, _>>(),
+        "others": others.collect::<BTreeMap<_, _>>(),
+    })
+}
+
+fn listed(schema: &TableSchema, columns: &[usize]) -> String {
+    columns.iter().map(|&column| schema.columns[column].name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 /// Adds `path: was …, is …` for every leaf that differs.
 fn differences(path: &str, before: &Json, after: &Json, changes: &mut Vec<String>) {
     match (before, after) {
@@ -151,6 +185,8 @@ fn shown(value: &Json) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::EntityParts;
     use super::Fingerprint;
 
@@ -164,7 +200,7 @@ mod tests {
                 id: "uuid-v5",
                 config: config.into(),
                 plugins: Vec::new(),
-                tables: Vec::new(),
+                tables: BTreeMap::new(),
                 policies: String::new(),
             }],
         )

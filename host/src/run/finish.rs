@@ -18,7 +18,7 @@ const FILL_MAX: usize = 1_000;
 
 /// Takes the final steps of an entity whose source is read to its end; returns the checkpoint that says so.
 ///
-/// `source` is what the source was when it was opened.
+/// `source` is what the source was that was read.
 pub async fn finish(
     committer: &Committer,
     checkpoint: &Checkpoint,

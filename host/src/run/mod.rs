@@ -173,33 +173,36 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
     let mut ends: Vec<Option<EntityEnd>> = starts.iter().map(|_| None).collect();
     let plan = opened.plan.clone();
     let mut failures: Vec<Failure> = Vec::new();
+    if options.execute {
+        let mut tx = target.begin().await?;
+        books.insert_run(&mut *tx, &run, "execute", &report.started_at).await?;
+        tx.commit().await?;
+    }
     if !is_done {
-        if options.execute {
-            let mut tx = target.begin().await?;
-            books.insert_run(&mut *tx, &run, "execute", &report.started_at).await?;
-            tx.commit().await?;
-        }
         let work =
             schedule::run_entities(opened, &target, &books, &run, &budget, &selected, &starts, options, shutdown);
         let lost;
         (ends, lost) = locked::watched(lock.as_deref(), shutdown, work).await;
         failures.extend(lost);
-        let all_completed = starts
-            .iter()
-            .zip(&ends)
-            .all(|(start, end)| end.as_ref().map_or(start.state, |end| end.checkpoint.state) == State::Completed);
+        let is_completed = |entity: usize| {
+            ends[entity].as_ref().map_or(starts[entity].state, |end| end.checkpoint.state) == State::Completed
+        };
+        let (all_completed, asked_completed) =
+            ((0..starts.len()).all(is_completed), selected.iter().copied().all(is_completed));
         let has_failed = ends.iter().flatten().any(|end| end.failure.is_some());
-        if !has_failed && !shutdown.is_asked() && budget.is_exceeded_by(0, 0, all_completed) {
+        if !has_failed && (asked_completed || !shutdown.is_asked()) && budget.is_exceeded_by(0, 0, all_completed) {
             failures.push(dead_letter::run_over_budget(&budget));
         }
         report.status = if has_failed || !failures.is_empty() {
             Status::Failed
         } else if ends.iter().flatten().any(|end| end.checkpoint.state == State::Held) {
             Status::Held
+        } else if asked_completed {
+            Status::Completed
         } else if shutdown.is_asked() {
             Status::Stopped
         } else {
-            Status::Completed
+            Status::Limited
         };
     }
     for (index, entity) in plan.entities.iter().enumerate().filter(|(index, _)| selected.contains(index)) {

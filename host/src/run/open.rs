@@ -18,6 +18,7 @@ use super::entity::Mapper;
 use super::fingerprint::EntityParts;
 use super::fingerprint::Fingerprint;
 use super::fingerprint::PluginParts;
+use super::fingerprint::table_json;
 use super::origin::Origin;
 use super::report::PluginReport;
 use super::resolve::Resolver;
@@ -299,7 +300,8 @@ async fn target_tables(
 
 /// Says that the schema file cannot make what is missing. It is run whole, so what is there already may be in its way.
 fn schema_failure(manifest: &Manifest, absent: &[String], tables: &TargetTables, error: TargetError) -> Failure {
-    if !matches!(error, TargetError::Database { .. }) {
+    let is_own_transaction = matches!(error, TargetError::OwnTransaction { .. });
+    if !is_own_transaction && !matches!(error, TargetError::Database { .. }) {
         return error.into();
     }
     let file = manifest.tables.target.schema.as_deref().unwrap_or_default();
@@ -307,6 +309,9 @@ fn schema_failure(manifest: &Manifest, absent: &[String], tables: &TargetTables,
     let missing = quoted(absent.iter().collect());
     let there = quoted(tables.keys().collect());
     let failure = Failure::usage(format!("the schema file `{file}` cannot be applied to the target")).cause(error);
+    if is_own_transaction {
+        return failure.hint("leave out what begins and ends transactions: the file is run whole, in one of its own");
+    }
     if there.is_empty() {
         return failure;
     }
@@ -331,15 +336,7 @@ fn entity_parts(
     };
     let mut plugins = vec![parts(transformer.component(), "{}")];
     plugins.extend(validators.iter().map(|(validator, config)| parts(validator.component(), config)));
-    let tables = entity.tables.iter().map(|table| {
-        let columns = table.columns.iter().map(|&column| &table.schema.columns[column]);
-        let columns: Vec<String> = columns
-            .map(|column| {
-                format!("{} {}{}", column.name, column.declared, if column.nullable { "" } else { " not null" })
-            })
-            .collect();
-        (table.schema.name.clone(), columns.join(", "))
-    });
+    let tables = entity.tables.iter().map(|table| (table.schema.name.clone(), table_json(table)));
     let references = entity.tables.iter().flat_map(|table| {
         table.references.iter().map(|reference| {
             format!(

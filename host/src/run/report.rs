@@ -149,6 +149,8 @@ pub enum Mode {
 pub enum Status {
     /// All that was asked for is done.
     Completed,
+    /// Ended at its limit, with a checkpoint.
+    Limited,
     /// Interrupted, with a checkpoint.
     Stopped,
     /// Waiting for a component.

@@ -230,10 +230,19 @@ fn in_zone(zone: &TimeZone, local: civil::DateTime, value: &str) -> Result<Times
 }
 
 fn parse(format: &str, value: &str) -> Result<BrokenDownTime, Rejection> {
-    strtime::parse(format, value)
+    let parsed = strtime::parse(format, value)
         .ok()
         .filter(|parsed| parsed.second() != Some(59) || !has_leap_second(format, value))
-        .ok_or_else(|| unfit_format(format, value))
+        .ok_or_else(|| unfit_format(format, value))?;
+    match parsed.year().or(parsed.iso_week_year()).filter(|year| !is_written_in_full(*year, value)) {
+        Some(_) => Err(unfit(&format!("a date like `{format}` with a year of four digits"), value)),
+        None => Ok(parsed),
+    }
+}
+
+/// Returns whether a text has the year in four digits: the parser takes fewer for a year of long ago.
+fn is_written_in_full(year: i16, value: &str) -> bool {
+    !(0..1000).contains(&year) || value.contains(&format!("{year:04}"))
 }
 
 /// Returns whether a text that gives the second 59 says 60: the parser takes one for the other. It refuses 61, which
@@ -268,6 +277,20 @@ fn out_of_range(raw: Raw<'_>) -> Rejection {
 #[cfg(test)]
 mod tests {
     use super::parse;
+
+    #[test]
+    fn a_year_has_four_digits() {
+        for (format, value) in
+            [("%Y-%m-%d", "21-03-04"), ("%d.%m.%Y", "4.3.921"), ("%F", "21-03-04"), ("%G-W%V-%u", "21-W09-4")]
+        {
+            assert!(parse(format, value).is_err(), "{value}");
+        }
+        for (format, value) in
+            [("%Y-%m-%d", "0021-03-04"), ("%d.%m.%Y", "4.3.2021"), ("%d.%m.%y", "4.3.21"), ("%H:%M", "21:03")]
+        {
+            assert!(parse(format, value).is_ok(), "{value}");
+        }
+    }
 
     #[test]
     fn a_leap_second_is_refused_and_no_other_sixty() {

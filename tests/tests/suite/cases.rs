@@ -113,10 +113,12 @@ cases! { super::fails, FAILURES:
     fail_parents_incomplete
     fail_read_only_target
     fail_reference_fail
+    fail_schema_commits
     fail_schema_in_part
     fail_self_reference
     fail_self_reference_refused
     fail_several
+    fail_target_is_folder
     fail_target_unreachable
     fail_truncated_bson
     fail_tuning_is_free

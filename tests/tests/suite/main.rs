@@ -13,6 +13,7 @@ mod figures;
 mod people;
 mod permission;
 mod plugin;
+mod prediction;
 mod recovery;
 mod repair;
 mod replay;

@@ -1,11 +1,14 @@
 //! A source that is another one than it was when its entity was completed: said, refused, accepted, moved again.
 
 use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
 
 use whimbrel_tests::Database;
 use whimbrel_tests::dump;
 
 use super::cases::Case;
+use super::people::Migration;
 
 const RUN: [&str; 4] = ["run", "migration.toml", "--execute", "--yes"];
 
@@ -70,4 +73,26 @@ fn after_a_reset_the_policy_moves_everything_again() {
     call(&[&RUN[..], &["--accept-change"]].concat()).expect(0);
     let names = database.query("SELECT name FROM people ORDER BY id");
     assert_eq!(names, [[Some("one".to_owned())], [Some("TWO".to_owned())], [None]]);
+}
+
+/// What was added while it was read has been read with the rest, and is no change.
+#[test]
+fn a_source_that_grows_while_it_is_read_is_remembered_as_read() {
+    let settings = "batch-records = 5\ntransaction-rows = 5\ndead-letters-max = \"100%\"";
+    let migration = Migration::of(100, settings, Database::sqlite());
+    let mut command = migration.call(&RUN).env("FAILPOINTS", "commit-after=sleep(100)").into_command();
+    let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while migration.database.file().is_some_and(|file| !file.exists())
+        || dump::checkpoints(&migration.database).is_empty()
+    {
+        std::thread::yield_now();
+    }
+    let people = migration.folder.path().join("people.json");
+    let append = |line: &str| writeln!(fs::File::options().append(true).open(&people).unwrap(), "{line}").unwrap();
+    append(r#"{"_id": 101, "name": "late"}"#);
+    assert_eq!(run.wait().unwrap().code(), Some(3));
+    let again = migration.execute().expect(3).json();
+    assert_eq!((&again["status"], &again["entities"][0]["total"]["read"]), (&"nothing-to-do".into(), &101.into()));
+    append(r#"{"_id": 102, "name": "later"}"#);
+    migration.execute().expect(1);
 }

@@ -66,6 +66,20 @@ fn a_killed_run_is_told_from_one_that_goes_on() {
     }
 }
 
+/// Whoever runs a migration every night wants to see that it ran; what failed before is told all the same.
+#[test]
+fn a_run_with_nothing_to_do_is_the_last_one() {
+    let migration = Migration::sqlite(20);
+    migration.execute().expect(3);
+    let idle = migration.execute().expect(3).json();
+    let status = migration.run(&["status", "migration.toml", "--json"]).expect(0).json();
+    let last = &status["last_run"];
+    assert_eq!((&last["status"], &last["run"]), (&"nothing-to-do".into(), &idle["run"]), "{last:#}");
+    assert!(last["ended_at"].is_string(), "{last:#}");
+    let text = migration.run(&["status", "migration.toml"]).expect(0).stdout;
+    assert!(text.contains("had nothing to do"), "{text}");
+}
+
 #[test]
 fn discarded_dead_letters_are_shown_apart() {
     let migration = Migration::sqlite(20);

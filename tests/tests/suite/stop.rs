@@ -1,7 +1,6 @@
 //! What stops a run from outside, and that the same command goes on: a limit, a signal, another process, a full disk.
 
 use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value as Json;
@@ -19,7 +18,9 @@ fn a_limit_stops_with_the_rest_to_do() {
         let arguments = ["run", "migration.toml", "--execute", "--yes", "--json", "--limit", "5"];
         let report = migration.run(&arguments).json();
         assert_eq!(report["entities"][0]["total"]["read"], read, "{number}: {report:#}");
-        assert_eq!(report["entities"][0]["state"], "partial");
+        assert_eq!((&report["entities"][0]["state"], &report["status"]), (&"partial".into(), &"limited".into()));
+        let status = migration.run(&["status", "migration.toml", "--json"]).expect(0).json();
+        assert_eq!(status["last_run"]["status"], "limited");
     }
     assert_eq!(migration.execute().expect(3).json()["entities"][0]["this_run"]["read"], 10);
 }
@@ -38,12 +39,8 @@ fn ctrl_c_stops_with_a_checkpoint() {
         .env("FAILPOINTS", "commit-after=sleep(30)")
         .into_command();
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while !stopped.database.file().is_some_and(Path::exists) || dump::checkpoints(&stopped.database).is_empty() {
-        assert!(stopped.folder.path().exists());
-        std::thread::yield_now();
-    }
-    let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    wait_for_a_commit(&stopped);
+    interrupt(&child);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Json = serde_json::from_slice(&output.stdout).unwrap();
@@ -52,6 +49,42 @@ fn ctrl_c_stops_with_a_checkpoint() {
     assert!(0 < read && read < 400, "{read} records were read");
     stopped.execute().expect(3);
     assert_eq!(dump::all(&stopped.database), dump::all(&straight.database));
+}
+
+/// Asked to stop when nothing is left to do, a run has done all that it was asked for.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_behind_the_last_commit_stops_nothing() {
+    for database in Database::each() {
+        let migration = Migration::of(9, "", database);
+        let mut command = migration
+            .call(&["run", "migration.toml", "--execute", "--yes", "--json"])
+            .env("FAILPOINTS", "commit-after=sleep(1000)")
+            .into_command();
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        wait_for_a_commit(&migration);
+        interrupt(&child);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let report: Json = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&report["status"], &report["entities"][0]["state"]), (&"completed".into(), &"completed".into()));
+        let status = migration.run(&["status", "migration.toml", "--json"]).expect(0).json();
+        assert_eq!(status["last_run"]["status"], "completed");
+    }
+}
+
+fn wait_for_a_commit(migration: &Migration) {
+    while migration.database.file().is_some_and(|file| !file.exists())
+        || dump::checkpoints(&migration.database).is_empty()
+    {
+        std::thread::yield_now();
+    }
+}
+
+#[cfg(unix)]
+fn interrupt(child: &std::process::Child) {
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
 }
 
 /// The second process on one migration is told who has the first.
@@ -65,11 +98,7 @@ fn a_second_process_is_refused_with_the_holders_name() {
             .env("FAILPOINTS", "commit-after=sleep(500)")
             .into_command();
         let mut first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while migration.database.file().is_some_and(|file| !file.exists())
-            || dump::checkpoints(&migration.database).is_empty()
-        {
-            std::thread::yield_now();
-        }
+        wait_for_a_commit(&migration);
         let second = migration.run(&["run", "migration.toml", "--execute", "--yes"]).expect(1);
         let holder = format!("tester@{} (process {})", hostname(), first.id());
         assert!(second.stderr.contains(&holder), "expected `{holder}` in {second}");

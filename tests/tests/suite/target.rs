@@ -37,6 +37,55 @@ fn a_table_that_is_gone_with_its_rows_is_not_made_again() {
     }
 }
 
+/// What decides which rows a table takes belongs to what a migration has begun with.
+#[test]
+fn a_table_that_has_changed_is_named() {
+    for database in Database::each() {
+        let changes = [
+            ("ALTER TABLE people ADD COLUMN kind TEXT DEFAULT 'x'", "tables.people.columns.kind: was not there"),
+            ("CREATE UNIQUE INDEX by_name ON people (name)", "uniques.by_name: was not there, is `name`"),
+            ("ALTER TABLE people ADD COLUMN boss INTEGER REFERENCES people (id)", "references.people"),
+        ];
+        let (check, trigger) = match database.kind() {
+            "sqlite" => (
+                "ALTER TABLE people ADD COLUMN size INTEGER CONSTRAINT small CHECK (size < 9)",
+                "CREATE TRIGGER watch AFTER INSERT ON people BEGIN SELECT 1; END",
+            ),
+            _ => (
+                "ALTER TABLE people ADD CONSTRAINT small CHECK (age < 9)",
+                "CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+                 CREATE TRIGGER watch BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION watch()",
+            ),
+        };
+        let more = [(check, "check constraint `small`"), (trigger, "trigger `watch`: was not there, is `in force`")];
+        let migration = Migration::of(40, "dead-letters-max = \"100%\"", database);
+        migration.run(&[&RUN[..], &["--limit", "5"]].concat()).expect(0);
+        for (change, words) in changes.into_iter().chain(more) {
+            // Nothing has changed yet.
+            assert_ne!(migration.run(&[&RUN[..], &["--limit", "1"]].concat()).code, Some(2), "before {change}");
+            migration.database.execute(change);
+            let refused = migration.run(&RUN).expect(2);
+            // A foreign key without a name has another one in each kind of target.
+            let words = words.replace(
+                "references.people",
+                &format!(
+                    "references.people{}",
+                    match migration.database.kind() {
+                        "sqlite" => "(boss) references people: was not there, is `boss → people (id)`",
+                        _ => "_boss_fkey: was not there, is `boss → people (id)`",
+                    }
+                ),
+            );
+            for words in [words.as_str(), "has begun with other output", "--accept-change"] {
+                assert!(refused.stderr.contains(words), "`{words}` of {change}: {refused}");
+            }
+            migration.run(&[&RUN[..], &["--limit", "1", "--accept-change"]].concat());
+        }
+        migration.run(&RUN).expect(3);
+        migration.run(&RUN).expect(3);
+    }
+}
+
 /// Side by side, chance would decide whose row stands where both have one of the same key.
 #[test]
 fn entities_that_feed_one_table_go_one_after_the_other() {

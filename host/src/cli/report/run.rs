@@ -18,7 +18,6 @@ use crate::run::report::Mode;
 use crate::run::report::Report;
 use crate::run::report::RowCounts;
 use crate::run::report::Rows;
-use crate::run::report::State;
 use crate::run::report::Status;
 use crate::run::report::add_rows;
 
@@ -35,9 +34,7 @@ pub fn run(report: &Report, as_json: bool) {
         (_, Status::NothingToDo) => "nothing to do: every entity is complete",
         (Mode::DryRun, Status::Failed) => "dry run, nothing was written; it would fail",
         (Mode::DryRun, _) => "dry run, nothing was written; this is what would happen",
-        (Mode::Execute, Status::Completed) if report.entities.iter().any(|entity| entity.state != State::Completed) => {
-            "done, as far as it was asked for"
-        }
+        (Mode::Execute, Status::Limited) => "done, as far as it was asked for",
         (Mode::Execute, Status::Completed) if report.has_dead_letters() => "completed, with dead letters",
         (Mode::Execute, Status::Completed) => "completed",
         (Mode::Execute, Status::Stopped) => "stopped",

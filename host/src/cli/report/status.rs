@@ -61,6 +61,8 @@ fn last_run(text: &mut String, status: &StatusReport) {
         ("interrupted", _) => {
             writeln!(text, "the {what} of {began} was interrupted: its process is gone; the same command goes on")
         }
+        ("nothing-to-do", _) => writeln!(text, "the {what} of {began} had nothing to do"),
+        ("limited", _) => writeln!(text, "the {what} of {began} ended at its `--limit`; there is more to move"),
         (how, Some(ended_at)) => writeln!(text, "the {what} of {began} ended as {how} at {}", when(ended_at)),
         (how, None) => writeln!(text, "the {what} of {began} ended as {how}"),
     };

@@ -246,6 +246,10 @@ impl Source for ExportSource {
     fn state(&self) -> &str {
         self.text.file.state()
     }
+
+    fn state_at_end(&mut self) -> String {
+        self.text.file.state_at_end()
+    }
 }
 
 impl ExportSource {

@@ -118,4 +118,8 @@ impl Source for DumpSource {
     fn state(&self) -> &str {
         self.file.state()
     }
+
+    fn state_at_end(&mut self) -> String {
+        self.file.state_at_end()
+    }
 }

@@ -101,6 +101,33 @@ fn real_dumps_are_read_whole() -> Outcome {
     Ok(())
 }
 
+/// What is read when it has been added meanwhile belongs to what was read, and nothing else does.
+#[test]
+fn the_state_at_the_end_is_that_of_what_was_read() -> Outcome {
+    let one = documents(&[r#"{"_id":1}"#])?;
+    let limit = ReadLimit { records: 1, bytes: 1 << 20 };
+    for (file, bytes) in [("c.bson", one.clone()), ("c.bson.gz", gzip(&one)?)] {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join(file);
+        let append = || fs::File::options().append(true).open(&path)?.write_all(&bytes);
+        let now = || open_file(folder.path()).map(|source| source.state().to_owned());
+        fs::write(&path, &bytes)?;
+        let mut source = open_file(folder.path())?;
+        let opened = source.state().to_owned();
+        append()?;
+        assert_eq!(source.state_at_end(), opened, "nothing has been read");
+        let (seen, ..) = read_from(&mut *source, &Position::default(), &[limit]);
+        assert_eq!(seen.len(), 2, "{file}");
+        assert_ne!(source.state_at_end(), opened, "{file}");
+        let read = now()?;
+        assert_eq!(source.state_at_end(), read, "{file}");
+        append()?;
+        assert_eq!(source.state_at_end(), read, "{file}");
+        assert_ne!(now()?, read, "{file}");
+    }
+    Ok(())
+}
+
 #[test]
 fn collections_are_found_in_the_only_database_that_has_them() -> Outcome {
     let folder = tempfile::tempdir()?;

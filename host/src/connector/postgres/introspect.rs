@@ -17,7 +17,13 @@ use crate::record::TableSchema;
 use crate::record::Unique;
 
 const RELATION: &str = "\
-SELECT c.oid, c.relname::text, CASE WHEN NOT pg_catalog.pg_table_is_visible(c.oid) THEN n.nspname::text END, c.relrowsecurity
+SELECT c.oid, c.relname::text, CASE WHEN NOT pg_catalog.pg_table_is_visible(c.oid) THEN n.nspname::text END,
+    ARRAY_REMOVE(ARRAY[
+        CASE WHEN c.relrowsecurity THEN 'row-level security' END,
+        CASE WHEN c.relkind = 'p' THEN 'partitions, none of which may take a row' END,
+        CASE WHEN c.relispartition THEN 'the bounds of a partition: ' || pg_catalog.pg_get_expr(c.relpartbound, c.oid) END,
+        CASE WHEN c.relkind = 'f' THEN 'another server behind it' END
+    ], NULL)
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.oid = pg_catalog.to_regclass($1) AND c.relkind IN ('r', 'p', 'f')";
 
@@ -35,6 +41,8 @@ SELECT a.attnum, a.attname::text AS name, pg_catalog.format_type(b.type, b.modif
         WHERE d.attnum = a.attnum AND dt.typtype = 'd' AND dt.typnotnull) AS not_null,
     a.atthasdef OR a.attidentity <> '' OR EXISTS (SELECT FROM base AS d JOIN pg_catalog.pg_type AS dt ON dt.oid = d.type
         WHERE d.attnum = a.attnum AND dt.typtype = 'd' AND dt.typdefault IS NOT NULL) AS has_default,
+    a.attidentity <> '' OR coalesce(pg_catalog.pg_get_expr(own.adbin, own.adrelid), '') ~
+        '^\\(?([a-z_]+\\.)?(nextval|gen_random_uuid|uuid_generate_v(1|1mc|4)|uuidv[47])\\([^()]*\\)\\)?(::[a-z ]+)?$' AS has_fresh_default,
     a.attgenerated <> '' AS generated,
     tn.nspname::text AS type_schema, t.typname::text AS type_name, t.typtype::text AS type_kind, b.modifier,
     ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) AS labels,
@@ -46,6 +54,7 @@ FROM pg_catalog.pg_attribute AS a
 JOIN base AS b ON b.attnum = a.attnum
 JOIN pg_catalog.pg_type AS t ON t.oid = b.type AND t.typtype <> 'd'
 JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_attrdef AS own ON own.adrelid = a.attrelid AND own.adnum = a.attnum
 LEFT JOIN pg_catalog.pg_type AS e ON e.oid = t.typelem AND t.typcategory = 'A'
 LEFT JOIN pg_catalog.pg_namespace AS en ON en.oid = e.typnamespace
 WHERE a.attrelid = $1
@@ -88,6 +97,9 @@ FROM pg_catalog.pg_constraint WHERE conrelid = $1 AND contype IN ('c', 'x')
 UNION ALL
 SELECT 'trigger `' || tgname || '`' FROM pg_catalog.pg_trigger
 WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 20 <> 0
+UNION ALL
+SELECT 'rule `' || rulename || '`' FROM pg_catalog.pg_rewrite
+WHERE ev_class = $1 AND ev_enabled <> 'D' AND ev_type IN ('2', '3')
 ORDER BY 1";
 
 /// Returns the schema of a table, or `None` where the search path finds none of this name.
@@ -159,9 +171,7 @@ async fn read(connection: &mut PgConnection, name: &TableName) -> Result<Option<
             parent_columns: row.try_get("parent_columns")?,
         });
     }
-    if found.try_get(3)? {
-        schema.not_predicted.push("row-level security".to_owned());
-    }
+    schema.not_predicted.extend(found.try_get::<Vec<String>, _>(3)?);
     schema.not_predicted.extend(sqlx::query_scalar::<_, String>(UNPREDICTED).bind(id).fetch_all(connection).await?);
     Ok(Some(schema))
 }
@@ -182,6 +192,7 @@ fn add_column(schema: &mut TableSchema, row: &PgRow) -> Result<(), sqlx::Error> 
         declared: row.try_get("declared")?,
         nullable: !row.try_get::<bool, _>("not_null")?,
         has_default: row.try_get("has_default")?,
+        has_fresh_default: row.try_get("has_fresh_default")?,
         generated: row.try_get("generated")?,
     };
     for check in row.try_get::<Vec<String>, _>("checks")? {

@@ -65,10 +65,7 @@ pub(super) async fn try_out(
 /// Runs the statements in the transaction at hand, which must still be open behind them.
 async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), TargetError> {
     let failed = |error| target_error(error, "apply the schema");
-    let ended = || TargetError::Database {
-        what: "apply the schema".to_owned(),
-        source: "expected statements for one transaction, found one that begins, commits or rolls back".into(),
-    };
+    let ended = || TargetError::OwnTransaction { found: "one that begins, commits or rolls back".to_owned() };
     // The setting is gone as soon as this transaction ends.
     sqlx::raw_sql("SET LOCAL whimbrel.script = 'running'").execute(&mut *connection).await.map_err(failed)?;
     let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await;

@@ -53,8 +53,13 @@ fn numbers(_file: &Metadata) -> Option<(u64, u64)> {
 
 /// Returns the path that a URL or plain path names.
 pub(super) fn path(path_or_url: &str, base_dir: &Path) -> PathBuf {
+    base_dir.join(name(path_or_url))
+}
+
+/// Returns the path as it is written.
+pub(super) fn name(path_or_url: &str) -> &str {
     let path = path_or_url.strip_prefix("sqlite:").unwrap_or(path_or_url);
-    base_dir.join(path.strip_prefix("//").unwrap_or(path))
+    path.strip_prefix("//").unwrap_or(path)
 }
 
 /// Opens the file as the mode says. A missing file is created, or for reading taken for an empty database in memory.

@@ -16,6 +16,7 @@ mod name;
 mod parents;
 mod refusal;
 mod schema;
+mod script;
 mod select;
 mod target;
 mod transaction;

@@ -31,6 +31,7 @@ pub(super) fn read(connection: &Connection, table: &str) -> Result<Option<TableS
     {
         columns[only].nullable = false;
         columns[only].has_default = true;
+        columns[only].has_fresh_default = true;
     }
     let foreign_keys = foreign_keys(connection, bare, &columns)?;
     not_predicted.extend(triggers(connection, bare)?);
@@ -57,8 +58,8 @@ pub(super) fn has_deferred_foreign_keys(connection: &Connection, table: &str) ->
 
 fn columns(connection: &Connection, table: &str) -> Result<(Vec<Column>, Vec<usize>)> {
     let mut statement = connection.prepare(
-        "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden FROM pragma_table_xinfo(?1, 'main') \
-         WHERE hidden <> 1 ORDER BY cid",
+        "SELECT name, type, \"notnull\", coalesce(upper(dflt_value), 'NULL') <> 'NULL', pk, hidden \
+         FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid",
     )?;
     let mut rows = statement.query([table])?;
     let mut columns = Vec::new();
@@ -75,6 +76,7 @@ fn columns(connection: &Connection, table: &str) -> Result<(Vec<Column>, Vec<usi
             declared,
             nullable: !row.get::<_, bool>(2)?,
             has_default: row.get(3)?,
+            has_fresh_default: false,
             generated: row.get::<_, i64>(5)? != 0,
         });
     }
@@ -202,7 +204,7 @@ fn triggers(connection: &Connection, table: &str) -> Result<Vec<String>> {
         .collect()
 }
 
-/// Returns the check constraints of a `CREATE TABLE`, by name or by their text.
+/// Returns the check constraints of a `CREATE TABLE`, by their names, where they have some, and their text.
 fn checks(sql: &str) -> Vec<String> {
     let tokens = tokens(sql);
     let mut found = Vec::new();
@@ -211,10 +213,8 @@ fn checks(sql: &str) -> Vec<String> {
             continue;
         }
         let named = index.checked_sub(2).filter(|before| tokens[*before].upper == "CONSTRAINT");
-        found.push(match named {
-            Some(before) => format!("check constraint `{}`", tokens[before + 1].text),
-            None => format!("check constraint {}", &sql[tokens[index + 1].start..close(&tokens, index + 1)]),
-        });
+        let name = named.map(|before| format!("`{}` ", tokens[before + 1].text)).unwrap_or_default();
+        found.push(format!("check constraint {name}{}", &sql[tokens[index + 1].start..close(&tokens, index + 1)]));
     }
     found
 }
@@ -236,17 +236,17 @@ fn close(tokens: &[Token], open: usize) -> usize {
 }
 
 /// A word, a quoted identifier or a single sign.
-struct Token {
+pub(super) struct Token {
     /// Without quotes.
-    text: String,
+    pub(super) text: String,
     /// In upper case for words and signs; empty for what was quoted.
-    upper: String,
-    start: usize,
+    pub(super) upper: String,
+    pub(super) start: usize,
     end: usize,
 }
 
 /// Parts SQL into tokens, leaving out blanks, comments and string literals' content.
-fn tokens(sql: &str) -> Vec<Token> {
+pub(super) fn tokens(sql: &str) -> Vec<Token> {
     let bytes = sql.as_bytes();
     let mut tokens = Vec::new();
     let mut at = 0;

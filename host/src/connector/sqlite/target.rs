@@ -18,6 +18,7 @@ use super::lock::FileLock;
 use super::lock::NoLock;
 use super::refusal;
 use super::schema;
+use super::script;
 use super::transaction::SqliteTransaction;
 use crate::connector::fence::Fence;
 use crate::connector::target::Lock;
@@ -58,7 +59,12 @@ pub struct SqliteTarget {
 impl SqliteTarget {
     /// Opens the file named by a path or a `sqlite:` URL, relative to `base_dir`.
     pub fn open(path_or_url: &str, base_dir: &Path, mode: Mode) -> Result<Self, TargetError> {
+        Self::check(path_or_url)?;
         let path = file::path(path_or_url, base_dir);
+        if path.is_dir() {
+            let source = "expected a file, found a folder".into();
+            return Err(TargetError::Unreachable { url: path_or_url.to_owned(), source });
+        }
         let failed = |error| refusal::open_error(error, path_or_url, file::probe(&path, mode));
         let connect = || blocking(|| file::open(&path, mode)).map_err(failed);
         let (writer, reader) = (connect()?, connect()?);
@@ -67,6 +73,14 @@ impl SqliteTarget {
         let (writer, reader) = (Arc::new(Mutex::new(writer)), std::sync::Mutex::new(reader));
         let (identity, fence) = (Identity::at(&path), std::sync::RwLock::default());
         Ok(Self { url: path_or_url.to_owned(), path, identity, mode, fence, writer, reader })
+    }
+
+    /// Checks a path or URL without looking for the file.
+    pub(in crate::connector) fn check(path_or_url: &str) -> Result<(), TargetError> {
+        match file::name(path_or_url) {
+            "" => Err(TargetError::Unknown { url: path_or_url.to_owned() }),
+            _ => Ok(()),
+        }
     }
 
     /// Begins a transaction, with the type that the predicted target builds on.
@@ -83,7 +97,7 @@ impl SqliteTarget {
     /// Creates whimbrel's own tables where they are missing.
     pub(in crate::connector) async fn create_own_tables(&self) -> Result<(), TargetError> {
         let connection = self.writer.lock().await;
-        blocking(|| run_script(&connection, BOOKKEEPING))
+        blocking(|| script::run_all(&connection, BOOKKEEPING))
             .map_err(|error| refusal::error(error, "create whimbrel's own tables"))
     }
 
@@ -139,22 +153,22 @@ impl Target for SqliteTarget {
 
     async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<TableSchema>>, TargetError> {
         let there = self.look("read the schema", schema::statements)?;
-        blocking(|| -> rusqlite::Result<_> {
-            let scratch = Connection::open_in_memory()?;
-            scratch.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+        let failed = |error| refusal::error(error, "try out the schema");
+        blocking(|| {
+            let scratch = Connection::open_in_memory().map_err(failed)?;
+            scratch.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_ATTACHED, 0).map_err(failed)?;
             for statement in &there {
                 // A virtual table makes some of the others itself, or its module is not here.
                 let _ = scratch.execute_batch(statement);
             }
-            run_script(&scratch, sql)?;
-            names.iter().map(|name| schema::read(&scratch, name)).collect()
+            script::run(&scratch, sql)?;
+            names.iter().map(|name| schema::read(&scratch, name).map_err(failed)).collect()
         })
-        .map_err(|error| refusal::script_error(error, sql))
     }
 
     async fn apply_schema(&self, sql: &str) -> Result<(), TargetError> {
         let connection = self.writer.lock().await;
-        blocking(|| run_script(&connection, sql)).map_err(|error| refusal::script_error(error, sql))
+        blocking(|| script::run(&connection, sql))
     }
 
     async fn has_own_tables(&self) -> Result<bool, TargetError> {
@@ -215,16 +229,6 @@ impl Target for SqliteTarget {
     async fn begin(&self) -> Result<Box<dyn Transaction>, TargetError> {
         Ok(Box::new(self.begin_own().await?))
     }
-}
-
-/// Runs all statements of a script or none.
-fn run_script(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    let result = connection.execute_batch(sql).and_then(|()| connection.execute_batch("COMMIT"));
-    if result.is_err() && !connection.is_autocommit() {
-        connection.execute_batch("ROLLBACK")?;
-    }
-    result
 }
 
 #[cfg(test)]

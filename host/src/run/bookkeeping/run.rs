@@ -66,7 +66,7 @@ impl Bookkeeping {
         tx.execute(&sql, &[text(&now()), text(status), text(report), text(run)]).await.map(drop)
     }
 
-    /// Returns the run that began last, or the last one of a mode.
+    /// Returns the run that began last, or the last one of a mode that had something to do.
     pub async fn last_run(
         &self,
         tx: &mut dyn Transaction,
@@ -74,7 +74,7 @@ impl Bookkeeping {
     ) -> Result<Option<StoredRun>, TargetError> {
         let mut parameters = vec![text(&self.migration)];
         parameters.extend(mode.map(text));
-        let of_mode = if mode.is_some() { " AND mode = $2" } else { "" };
+        let of_mode = if mode.is_some() { " AND mode = $2 AND status <> 'nothing-to-do'" } else { "" };
         let sql = format!(
             "SELECT id, mode, started_at, ended_at, status, report FROM {} WHERE migration = $1{of_mode} \
              ORDER BY started_at DESC, id DESC LIMIT 1",

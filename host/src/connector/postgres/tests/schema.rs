@@ -156,10 +156,7 @@ async fn scripts_are_one_transaction() {
         assert_eq!(failed.to_string(), "apply the schema at line 3 failed");
         assert!(target.table("a").await.unwrap().is_none());
         let failed = target.tables_of_script("CREATE TABLE a (x int); COMMIT;", &[]).await.unwrap_err();
-        assert_eq!(
-            std::error::Error::source(&failed).unwrap().to_string().split(',').next(),
-            Some("expected statements for one transaction")
-        );
+        assert!(matches!(failed, TargetError::OwnTransaction { .. }), "{failed}");
         // What a dump begins with has no effect on later sessions.
         target
             .apply_schema("SELECT pg_catalog.set_config('search_path', '', false); CREATE TABLE public.a (x int);")

@@ -97,14 +97,14 @@ fn keys_without_an_index_of_their_own_are_rowids() -> Test {
          CREATE TABLE descending (id INTEGER PRIMARY KEY DESC);
          CREATE TABLE int_key (id INT PRIMARY KEY);
          CREATE TABLE bare (id INTEGER PRIMARY KEY) WITHOUT ROWID;
-         CREATE TABLE strict (id TEXT PRIMARY KEY, v INT NOT NULL DEFAULT 1) STRICT;",
+         CREATE TABLE strict (id TEXT PRIMARY KEY, v INT NOT NULL DEFAULT 1, w INT NOT NULL DEFAULT NULL) STRICT;",
     )?;
     for expected in [
         "alias: id int!+ v text | id",
         "descending: id int | id",
         "int_key: id int | id",
         "bare: id int! | id",
-        "strict: id text! v int!+ | id",
+        "strict: id text! v int!+ w int! | id",
     ] {
         assert_eq!(outline(&schema(&connection, expected.split(':').next().unwrap_or_default())?), expected);
     }
@@ -132,7 +132,7 @@ fn what_a_dry_run_cannot_foresee_is_named() -> Test {
         table.not_predicted,
         [
             "check constraint (\"order\" <> ')')",
-            "check constraint `positive`",
+            "check constraint `positive` (b > 0)",
             "index `folded` with collation NOCASE",
             "trigger `watch`",
             "unique index `lower_order` over an expression",
