@@ -12,6 +12,7 @@ pub mod postgres;
 pub mod predicted;
 pub mod source;
 pub mod sqlite;
+mod table;
 pub mod target;
 
 use std::path::Path;
@@ -23,8 +24,7 @@ use crate::record::TableSchema;
 
 pub use source::Source;
 pub use source::SourceError;
-pub use source::list_collections;
-pub use source::open_source;
+pub use source::System;
 pub use target::Target;
 pub use target::TargetError;
 pub use target::Transaction;

@@ -2,43 +2,82 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::Mutex;
 
 use super::extended_json;
 use super::masked;
 use super::mongodump;
+use super::postgres;
+use super::sqlite;
+use super::table::Shared;
+use super::table::Snapshot;
+use super::table::TableSource;
+use super::target::TargetError;
 use crate::record::Batch;
 use crate::record::Position;
 
-/// Opens one collection of a source. Relative paths start at `base`, the manifest's folder; the records' keys are
-/// made of these dotted paths.
-pub fn open_source(
-    url: &str,
-    base: &Path,
-    collection: &str,
-    key_fields: &[String],
-) -> Result<Box<dyn Source>, SourceError> {
-    match url.split_once(':') {
-        Some(("mongodump", path)) => mongodump::open(&folder(base, path), collection, key_fields),
-        Some(("mongoexport", path)) => extended_json::open(&folder(base, path), collection, key_fields),
-        _ => Err(SourceError::Unknown { url: masked::masked(url) }),
+/// An old system: what the collections, or tables, of one URL are opened from.
+pub struct System(Kind);
+
+enum Kind {
+    /// A `mongodump` folder.
+    Dump(PathBuf),
+    /// A folder of `mongoexport` files.
+    Export(PathBuf),
+    /// A database as it stood when it was opened.
+    Database(Shared),
+}
+
+impl System {
+    /// Opens the system of this URL. Relative paths start at `base`, the manifest's folder.
+    pub async fn open(url: &str, base: &Path) -> Result<Self, SourceError> {
+        let system = match url.split_once(':') {
+            Some(("mongodump", path)) => Kind::Dump(folder(base, path)),
+            Some(("mongoexport", path)) => Kind::Export(folder(base, path)),
+            Some(("sqlite", _)) => Kind::Database(shared(sqlite::SqliteSnapshot::open(url, base)?)),
+            Some(("postgres" | "postgresql", _)) => {
+                Kind::Database(shared(postgres::PostgresSnapshot::open(url).await?))
+            }
+            _ => return Err(SourceError::Unknown { url: masked::masked(url) }),
+        };
+        // Whether there is such a folder is a matter of the URL, not of the collections.
+        let system = Self(system);
+        system.collections().await?;
+        Ok(system)
     }
+
+    /// Returns the names of the collections, in order.
+    pub async fn collections(&self) -> Result<Vec<String>, SourceError> {
+        match &self.0 {
+            Kind::Dump(folder) => mongodump::list(folder),
+            Kind::Export(folder) => extended_json::list(folder),
+            Kind::Database(snapshot) => Ok(snapshot.lock().await.tables().await?),
+        }
+    }
+
+    /// Opens one collection. The records' keys are made of these dotted paths, or of these columns.
+    pub async fn source(&self, collection: &str, key_fields: &[String]) -> Result<Box<dyn Source>, SourceError> {
+        match &self.0 {
+            Kind::Dump(folder) => mongodump::open(folder, collection, key_fields),
+            Kind::Export(folder) => extended_json::open(folder, collection, key_fields),
+            Kind::Database(snapshot) => {
+                Ok(Box::new(TableSource::open(snapshot.clone(), collection, key_fields).await?))
+            }
+        }
+    }
+}
+
+fn shared(snapshot: impl Snapshot + 'static) -> Shared {
+    Arc::new(Mutex::new(Box::new(snapshot)))
 }
 
 /// Returns what identifies a collection for the fingerprint: where it is, without secrets. Nothing is opened for it.
 pub fn identity(url: &str, collection: &str) -> String {
     // The same folder is the same source, whether its path ends in a slash or not.
     format!("{}#{collection}", masked::masked(url.trim_end_matches('/')))
-}
-
-/// Returns the names of a source's collections, in order.
-pub fn list_collections(url: &str, base: &Path) -> Result<Vec<String>, SourceError> {
-    match url.split_once(':') {
-        Some(("mongodump", path)) => mongodump::list(&folder(base, path)),
-        Some(("mongoexport", path)) => extended_json::list(&folder(base, path)),
-        _ => Err(SourceError::Unknown { url: masked::masked(url) }),
-    }
 }
 
 /// Returns a path as seen from the working folder, without `./` in the middle of it.
@@ -144,4 +183,76 @@ pub enum SourceError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// There is no such database, it does not answer, or it turns the account away.
+    #[error("cannot reach the source `{url}`")]
+    Unreachable {
+        /// Password masked.
+        url: String,
+        /// The driver's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database refused something.
+    #[error("{what} failed")]
+    Database {
+        /// What was to be done.
+        what: String,
+        /// The database's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database has no such table.
+    #[error("there is no table `{table}`")]
+    NoTable {
+        /// What was looked for.
+        table: String,
+        /// The names that do exist.
+        found: Vec<String>,
+    },
+    /// The table has no column of a key's name.
+    #[error("the table `{table}` has no column `{column}` to make keys of")]
+    NoKeyColumn {
+        /// The table.
+        table: String,
+        /// What was looked for.
+        column: String,
+        /// The columns of the table's own key.
+        key: Vec<String>,
+    },
+    /// The table has no key, and so no order to read it in.
+    #[error("the table `{table}` has neither a primary key nor a unique one without NULL: its rows have no order")]
+    NoOrder {
+        /// The table.
+        table: String,
+    },
+    /// SQLite lets a primary key be NULL.
+    #[error("the table `{table}` has {rows} rows with NULL in the primary key: nothing tells them apart")]
+    Keyless {
+        /// The table.
+        table: String,
+        /// Their number.
+        rows: u64,
+    },
+    /// A position from an earlier run does not fit the table's key.
+    #[error("the checkpoint behind row {row} of `{table}` does not fit the table's key: it has another one now")]
+    Place {
+        /// The table.
+        table: String,
+        /// The row's number.
+        row: u64,
+    },
+}
+
+impl From<TargetError> for SourceError {
+    /// What a database says is the same, whichever side of a migration it is on.
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Unknown { url } => Self::Unknown { url },
+            TargetError::Unreachable { url, source }
+            | TargetError::NoDatabase { url, source, .. }
+            | TargetError::TurnedAway { url, source } => Self::Unreachable { url, source },
+            TargetError::Database { what, source } | TargetError::Permission { what, source } => {
+                Self::Database { what, source }
+            }
+            other => Self::Database { what: "reading the source".to_owned(), source: other.into() },
+        }
+    }
 }

@@ -6,6 +6,7 @@ pub mod batch;
 pub mod check;
 pub mod convert;
 pub mod decimal;
+pub mod form;
 pub mod instant;
 pub mod json;
 pub mod kept;

@@ -8,10 +8,11 @@ use super::components::Loaded;
 use super::failure;
 use super::failure::problem;
 use super::open::described;
-use super::origin::Origin;
+use super::origin::Origins;
 use super::stand_in::StandIn;
 use crate::connector;
 use crate::connector::Source;
+use crate::connector::SourceError;
 use crate::error::Failure;
 use crate::plan::Draft;
 use crate::plan::Manifest;
@@ -34,6 +35,8 @@ pub enum Reads {
 pub struct Checked {
     /// The manifest.
     pub manifest: Manifest,
+    /// Where entities are read.
+    pub origins: Origins,
     /// One an entity, in the manifest's order; none where nothing is read.
     pub sources: Vec<Box<dyn Source>>,
     /// Every component that an entity names.
@@ -68,14 +71,18 @@ impl From<Failure> for Refused {
 
 /// Looks at everything but the target, and refuses a manifest with all that is wrong with it. `stand_ins` are taken for
 /// components whose files are others.
-pub fn check(mut draft: Draft, pins: Pins, reads: Reads, stand_ins: &[StandIn]) -> Result<Checked, Refused> {
+pub async fn check(mut draft: Draft, pins: Pins, reads: Reads, stand_ins: &[StandIn]) -> Result<Checked, Refused> {
     let mut found = Vec::new();
     let manifest = draft.manifest();
     if let Err(error) = connector::check_target(&manifest.tables.target.url) {
         found.push(problem("/target/url".to_owned(), error.into()));
     }
     let script = script(manifest, &mut found);
-    let sources = if reads == Reads::Sources { open_sources(manifest, &mut found) } else { Vec::new() };
+    let origins = Origins::new(manifest);
+    let sources = match reads {
+        Reads::Sources => open_sources(manifest, &origins, &mut found).await,
+        Reads::Nothing => Vec::new(),
+    };
     let is_sound = found.is_empty() && draft.is_sound();
     let loaded = components::load_plugins(manifest, stand_ins, &mut found)?;
     let transformers = components::open_transformers(manifest, &loaded, pins, &mut found)?;
@@ -89,6 +96,7 @@ pub fn check(mut draft: Draft, pins: Pins, reads: Reads, stand_ins: &[StandIn]) 
     let all_there = "what is not there is a problem that was found";
     Ok(Checked {
         manifest,
+        origins,
         sources,
         loaded,
         transformers: transformers.into_iter().map(|transformer| transformer.expect(all_there)).collect(),
@@ -111,20 +119,26 @@ fn script(manifest: &Manifest, found: &mut Vec<Finding>) -> Option<String> {
 }
 
 /// Opens what every entity reads, as far as it is there.
-fn open_sources(manifest: &Manifest, found: &mut Vec<Finding>) -> Vec<Box<dyn Source>> {
+async fn open_sources(manifest: &Manifest, origins: &Origins, found: &mut Vec<Finding>) -> Vec<Box<dyn Source>> {
     let (mut sources, mut broken) = (Vec::new(), BTreeSet::new());
-    for (name, source) in &manifest.tables.source {
-        if let Err(error) = connector::list_collections(&source.url, &manifest.folder) {
+    for name in manifest.tables.source.keys() {
+        if let Err(error) = origins.try_out(name).await {
             found.push(problem(format!("/source/{name}/url"), error.into()));
             broken.insert(name.as_str());
         }
     }
     for (index, entity) in manifest.tables.entity.iter().enumerate() {
-        let origin = Origin::of(manifest, entity).filter(|_| !broken.contains(entity.source_and_collection().0));
-        match origin.map(|origin| origin.open()) {
-            Some(Ok(source)) => sources.push(source),
-            Some(Err(error)) => found.push(problem(format!("/entity/{index}/from"), error.into())),
-            None => {}
+        if broken.contains(entity.source_and_collection().0) {
+            continue;
+        }
+        let Some(origin) = origins.of(entity) else { continue };
+        match origin.open().await {
+            Ok(source) => sources.push(source),
+            Err(error @ SourceError::NoKeyColumn { .. }) => {
+                let place = if entity.key.is_some() { "key" } else { "from" };
+                found.push(problem(format!("/entity/{index}/{place}"), error.into()));
+            }
+            Err(error) => found.push(problem(format!("/entity/{index}/from"), error.into())),
         }
     }
     sources

@@ -125,7 +125,7 @@ impl EntityRun {
         let versions = &self.mapper.versions;
         let source = match self.source.take() {
             Some(source) => source,
-            None => self.origin.open().map_err(|error| (error.into(), None))?,
+            None => self.origin.open().await.map_err(|error| (error.into(), None))?,
         };
         if let Some(trial) = versions.trial() {
             trial.restart();

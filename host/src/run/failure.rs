@@ -75,9 +75,25 @@ impl From<TargetError> for Failure {
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         let hint = match &error {
-            SourceError::Unknown { .. } => Some("a source is `mongodump:folder` or `mongoexport:folder`".to_owned()),
+            SourceError::Unknown { .. } => Some(
+                "a source is `mongodump:folder`, `mongoexport:folder`, `sqlite:path` or `postgres://user@host/database`"
+                    .to_owned(),
+            ),
             SourceError::NoFolder { path, .. } => Some(beside(path).unwrap_or_else(|| PATHS.to_owned())),
             SourceError::Missing { collection, found, .. } => hint::among(collection, found),
+            SourceError::NoTable { table, found } => hint::among(table, found),
+            SourceError::NoKeyColumn { key, .. } => {
+                let quoted: Vec<String> = key.iter().map(|column| format!("\"{column}\"")).collect();
+                Some(match &quoted[..] {
+                    [one] => format!("its primary key is `key = {one}`"),
+                    _ => format!("its primary key is `key = [{}]`", quoted.join(", ")),
+                })
+            }
+            SourceError::NoOrder { .. } => Some("give the table a primary key, or a unique index over NOT NULL columns".to_owned()),
+            SourceError::Keyless { .. } => Some("give these rows a key, or remove them".to_owned()),
+            SourceError::Unreachable { .. } => {
+                Some("check the source's `url`, and that the database is there and accepts connections".to_owned())
+            }
             SourceError::Malformed { .. } => {
                 Some("the file is cut short or damaged here; make a new dump. A run keeps what came before".to_owned())
             }
@@ -89,6 +105,10 @@ impl From<SourceError> for Failure {
         let failure = match &error {
             SourceError::Unknown { .. }
             | SourceError::NoFolder { .. }
+            | SourceError::NoTable { .. }
+            | SourceError::NoKeyColumn { .. }
+            | SourceError::NoOrder { .. }
+            | SourceError::Keyless { .. }
             | SourceError::Missing { .. }
             | SourceError::Ambiguous { .. } => Self::usage(error.to_string()),
             _ => Self::failed(error.to_string()),

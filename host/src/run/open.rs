@@ -104,16 +104,16 @@ pub async fn open(draft: impl Into<Draft>, mode: Mode, reads: Reads) -> Result<O
 /// run has only tried.
 pub async fn open_with(draft: impl Into<Draft>, mode: Mode, reads: Reads, stands_in: bool) -> Result<Opened, Failure> {
     let (draft, fresh) = (draft.into(), new_pins());
-    let (checked, known) = match check(draft.clone(), fresh, reads, &[]) {
+    let (checked, known) = match check(draft.clone(), fresh, reads, &[]).await {
         Ok(checked) => (checked, None),
         // A file that an earlier run has refused may be all that is wrong.
         Err(Refused::Components(failure)) if stands_in => match kept_instead(&draft).await {
-            Some(stand_ins) => (check(draft, fresh, reads, &stand_ins)?, Some(stand_ins)),
+            Some(stand_ins) => (check(draft, fresh, reads, &stand_ins).await?, Some(stand_ins)),
             None => return Err(failure),
         },
         Err(refused) => return Err(refused.into()),
     };
-    let Checked { manifest, sources, mut loaded, mut transformers, script } = checked;
+    let Checked { manifest, origins: systems, sources, mut loaded, mut transformers, script } = checked;
     let target: Arc<dyn Target> =
         connector::open_target(&manifest.tables.target.url, &manifest.folder, mode).await?.into();
     if mode == Mode::ReadWrite {
@@ -147,7 +147,7 @@ pub async fn open_with(draft: impl Into<Draft>, mode: Mode, reads: Reads, stands
     let (mut mappers, mut origins, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     for (index, entity) in plan.entities.iter().enumerate() {
         let taken = by_index.get_mut(entity.index).and_then(Option::take);
-        let origin = Origin::of(&manifest, &manifest.tables.entity[entity.index]);
+        let origin = systems.of(&manifest.tables.entity[entity.index]);
         let (Some((transformer, description)), Some(origin)) = (taken, origin) else {
             return Err(Failure::bug(format!("the entity `{}` has no transformer or no source", entity.name)));
         };

@@ -1,41 +1,74 @@
 //! Where an entity's records come from: its source, to be opened again by whoever reads on or reads anew.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
 
 use crate::connector;
 use crate::connector::Source;
 use crate::connector::SourceError;
+use crate::connector::System;
 use crate::plan::Manifest;
 use crate::plan::tables::EntityTable;
 
-/// Where the records of one entity come from.
-#[derive(Debug, Clone)]
-pub struct Origin {
+/// The old systems of a manifest by name. Each is opened once, by the first who reads from it.
+pub struct Origins(BTreeMap<String, Arc<Old>>);
+
+/// One of them.
+struct Old {
     url: String,
     folder: PathBuf,
+    system: OnceCell<System>,
+}
+
+/// Where the records of one entity come from.
+#[derive(Clone)]
+pub struct Origin {
+    old: Arc<Old>,
     collection: String,
     key: Vec<String>,
 }
 
-impl Origin {
-    /// Returns where an entity is read, or `None` where there is no such source.
-    pub fn of(manifest: &Manifest, entity: &EntityTable) -> Option<Self> {
-        let (source, collection) = entity.source_and_collection();
-        Some(Self {
-            url: manifest.tables.source.get(source)?.url.clone(),
-            folder: manifest.folder.clone(),
-            collection: collection.to_owned(),
-            key: entity.key_fields(),
-        })
+impl Origins {
+    /// Takes the sources of a manifest; none is opened yet.
+    pub fn new(manifest: &Manifest) -> Self {
+        let old = |url: &str| Old { url: url.to_owned(), folder: manifest.folder.clone(), system: OnceCell::new() };
+        let sources = manifest.tables.source.iter();
+        Self(sources.map(|(name, source)| (name.clone(), Arc::new(old(&source.url)))).collect())
     }
 
+    /// Opens a system, to learn whether it is there.
+    pub async fn try_out(&self, name: &str) -> Result<(), SourceError> {
+        match self.0.get(name) {
+            Some(old) => old.open().await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns where an entity is read, or `None` where there is no such source.
+    pub fn of(&self, entity: &EntityTable) -> Option<Origin> {
+        let (source, collection) = entity.source_and_collection();
+        let old = self.0.get(source)?.clone();
+        Some(Origin { old, collection: collection.to_owned(), key: entity.key_fields() })
+    }
+}
+
+impl Old {
+    async fn open(&self) -> Result<&System, SourceError> {
+        self.system.get_or_try_init(|| System::open(&self.url, &self.folder)).await
+    }
+}
+
+impl Origin {
     /// Returns what identifies it for the fingerprint.
     pub fn identity(&self) -> String {
-        connector::source::identity(&self.url, &self.collection)
+        connector::source::identity(&self.old.url, &self.collection)
     }
 
     /// Opens it afresh.
-    pub fn open(&self) -> Result<Box<dyn Source>, SourceError> {
-        connector::open_source(&self.url, &self.folder, &self.collection, &self.key)
+    pub async fn open(&self) -> Result<Box<dyn Source>, SourceError> {
+        self.old.open().await?.source(&self.collection, &self.key).await
     }
 }

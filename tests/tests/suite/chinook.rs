@@ -16,7 +16,7 @@ use whimbrel_tests::shared_data;
 const ROWS: u64 = 15_607;
 
 /// Tables and their primary keys, by the names that SQLite has; PostgreSQL's are in snake case.
-const TABLES: [(&str, &str); 11] = [
+pub const TABLES: [(&str, &str); 11] = [
     ("Album", "AlbumId"),
     ("Artist", "ArtistId"),
     ("Customer", "CustomerId"),
@@ -31,7 +31,7 @@ const TABLES: [(&str, &str); 11] = [
 ];
 
 /// A row, value by value.
-type Row = Vec<Option<String>>;
+pub type Row = Vec<Option<String>>;
 
 #[test]
 fn the_sqlite_shop_equals_the_original() {
@@ -222,7 +222,7 @@ fn foreign_keys(database: &Database) -> Vec<Row> {
     keys
 }
 
-fn snake_case(name: &str) -> String {
+pub fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     for letter in name.chars() {
         if letter.is_ascii_uppercase() && !snake.is_empty() {

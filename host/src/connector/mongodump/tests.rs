@@ -274,7 +274,12 @@ proptest! {
         let name = if is_json { "c.json" } else { "c.bson" };
         fs::write(folder.path().join(format!("{name}{ending}")), bytes).expect("written");
         let url = if is_json { "mongoexport:." } else { "mongodump:." };
-        let open = || crate::connector::open_source(url, folder.path(), "c", &["_id".to_owned()]).expect("opened");
+        let open = || {
+            let opened = async {
+                crate::connector::System::open(url, folder.path()).await?.source("c", &["_id".to_owned()]).await
+            };
+            futures::executor::block_on(opened).expect("opened")
+        };
         let all = [ReadLimit { records: 1000, bytes: 1 << 30 }];
         let (whole, _, broken) = read_from(open().as_mut(), &Position::default(), &all);
         let (pieces, ends, also) = read_from(open().as_mut(), &Position::default(), &limits);

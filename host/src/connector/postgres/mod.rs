@@ -1,6 +1,6 @@
 //! PostgreSQL 13 and later as a target: COPY BINARY for new rows, one key lookup before it, and the catalogs for schemas.
 //!
-//! It does not read sources.
+//! As a source (`snapshot.rs`) it gives pages behind a key, in one read-only transaction.
 
 mod arrays;
 mod bookkeeping;
@@ -17,6 +17,7 @@ mod name;
 mod parameter;
 mod script;
 mod session;
+mod snapshot;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -27,4 +28,5 @@ mod update;
 mod writable;
 
 pub use session::Mode;
+pub(super) use snapshot::PostgresSnapshot;
 pub use target::PostgresTarget;

@@ -66,6 +66,7 @@ pub(super) fn name(path_or_url: &str) -> &str {
 pub(super) fn open(path: &Path, mode: Mode) -> rusqlite::Result<Connection> {
     let connection = match mode {
         Mode::ReadOnly => open_for_reading(path)?,
+        Mode::Source => open_source(path)?,
         Mode::ReadWriteCreate | Mode::Scratch => {
             Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE))?
         }
@@ -76,7 +77,7 @@ pub(super) fn open(path: &Path, mode: Mode) -> rusqlite::Result<Connection> {
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     connection.pragma_update(None, "foreign_keys", mode != Mode::Scratch)?;
     connection.pragma_update(None, "cache_size", -i64::from(CACHE_KIB))?;
-    if mode != Mode::ReadOnly {
+    if matches!(mode, Mode::ReadWriteCreate | Mode::Scratch) {
         // Some file systems cannot hold a WAL: SQLite then answers with the journal it uses instead, as safe but slower.
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG_PAGES, |_| Ok(()))?;
@@ -88,7 +89,7 @@ pub(super) fn open(path: &Path, mode: Mode) -> rusqlite::Result<Connection> {
 /// Opens the file without SQLite, to learn why SQLite could not.
 pub(super) fn probe(path: &Path, mode: Mode) -> std::io::Result<()> {
     match mode {
-        Mode::ReadOnly => File::open(path).map(drop),
+        Mode::ReadOnly | Mode::Source => File::open(path).map(drop),
         Mode::ReadWriteCreate | Mode::Scratch => may_write(path),
     }
 }
@@ -121,6 +122,15 @@ fn open_for_reading(path: &Path) -> rusqlite::Result<Connection> {
     }
     let access = flags(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI);
     Connection::open_with_flags(format!("file:{}?immutable=1", percent(path)), access)
+}
+
+/// Readers of a WAL need a file beside it. Where they may make none nobody else writes, and it is read as it lies there.
+fn open_source(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_ONLY))?;
+    match connection.query_row("SELECT count(*) FROM main.sqlite_schema", [], |row| row.get::<_, i64>(0)) {
+        Err(_) if is_resting_wal(path) => open_for_reading(path),
+        _ => Ok(connection),
+    }
 }
 
 /// Returns whether the database is in WAL mode and nobody has it open: reading it as immutable then spares the

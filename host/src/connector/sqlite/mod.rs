@@ -1,4 +1,4 @@
-//! SQLite as a target: one file, one writer, whimbrel's own tables beside the user's.
+//! SQLite as a target: one file, one writer, whimbrel's own tables beside the user's; and as a source (`snapshot.rs`).
 //!
 //! The target opens its file in WAL mode with foreign keys on and `synchronous = FULL`. A checkpoint can never be ahead
 //! of its rows even with `NORMAL`, since both are in one transaction and the WAL keeps transactions whole and in order;
@@ -18,11 +18,13 @@ mod refusal;
 mod schema;
 mod script;
 mod select;
+mod snapshot;
 mod target;
 mod transaction;
 mod types;
 mod update;
 
+pub(super) use snapshot::SqliteSnapshot;
 pub use target::Mode;
 pub use target::SqliteTarget;
 pub(super) use transaction::SqliteTransaction;

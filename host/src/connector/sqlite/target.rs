@@ -36,6 +36,8 @@ pub enum Mode {
     /// Read only; a missing file is an empty database, and nothing is created beside an existing one where that is
     /// avoidable.
     ReadOnly,
+    /// The file of an old system, which others may be writing: read only, and it must be there.
+    Source,
     /// A file that is thrown away: no foreign keys, no waiting for the disk.
     #[doc(hidden)]
     Scratch,

@@ -265,7 +265,7 @@ impl Keeper {
     async fn compare_committed(&self, entity: &Arc<Kept>, trial: &Arc<Trial>) -> Result<(), String> {
         let said = |failure: Failure| sentence(&failure);
         let batches = entity.committed(&*self.target, &self.books, trial.left()).await.map_err(said)?;
-        let mut source = entity.origin.open().map_err(|error| sentence(&error))?;
+        let mut source = entity.origin.open().await.map_err(|error| sentence(&error))?;
         for committed in batches {
             let batch = reread(&mut *source, &committed).await.map_err(said)?;
             let (entity, trial) = (entity.clone(), trial.clone());

@@ -201,7 +201,7 @@ async fn last_batch(
 ) -> Result<(), String> {
     let said = |failure: Failure| sentence(&failure);
     let Some(committed) = entity.committed(target, books, 1).await.map_err(said)?.pop() else { return Ok(()) };
-    let mut source = entity.origin.open().map_err(|error| sentence(&error))?;
+    let mut source = entity.origin.open().await.map_err(|error| sentence(&error))?;
     let batch = reread(&mut *source, &committed).await.map_err(said)?;
     let (entity, version) = (entity.clone(), probed.version.clone());
     let mapped = tokio::task::spawn_blocking(move || {

@@ -1,0 +1,110 @@
+//! PostgreSQL as a source: one session that only reads, in one transaction.
+
+use async_trait::async_trait;
+use sqlx::AssertSqlSafe;
+use sqlx::PgConnection;
+use sqlx::Row as _;
+
+use super::error::target_error;
+use super::introspect;
+use super::lookup;
+use super::name::TableName;
+use super::name::quote;
+use super::session::Mode;
+use super::session::Session;
+use super::text;
+use crate::connector::TargetError;
+use crate::connector::source::SourceError;
+use crate::connector::table::Extent;
+use crate::connector::table::Row;
+use crate::connector::table::Snapshot;
+use crate::record::TableSchema;
+use crate::record::Value;
+
+/// The transaction sees the database from its first look on. It is idle while others write, and may last for hours.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0; SELECT 1 FROM pg_catalog.pg_class LIMIT 1";
+
+const TABLES: &str = "\
+SELECT c.relname::text, CASE WHEN NOT pg_catalog.pg_table_is_visible(c.oid) THEN n.nspname::text END
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'whimbrel') AND n.nspname NOT LIKE 'pg\\_%'
+ORDER BY 2 NULLS FIRST, 1";
+
+/// A database as it stood when it was opened.
+pub(in crate::connector) struct PostgresSnapshot {
+    connection: PgConnection,
+}
+
+impl PostgresSnapshot {
+    pub(in crate::connector) async fn open(url: &str) -> Result<Self, SourceError> {
+        let session = Session::new(url, Mode::ReadOnly)?;
+        let mut connection = session.connect(&session.options()).await?;
+        let begun = sqlx::raw_sql(AssertSqlSafe(BEGIN)).execute(&mut connection).await;
+        begun.map_err(|error| target_error(error, "begin a snapshot"))?;
+        Ok(Self { connection })
+    }
+
+    /// Returns the last key of a table.
+    async fn last(&mut self, table: &TableSchema, order: &[usize]) -> Result<Option<Vec<Value>>, TargetError> {
+        let columns = || order.iter().map(|&column| &table.columns[column]);
+        let wanted: Vec<String> = columns().map(|column| text::select("t", column)).collect();
+        let backwards: Vec<String> = columns().map(|column| format!("t.{} DESC", quote(&column.name))).collect();
+        let name = TableName::parse(&table.name).sql();
+        let sql = format!("SELECT {} FROM {name} AS t ORDER BY {} LIMIT 1", wanted.join(", "), backwards.join(", "));
+        let failed = |error| target_error(error, &format!("look for the last row of `{}`", table.name));
+        let row = sqlx::query(AssertSqlSafe(sql)).fetch_optional(&mut self.connection).await.map_err(failed)?;
+        let Some(row) = row else { return Ok(None) };
+        let key = columns().enumerate().map(|(place, column)| Ok(text::read(&column.kind, row.try_get(place)?)));
+        key.collect::<Result<_, _>>().map(Some).map_err(failed)
+    }
+}
+
+#[async_trait]
+impl Snapshot for PostgresSnapshot {
+    async fn tables(&mut self) -> Result<Vec<String>, TargetError> {
+        let found: Vec<(String, Option<String>)> = sqlx::query_as(TABLES)
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(|error| target_error(error, "list the tables"))?;
+        Ok(found.into_iter().map(|(table, schema)| TableName { schema, table }.written()).collect())
+    }
+
+    async fn table(&mut self, name: &str) -> Result<Option<TableSchema>, TargetError> {
+        introspect::table(&mut self.connection, name).await
+    }
+
+    async fn extent(&mut self, table: &TableSchema, order: &[usize]) -> Result<Extent, TargetError> {
+        let missing: Vec<String> =
+            order.iter().map(|&column| format!("{} IS NULL", quote(&table.columns[column].name))).collect();
+        let count = format!(
+            "SELECT count(*), count(*) FILTER (WHERE {}) FROM {}",
+            missing.join(" OR "),
+            TableName::parse(&table.name).sql()
+        );
+        let (rows, keyless): (i64, i64) = sqlx::query_as(AssertSqlSafe(count))
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(|error| target_error(error, &format!("count the rows of `{}`", table.name)))?;
+        let last = self.last(table, order).await?;
+        Ok(Extent { rows: rows.cast_unsigned(), keyless: keyless.cast_unsigned(), last })
+    }
+
+    async fn page(
+        &mut self,
+        table: &TableSchema,
+        order: &[usize],
+        after: Option<&[Value]>,
+        columns: &[usize],
+        limit: usize,
+    ) -> Result<Vec<Row>, TargetError> {
+        let wanted: Vec<usize> = order.iter().chain(columns).copied().collect();
+        let page = lookup::page(&mut self.connection, table, order, after, &wanted, limit).await?;
+        let row = |mut key: Vec<Value>| {
+            let values = key.split_off(order.len());
+            Row { key, values }
+        };
+        Ok(page.into_iter().map(row).collect())
+    }
+}

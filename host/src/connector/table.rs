@@ -1,0 +1,261 @@
+//! A table of a SQL database as a source: its rows in the order of its key, a page at a time, from one snapshot.
+//!
+//! Pages begin behind a key, never at an offset, so that a long table is not read again and again. A row becomes a document
+//! with a field for every column, in the forms that row bodies have (`record/form.rs`).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bson::RawDocumentBuf;
+use bson::raw::CString;
+use tokio::sync::Mutex;
+
+use super::source::ReadLimit;
+use super::source::Source;
+use super::source::SourceError;
+use super::target::TargetError;
+use crate::record::Batch;
+use crate::record::BatchBuilder;
+use crate::record::Position;
+use crate::record::TableSchema;
+use crate::record::Value;
+use crate::record::form::form;
+use crate::record::packed;
+use crate::record::value;
+
+/// Rows of the first page, which says how large rows are.
+const ROWS_FIRST: usize = 8;
+/// Rows of a page at most.
+const ROWS_MAX: usize = 2_000;
+/// Bytes of documents that a page is to have, about.
+const PAGE_BYTES: usize = 1 << 20;
+
+/// A database as it stood at one moment. All tables of a run are read from the same one; nothing is written.
+#[async_trait]
+pub(super) trait Snapshot: Send {
+    /// Returns the names of all tables, in order.
+    async fn tables(&mut self) -> Result<Vec<String>, TargetError>;
+
+    /// Returns a table's schema, or `None` where there is no such table.
+    async fn table(&mut self, name: &str) -> Result<Option<TableSchema>, TargetError>;
+
+    /// Returns how far a table goes, in the order of these columns.
+    async fn extent(&mut self, table: &TableSchema, order: &[usize]) -> Result<Extent, TargetError>;
+
+    /// Returns so many rows at most behind a key, in its order.
+    async fn page(
+        &mut self,
+        table: &TableSchema,
+        order: &[usize],
+        after: Option<&[Value]>,
+        columns: &[usize],
+        limit: usize,
+    ) -> Result<Vec<Row>, TargetError>;
+}
+
+/// One row.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// The key as the database itself compares it, which may be spelt otherwise than its column's type says.
+    pub key: Vec<Value>,
+    /// The values of the columns that were asked for.
+    pub values: Vec<Value>,
+}
+
+/// How far a table goes.
+#[derive(Debug, Default)]
+pub(super) struct Extent {
+    /// All its rows.
+    pub rows: u64,
+    /// Of these, rows with a NULL in one of the columns.
+    pub keyless: u64,
+    /// The last key.
+    pub last: Option<Vec<Value>>,
+}
+
+/// A snapshot that several tables are read from, one after another.
+pub(super) type Shared = Arc<Mutex<Box<dyn Snapshot>>>;
+
+/// Reads one table.
+pub(super) struct TableSource {
+    snapshot: Shared,
+    table: TableSchema,
+    /// The columns that order its rows, no two of which have the same values there.
+    order: Vec<usize>,
+    columns: Vec<usize>,
+    names: Vec<CString>,
+    origin: Arc<str>,
+    key_fields: Arc<[String]>,
+    rows: u64,
+    state: String,
+    /// Where it stands now.
+    at: Position,
+    /// Rows behind that, read already.
+    ready: VecDeque<Row>,
+    /// The key of the last row that was read.
+    last: Option<Vec<Value>>,
+    is_end: bool,
+    page_rows: usize,
+}
+
+impl TableSource {
+    pub(super) async fn open(snapshot: Shared, name: &str, key_fields: &[String]) -> Result<Self, SourceError> {
+        let mut open = snapshot.lock().await;
+        let Some(table) = open.table(name).await? else {
+            let found = open.tables().await?;
+            return Err(SourceError::NoTable { table: name.to_owned(), found });
+        };
+        let order = order(&table)?;
+        for field in key_fields {
+            if table.column(field).is_none() {
+                let names = |columns: &[usize]| columns.iter().map(|&at| table.columns[at].name.clone()).collect();
+                return Err(SourceError::NoKeyColumn {
+                    table: table.name.clone(),
+                    column: field.clone(),
+                    key: names(&order),
+                });
+            }
+        }
+        let extent = open.extent(&table, &order).await?;
+        drop(open);
+        if extent.keyless > 0 {
+            return Err(SourceError::Keyless { table: table.name, rows: extent.keyless });
+        }
+        let state = match &extent.last {
+            Some(last) => format!("{} rows, the last {}", extent.rows, packed::display(last)),
+            None => "no rows".to_owned(),
+        };
+        let nul = |error: <CString as TryFrom<String>>::Error| SourceError::Database {
+            what: format!("reading the columns of `{}`", table.name),
+            source: error.to_string().into(),
+        };
+        Ok(Self {
+            names: table
+                .columns
+                .iter()
+                .map(|column| CString::try_from(column.name.clone()).map_err(nul))
+                .collect::<Result<_, _>>()?,
+            columns: (0..table.columns.len()).collect(),
+            origin: Arc::from(table.name.as_str()),
+            key_fields: key_fields.into(),
+            rows: extent.rows,
+            snapshot,
+            table,
+            order,
+            state,
+            at: Position::default(),
+            ready: VecDeque::new(),
+            last: None,
+            is_end: false,
+            page_rows: ROWS_FIRST,
+        })
+    }
+
+    /// Goes to where an earlier run, or an earlier look, has come.
+    fn seek(&mut self, to: &Position) -> Result<(), SourceError> {
+        self.last = match to.token.as_str() {
+            "" => None,
+            token => {
+                let key = hex(token).and_then(|bytes| packed::decode(&bytes));
+                Some(
+                    key.filter(|key| key.len() == self.order.len())
+                        .ok_or_else(|| SourceError::Place { table: self.table.name.clone(), row: to.document })?,
+                )
+            }
+        };
+        self.ready.clear();
+        self.is_end = false;
+        self.at = to.clone();
+        Ok(())
+    }
+
+    /// Reads the next page.
+    async fn fill(&mut self) -> Result<(), SourceError> {
+        let mut snapshot = self.snapshot.lock().await;
+        let page = snapshot.page(&self.table, &self.order, self.last.as_deref(), &self.columns, self.page_rows).await?;
+        self.is_end = page.len() < self.page_rows;
+        if let Some(row) = page.last() {
+            self.last = Some(row.key.clone());
+        }
+        self.ready.extend(page);
+        Ok(())
+    }
+
+    fn document(&self, row: &Row) -> RawDocumentBuf {
+        let mut document = RawDocumentBuf::new();
+        for (name, value) in self.names.iter().zip(&row.values) {
+            document.append(name, form(value));
+        }
+        document
+    }
+}
+
+#[async_trait]
+impl Source for TableSource {
+    async fn read(&mut self, after: &Position, limit: ReadLimit) -> Result<Option<Batch>, SourceError> {
+        if *after != self.at {
+            self.seek(after)?;
+        }
+        let key_fields = self.key_fields.clone();
+        let mut builder = BatchBuilder::new(&key_fields);
+        let mut end = None;
+        while builder.len() < limit.records {
+            if self.ready.is_empty() && !self.is_end {
+                self.fill().await?;
+            }
+            let Some(row) = self.ready.front() else { break };
+            let document = self.document(row);
+            let bytes = document.as_bytes();
+            if !builder.is_empty() && builder.bytes() + bytes.len() > limit.bytes {
+                break;
+            }
+            let number = after.document + builder.len() as u64 + 1;
+            builder.push_bson(number, number, bytes);
+            // The next page is as long as rows of this size let it be.
+            self.page_rows = (PAGE_BYTES / bytes.len().max(1)).clamp(1, (self.page_rows * 2).min(ROWS_MAX));
+            end = self.ready.pop_front();
+        }
+        let Some(last) = end else { return Ok(None) };
+        self.at =
+            Position { document: after.document + builder.len() as u64, token: to_hex(&value::encode(&last.key)) };
+        Ok(Some(builder.finish(self.origin.clone(), self.at.clone())))
+    }
+
+    fn count(&self) -> Option<u64> {
+        Some(self.rows)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a share, for people")]
+    fn progress(&self, at: &Position) -> Option<f64> {
+        Some(if self.rows == 0 { 1.0 } else { (at.document as f64 / self.rows as f64).min(1.0) })
+    }
+
+    fn state(&self) -> &str {
+        &self.state
+    }
+
+    fn state_at_end(&mut self) -> String {
+        // The snapshot stands still.
+        self.state.clone()
+    }
+}
+
+/// Returns the columns that give a table's rows an order without ties: its primary key, or another key without NULL.
+fn order(table: &TableSchema) -> Result<Vec<usize>, SourceError> {
+    if !table.primary_key.is_empty() {
+        return Ok(table.primary_key.clone());
+    }
+    let is_whole = |columns: &&Vec<usize>| columns.iter().all(|&column| !table.columns[column].nullable);
+    let key = table.uniques.iter().map(|unique| &unique.columns).find(is_whole);
+    key.cloned().ok_or_else(|| SourceError::NoOrder { table: table.name.clone() })
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    pairs.iter().map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
