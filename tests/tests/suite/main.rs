@@ -22,6 +22,7 @@ mod source;
 mod status;
 mod stop;
 mod swap;
+mod tables;
 mod takeover;
 mod target;
 mod tidy;

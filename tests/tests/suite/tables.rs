@@ -1,0 +1,248 @@
+//! Tables of SQL databases as sources: the Chinook shop from SQLite to PostgreSQL and back again, value for value; rows that
+//! have no order, keys that are spelt in several ways, and a source that grows.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+use serde_json::json;
+use whimbrel_tests::Database;
+use whimbrel_tests::Whimbrel;
+use whimbrel_tests::components;
+use whimbrel_tests::root;
+use whimbrel_tests::shared_data;
+
+use super::chinook::Row;
+use super::chinook::TABLES;
+use super::chinook::snake_case;
+
+const ROWS: u64 = 15_607;
+
+/// The tables alone of a script that fills them too.
+fn schema(script: &str) -> tempfile::NamedTempFile {
+    let tables = &script[script.find("CREATE TABLE").unwrap()..script.find("INSERT INTO").unwrap()];
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), tables).unwrap();
+    file
+}
+
+fn call(manifest: &str, source: &str, schema: &Path, target: &Database, arguments: &[&str]) -> Json {
+    let manifest = root().join("examples/chinook-sql").join(manifest).display().to_string();
+    Whimbrel::new(["--json", arguments[0], manifest.as_str()].iter().chain(&arguments[1..]))
+        .env("CHINOOK", source)
+        .env("CHINOOK_SCHEMA", &schema.display().to_string())
+        .env("TARGET_URL", &target.url)
+        .run()
+        .expect(0)
+        .json()
+}
+
+fn moved(report: &Json) -> u64 {
+    report["entities"].as_array().unwrap().iter().map(|entity| entity["total"]["written"].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn the_shop_goes_to_postgres_and_comes_back() {
+    let Some(sql) = shared_data("chinook") else { return };
+    let Some(postgres) = Database::postgres() else { return };
+    components::plugins();
+    let script = |name: &str| fs::read_to_string(sql.join(name)).unwrap();
+    let original = Database::sqlite();
+    fs::copy(sql.join("Chinook_Sqlite.sqlite"), original.file().unwrap()).unwrap();
+
+    let there = schema(&script("Chinook_PostgreSql.sql"));
+    let file = original.file().unwrap().display().to_string();
+    let predicted = call("sqlite-to-postgres.toml", &file, there.path(), &postgres, &["run"]);
+    let done = call("sqlite-to-postgres.toml", &file, there.path(), &postgres, &["run", "--execute", "--yes"]);
+    assert_eq!((moved(&predicted), moved(&done)), (ROWS, ROWS));
+    assert_eq!(done["dead_letters"], json!([]));
+    let again = call("sqlite-to-postgres.toml", &file, there.path(), &postgres, &["run", "--execute", "--yes"]);
+    assert_eq!(again["status"], "nothing-to-do");
+
+    let back = schema(&script("Chinook_Sqlite.sql"));
+    let returned = Database::sqlite();
+    let done = call("postgres-to-sqlite.toml", &postgres.url, back.path(), &returned, &["run", "--execute", "--yes"]);
+    assert_eq!(moved(&done), ROWS);
+    let mut rows = 0;
+    for (table, key) in TABLES {
+        let all = format!("SELECT * FROM [{table}] ORDER BY {key}");
+        let expected = original.query(&all);
+        rows += expected.len() as u64;
+        same_rows(table, &returned.query(&all), &expected);
+        let keys: Vec<String> = key.split(", ").map(snake_case).collect();
+        let all = format!("SELECT * FROM {} ORDER BY {}", snake_case(table), keys.join(", "));
+        let mut there = postgres.query(&all);
+        there.iter_mut().flatten().flatten().for_each(without_t);
+        same_rows(table, &there, &expected);
+        let columns = original.query(&format!("SELECT name FROM pragma_table_info('{table}')"));
+        let types: Vec<String> = columns.iter().map(|row| format!("typeof([{}])", row[0].as_ref().unwrap())).collect();
+        let types = format!("SELECT {} FROM [{table}] ORDER BY {key}", types.join(", "));
+        same_rows(table, &returned.query(&types), &original.query(&types));
+    }
+    assert_eq!(rows, ROWS);
+    assert_eq!(postgres.query("SELECT count(*) FROM whimbrel.nulled_reference"), [[Some("0".to_owned())]]);
+}
+
+fn same_rows(table: &str, found: &[Row], expected: &[Row]) {
+    assert_eq!(found.len(), expected.len(), "{table}: rows");
+    found.iter().zip(expected).for_each(|(found, expected)| assert_eq!(found, expected, "{table}"));
+}
+
+/// A timestamp as SQLite spells it.
+fn without_t(text: &mut String) {
+    if let [.., b'T', _, _, b':', _, _, b':', _, _] = text.as_bytes() {
+        let at = text.len() - 9;
+        text.replace_range(at..=at, " ");
+    }
+}
+
+#[test]
+fn every_type_of_postgres_arrives_as_it_left() {
+    let Some(source) = Database::postgres() else { return };
+    let target = source.another();
+    let types = "CREATE TYPE mood AS ENUM ('sad', 'it''s ok');
+        CREATE TABLE things (id UUID PRIMARY KEY, a BOOLEAN, b SMALLINT, c INTEGER, d BIGINT, e REAL, f DOUBLE PRECISION,
+            g NUMERIC, h NUMERIC(12, 3), i TEXT, j VARCHAR(9), k CHAR(4), l BYTEA, m TIMESTAMPTZ, n TIMESTAMP, o DATE, p TIME,
+            q JSON, r JSONB, s TEXT[], t mood);";
+    source.execute(types);
+    source.execute(
+        "INSERT INTO things VALUES
+        ('00000000-0000-0000-0000-000000000001', true, -32768, -2147483648, -9223372036854775808, 1.5, 0.1, 1e-200,
+         -123456789.125, E'a\\tž\\U0001F600', '', 'ab', '\\x00ff', '0001-01-01 00:00:00.000001+00', '9999-12-31 23:59:59.999999',
+         '0001-01-01', '23:59:59.999999', '{\"b\": 1, \"a\": [1.50]}', '{\"b\": 1, \"a\": [1.50]}', ARRAY['', 'a,b', '\"'], 'sad'),
+        ('00000000-0000-0000-0000-000000000002', false, 32767, 2147483647, 9223372036854775807, 'NaN', '-Infinity',
+         12345678901234567890123456789012345678901234567890.12345, 0, 'x', 'y', '', '', '2024-03-31 02:30:00.123+01',
+         '2024-03-31 02:30:00', '2024-02-29', '00:00:00', 'null', '[]', '{}', 'it''s ok'),
+        ('00000000-0000-0000-0000-000000000003', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+         NULL, NULL, NULL, NULL, NULL, NULL);",
+    );
+    let columns: Vec<String> = ["id"]
+        .into_iter()
+        .map(str::to_owned)
+        .chain(('a'..='t').map(String::from))
+        .map(|name| format!("{name} = \"{name}\""))
+        .collect();
+    let manifest = THINGS.replace("id = \"id\", note = \"note\"", &columns.join(", "));
+    let small = Small { target, ..Small::new(source, "", &manifest, types) };
+    let done = small.call(&["run", "--execute", "--yes", "--json"]).run().expect(0).json();
+    assert_eq!(done["entities"][0]["total"]["written"], 3);
+    let all = "SELECT things::text FROM things ORDER BY id";
+    assert_eq!(small.target.query(all), small.source.query(all));
+}
+
+/// A source, and a manifest that moves its one table to a target.
+struct Small {
+    folder: tempfile::TempDir,
+    source: Database,
+    target: Database,
+}
+
+impl Small {
+    fn new(source: Database, rows: &str, manifest: &str, table: &str) -> Self {
+        components::plugins();
+        let (folder, target) = (tempfile::tempdir().unwrap(), Database::sqlite());
+        source.execute(rows);
+        let text = format!(
+            "version = 1\nname = \"small\"\nplugins = {:?}\n[source.old]\nurl = \"${{OLD}}\"\n\
+             [target]\nurl = \"${{TARGET_URL}}\"\nschema = \"schema.sql\"\n[defaults]\ntransform = \"sql-to-sql\"\nid = \"keep\"\n{manifest}",
+            root().join("plugins")
+        );
+        fs::write(folder.path().join("migration.toml"), text).unwrap();
+        fs::write(folder.path().join("schema.sql"), table).unwrap();
+        Self { folder, source, target }
+    }
+
+    fn manifest(&self) -> PathBuf {
+        self.folder.path().join("migration.toml")
+    }
+
+    fn call(&self, arguments: &[&str]) -> Whimbrel {
+        let manifest = self.manifest().display().to_string();
+        Whimbrel::new(arguments[..1].iter().copied().chain([manifest.as_str()]).chain(arguments[1..].iter().copied()))
+            .env("OLD", &self.source.url)
+            .env("TARGET_URL", &self.target.url)
+    }
+}
+
+const THINGS: &str = "[[entity]]\nname = \"things\"\nfrom = \"old.things\"\nkey = \"id\"\ninto = [\"things\"]\n\
+    transaction-rows = 3\nbatch-records = 3\nconfig.columns = { id = \"id\", note = \"note\" }\n";
+
+#[test]
+fn keys_are_read_in_the_order_that_the_database_has() {
+    // Upper and lower case, and dates in forms of which SQLite knows nothing: what is read on from is the stored text.
+    for (kind, keys) in [
+        ("UUID", vec!["0000000A-0000-0000-0000-000000000001", "0000000a-0000-0000-0000-000000000002"]),
+        ("DATETIME", vec!["2024-01-31T10:00:00", "2024-01-31 09:00:00", "2024-01-31 11:00:00", "2024-1-1"]),
+        ("TEXT", vec!["", "A", "a", "B", "ž", "1", "10", "2"]),
+        ("BLOB", vec!["x", "y"]),
+    ] {
+        let rows: Vec<String> =
+            keys.iter().map(|key| format!("INSERT INTO things VALUES ('{key}', 'note of {key}');")).collect();
+        let more: Vec<String> = (0..40).map(|at| format!("INSERT INTO things VALUES ('k{at}', 'n');")).collect();
+        let more = if kind == "TEXT" { more.concat() } else { String::new() };
+        let old = format!("CREATE TABLE things (id {kind} PRIMARY KEY, note TEXT); {} {more}", rows.concat());
+        let new = "CREATE TABLE things (id TEXT PRIMARY KEY, note TEXT)";
+        let manifest = THINGS.replace("id = \"id\",", "id = { from = \"id\", as = \"text\" },");
+        let manifest = if kind == "BLOB" { THINGS.to_owned() } else { manifest };
+        let small = Small::new(Database::sqlite(), &old, &manifest, new);
+        let ended = small.call(&["run", "--execute", "--yes", "--json"]).run();
+        let read = ended.json()["entities"][0]["total"]["read"].as_u64();
+        let count = small.source.query("SELECT count(*) FROM things")[0][0].clone().unwrap();
+        assert_eq!(read.map(|read| read.to_string()), Some(count), "{kind}: {ended}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_in_order_is_refused_at_its_line() {
+    for (old, expected) in [
+        ("CREATE TABLE things (id TEXT, note TEXT)", "has neither a primary key nor a unique one without NULL"),
+        (
+            "CREATE TABLE things (id TEXT PRIMARY KEY, note TEXT); INSERT INTO things VALUES (NULL, 'n')",
+            "1 rows with NULL",
+        ),
+        ("CREATE TABLE thing (id TEXT PRIMARY KEY, note TEXT)", "did you mean `thing`?"),
+        ("CREATE TABLE things (number INTEGER PRIMARY KEY, note TEXT)", "its primary key is `key = \"number\"`"),
+    ] {
+        let small = Small::new(Database::sqlite(), old, THINGS, "CREATE TABLE things (id TEXT PRIMARY KEY, note TEXT)");
+        let refused = small.call(&["run"]).run().expect(2);
+        assert!(refused.stderr.contains(expected), "{refused}");
+        assert!(refused.stderr.contains("migration.toml:1"), "the line is told: {refused}");
+    }
+    let small = Small::new(Database::sqlite(), "", THINGS, "CREATE TABLE things (id TEXT PRIMARY KEY, note TEXT)");
+    let gone = small.call(&["plan"]).env("OLD", "sqlite:/nowhere/old.db").run().expect(2);
+    assert!(gone.stderr.contains("cannot reach the source `sqlite:/nowhere/old.db`"), "{gone}");
+}
+
+#[test]
+fn a_table_is_read_on_from_where_a_run_stopped() {
+    for source in Database::each() {
+        let rows: Vec<String> =
+            (0..2_500).map(|at| format!("INSERT INTO things VALUES ({}, '{at}', 'note {at}');", at % 7)).collect();
+        let old = "CREATE TABLE things (part INTEGER, id TEXT, note TEXT, PRIMARY KEY (part, id));";
+        let manifest = THINGS.replace("key = \"id\"", "key = [\"part\", \"id\"]").replace(
+            "config.columns = { id = \"id\", note",
+            "config.columns = { part = \"part\", id = { from = \"id\", as = \"text\" }, note",
+        );
+        let small = Small::new(source, &format!("BEGIN; {old}{} COMMIT", rows.concat()), &manifest, old);
+        let run = ["run", "--execute", "--yes", "--json"];
+        for limit in ["1", "10", "1000"] {
+            small.call(&[&run[..], &["--limit", limit]].concat()).run().expect(0);
+        }
+        let done = small.call(&run).run().expect(0).json();
+        assert_eq!(done["entities"][0]["total"]["written"], 2_500);
+        let all = "SELECT part, id, note FROM things ORDER BY part, id, note";
+        let expected: Vec<_> = small.source.query("SELECT part, id, note FROM things");
+        let mut expected = expected;
+        expected.sort();
+        let mut found = small.target.query(all);
+        found.sort();
+        assert_eq!(found, expected);
+        let verified = small.call(&["verify", "--json"]).run().expect(0).json();
+        assert_eq!(verified["differences"], 0);
+        // What comes behind the last key is told, and so is what is gone.
+        small.source.execute("INSERT INTO things VALUES (9, 'x', 'new')");
+        let changed = small.call(&run).run().expect(1);
+        assert!(changed.stderr.contains("2501 rows"), "{changed}");
+    }
+}
