@@ -198,7 +198,9 @@ async fn digest(opened: &Opened, books: &Bookkeeping, prefix: &str) -> Result<St
     let all: Vec<String> = digests.into_iter().map(|(digest, _)| digest).collect();
     let found: Vec<&String> = all.iter().filter(|digest| digest.starts_with(prefix)).collect();
     match found.as_slice() {
-        [digest] if !prefix.is_empty() => Ok((*digest).clone()),
+        _ if prefix.is_empty() => Err(Failure::usage("expected how a component's digest begins, found nothing")
+            .hint(format!("the ledger has {}", all.join(", ")))),
+        [digest] => Ok((*digest).clone()),
         [] => Err(Failure::usage(format!("no component whose digest begins with `{prefix}` has written anything"))
             .hint(format!("the ledger has {}", all.join(", ")))),
         several => Err(Failure::usage(format!("{} digests begin with `{prefix}`", several.len()))

@@ -268,4 +268,7 @@ fn a_digest_must_be_one_that_wrote_something() {
     let ended = story.call(&database, &["repair"], &["--from", "ffff00001111"]).run().expect(2);
     assert!(ended.stderr.contains("no component whose digest begins with"), "{ended}");
     assert!(ended.stderr.contains(&wrong_digest(&database)), "{ended}");
+    let ended = story.call(&database, &["repair"], &["--from", ""]).run().expect(2);
+    assert!(ended.stderr.contains("expected how a component's digest begins, found nothing"), "{ended}");
+    assert!(ended.stderr.contains(&wrong_digest(&database)), "{ended}");
 }

@@ -71,6 +71,9 @@ pub fn discarded(migration: &str, executed: bool, count: u64, reason: &str, as_j
     if as_json {
         return json(&json!({ "migration": migration, "executed": executed, "discarded": count, "reason": reason }));
     }
+    if count == 0 {
+        return print(&format!("{migration}: nothing is left to discard: no letter that is meant is dead any more\n"));
+    }
     let what = if executed { "discarded" } else { "would be discarded; `--execute` does it" };
     print(&format!("{migration}: {count} dead letters {what}\n"));
 }
