@@ -272,8 +272,7 @@ impl Repair<'_> {
         let is_meant = |known: &Known| known.plugin == self.from && known.fate != Fate::Dead;
         let gone: Vec<u64> = committed.gone().filter(|known| is_meant(known)).map(|known| known.document).collect();
         for document in gone {
-            let message = Some("the source does not have it any more".to_owned());
-            let told = Told { message, ..of_record(self.plan(), document, "source-changed") };
+            let told = Told::gone(self.plan(), document);
             self.counts.tell(told);
         }
         let known = committed.known();

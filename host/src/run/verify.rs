@@ -15,12 +15,13 @@ use xxhash_rust::xxh3::xxh3_128;
 
 pub use report::Counts;
 pub use report::Part;
-pub use report::TOLD_MAX;
+pub use report::SOURCE_CHANGED;
 pub use report::Told;
 pub use report::VerifyReport;
 pub use report::of_record;
 pub use report::of_row;
 use report::shown_key;
+pub use report::tell;
 use report::told;
 
 use super::begun;
@@ -178,8 +179,7 @@ impl Look<'_> {
             counts.batches += 1;
             counts.records += committed.records.len() as u64;
             for gone in committed.gone().filter(|known| known.fate != Fate::Dead) {
-                let message = Some("the source does not have it any more".to_owned());
-                counts.tell(Told { message, ..of_record(plan, gone.document, "source-changed") });
+                counts.tell(Told::gone(plan, gone.document));
             }
             let mapped = map(&self.opened.mappers[index], committed.batch.clone()).await;
             let mut tx = self.opened.target.begin().await?;
@@ -246,6 +246,7 @@ impl Look<'_> {
                         told.tell(Told {
                             entity: String::new(),
                             document: None,
+                            through: None,
                             table: Some(table.schema.name.clone()),
                             key: Some(shown_key(table, key)),
                             what: "extra".to_owned(),
