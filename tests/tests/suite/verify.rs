@@ -127,6 +127,33 @@ fn finds_all_that_is_wrong_on_postgres() {
     }
 }
 
+/// A record that was left out comes to a row now, and somebody has written one of that key.
+#[test]
+fn a_row_in_the_place_of_a_record_is_one_difference() {
+    for database in Database::each() {
+        let story = Story::new();
+        let line = |id: u32| {
+            let marker = if id % 100 == 50 { r#", "lost": true"# } else { "" };
+            format!("{{\"_id\": {id}, \"name\": \"person {id}\", \"boss\": null{marker}}}\n")
+        };
+        story.write("people.json", &(0..1000).map(line).collect::<String>());
+        story.write("pets.json", "");
+        story.write("toys.json", "");
+        story.run(&database, "mended_v1").expect(0);
+        story.activate("mended_v2");
+        for id in (50..1000).step_by(100) {
+            database.execute(&format!("INSERT INTO people (_id, name) VALUES ({id}, 'theirs')"));
+        }
+        let verify = || story.call(&database, &["verify"], &[]);
+        let found = verify().run().expect(1).json();
+        assert_eq!((&found["differences"], &found["entities"][0]["changed"]), (&10.into(), &10.into()), "{found:#}");
+        assert_eq!((&found["tables"][0]["extra"], &found["tables"][0]["rows"]), (&0.into(), &1000.into()), "{found:#}");
+        assert_eq!(verify().ending_at("verify-batch=2*off->return").run().code, None);
+        let again = verify().run().expect(1).json();
+        assert_eq!((&again["entities"], &again["tables"]), (&found["entities"], &found["tables"]));
+    }
+}
+
 /// Records are told by their bytes: those behind one that is gone, or that came, are what they were.
 #[test]
 fn a_source_that_has_lost_records_is_told_of_these_alone() {
