@@ -10,6 +10,7 @@ use std::collections::HashSet;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::CommittedBatch;
+use super::bookkeeping::StoredEntry;
 use super::ledger;
 use super::ledger::Fate;
 use crate::connector::Source;
@@ -58,6 +59,8 @@ pub struct Known {
     pub source: u64,
     /// The component that made its rows.
     pub plugin: String,
+    /// Why it was left out, where it was.
+    pub skipped: Option<String>,
     /// Its rows.
     pub rows: Vec<KnownRow>,
 }
@@ -88,7 +91,7 @@ impl Reread {
             self.place(tx, books).await?;
         }
         let Some(entry) = books.next_entry(tx, &self.entity, self.sequence, None).await? else { return Ok(None) };
-        let mut records = self.unpack(entry.sequence, &entry.digest, &entry.packed)?;
+        let mut records = self.unpack(&entry)?;
         let batch = self.read(tx, books, entry.sequence, &records).await?;
         let places: HashMap<u64, usize> =
             records.iter().enumerate().map(|(place, record)| (record.document, place)).collect();
@@ -96,7 +99,7 @@ impl Reread {
         let range = Some((entry.first, entry.end.document));
         while let Some(later) = books.next_entry(tx, &self.entity, since, range).await? {
             since = later.sequence;
-            for known in self.unpack(later.sequence, &later.digest, &later.packed)? {
+            for known in self.unpack(&later)? {
                 if let Some(&place) = places.get(&known.document) {
                     records[place] = known;
                 }
@@ -123,7 +126,7 @@ impl Reread {
             if entry.sequence > end {
                 break;
             }
-            let records = self.unpack(entry.sequence, &entry.digest, &entry.packed)?;
+            let records = self.unpack(&entry)?;
             self.read(tx, books, entry.sequence, &records).await?;
             self.sequence = entry.sequence;
         }
@@ -152,7 +155,7 @@ impl Reread {
                 && let Some(next) = books.next_entry(tx, &self.entity, last, None).await?
             {
                 last = next.sequence;
-                known.extend(self.unpack(last, &next.digest, &next.packed)?.iter().map(|record| record.source));
+                known.extend(self.unpack(&next)?.iter().map(|record| record.source));
             }
             found = self.ahead(known.len().max(wanted)).await;
             if align::have_same(&known, &found) {
@@ -207,9 +210,12 @@ impl Reread {
         }))
     }
 
-    fn unpack(&self, sequence: i64, digest: &str, packed: &[u8]) -> Result<Vec<Known>, Failure> {
-        let mut records = Vec::new();
-        let whole = ledger::records(packed, &mut |record| {
+    fn unpack(&self, entry: &StoredEntry) -> Result<Vec<Known>, Failure> {
+        let (mut records, mut left_out) = (Vec::new(), 0);
+        let whole = ledger::records(&entry.packed, &mut |record| {
+            let is_skipped = record.fate == Fate::Skipped;
+            let skipped = entry.skips.reason(left_out).filter(|_| is_skipped).cloned();
+            left_out += usize::from(is_skipped);
             let rows = record.rows.iter().map(|row| KnownRow {
                 table: row.table.to_owned(),
                 is_ours: row.is_ours,
@@ -220,11 +226,14 @@ impl Reread {
                 fate: record.fate,
                 document: record.document,
                 source: record.source,
-                plugin: digest.to_owned(),
+                plugin: entry.digest.clone(),
+                skipped,
                 rows: rows.collect(),
             });
         });
-        whole.ok_or_else(|| Failure::failed(format!("the ledger entry {sequence} of `{}` is damaged", self.entity)))?;
+        whole.ok_or_else(|| {
+            Failure::failed(format!("the ledger entry {} of `{}` is damaged", entry.sequence, self.entity))
+        })?;
         Ok(records)
     }
 }

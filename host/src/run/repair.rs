@@ -321,6 +321,7 @@ impl Repair<'_> {
             let review = Review { counts: json(&counts), ..self.review.clone() };
             let rewrite = Rewrite {
                 before: left.iter().map(|&record| known[record].map_or(Fate::Written, |known| known.fate)).collect(),
+                skipped: left.iter().filter_map(|&record| known[record]?.skipped.clone()).collect(),
                 ours: decided.ours.clone(),
                 kept: decided.kept.clone(),
                 removed: decided
