@@ -1,7 +1,8 @@
 //! Committed batches once more: what the ledger says of them, and their records from a freshly opened source.
 //!
-//! A batch begins where the one before it ends. Where the source's records are no more those that were read then, they are
-//! told by the digests of their bytes, and keep the numbers that they had; what the ledger says last about a record counts.
+//! A batch begins where the one before it ends. Where the source's records are no more those that were read then, they
+//! are told by the digests of their bytes, and keep the numbers that they had. What the ledger says last about a record
+//! counts.
 
 mod align;
 

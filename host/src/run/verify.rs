@@ -1,7 +1,7 @@
 //! Every committed record once more, compared with what stands in the target; then every row that nobody wrote.
 //!
 //! Nothing but how far it has come is written, together with what was found until there, so that a look that was ended
-//! goes on. Memory holds one batch, or the hashes of so many keys, and of the rows that stand in the place of a record's.
+//! goes on. Memory holds one batch, or the hashes of so many keys, and of the rows in the place of a record's.
 
 mod report;
 

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 
 /// Returns for each record that is known its place among those that are found, in order; `None` where it is gone.
 ///
-/// Records with the same bytes are the same. What lies between two of them is taken for changed, one for one; where more are
-/// known than found, the last of these are gone.
+/// Records with the same bytes are the same. What lies between two of them is taken for changed, one for one; where more
+/// are known than found, the last of these are gone.
 pub fn align(known: &[u64], found: &[u64]) -> Vec<Option<usize>> {
     let mut places: Vec<Option<usize>> = vec![None; known.len()];
     let (mut known_before, mut found_before) = (0, 0);

@@ -1,4 +1,4 @@
-//! What has become of the letters of a replay: a few numbers of each, however many there are, and the first of them in full.
+//! What has become of the letters of a replay: a few numbers of each, and the first of them in full.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;

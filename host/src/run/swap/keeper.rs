@@ -1,7 +1,7 @@
 //! The one who decides which versions a run's entities have: takes files and questions, one after another.
 //!
-//! A task of its own that only decides: probing and comparing are tasks beside it that tell it how they end, so that it can
-//! always be asked.
+//! A task of its own that only decides: probing and comparing are tasks beside it that tell it how they end, so that it
+//! can always be asked.
 
 mod look;
 
@@ -205,16 +205,15 @@ impl Keeper {
         if users.all(|entity| entity.is_mapped_by(&plugin, &digest)) || self.tries(&plugin, &digest) {
             return;
         }
-        let file_shown = file.display();
         if let Some(fate) = self.seen.get(&(plugin.clone(), digest.clone())) {
             return tracing::info!(
                 plugin,
                 digest,
-                file = %file_shown,
-                "this version was tried in this run and is not tried again: {fate}; `whimbrel plugin swap` does all the same"
+                file = %file.display(),
+                "this version is not tried again: {fate}; `whimbrel plugin swap` does so all the same"
             );
         }
-        tracing::info!(plugin, file = %file_shown, "another version lies in the plugins folder, trying it");
+        tracing::info!(plugin, file = %file.display(), "another version lies in the plugins folder, trying it");
         self.offer(Offer { plugin, bytes: bytes.into(), file: file.into() }, None).await;
     }
 

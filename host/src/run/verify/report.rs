@@ -119,7 +119,7 @@ impl Counts {
     }
 }
 
-/// Adds a difference where few were told before. Records behind one another that the source has otherwise are told once.
+/// Adds a difference where few were told before. Records in a row that the source has otherwise are told once.
 pub fn tell(differences: &mut Vec<Told>, told: Told) {
     if let Some(last) = differences.last_mut()
         && told.what == SOURCE_CHANGED

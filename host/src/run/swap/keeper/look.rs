@@ -1,4 +1,4 @@
-//! A file that is looked at for the entities of a run: by tasks of their own, so that the keeper can be asked meanwhile.
+//! A file that is looked at for the entities of a run, by tasks of their own: the keeper can be asked meanwhile.
 
 use std::sync::Arc;
 
