@@ -18,21 +18,22 @@ pub struct PluginTable {
     /// What one call may hand back, such as `64MiB`; `32MiB` where it is left out.
     pub output_bytes: Option<String>,
     /// Rows that one call may hand back; 1,000,000 where it is left out.
+    #[schemars(range(min = 1), extend("x-hint" = "leave `output-rows` out for the usual 1,000,000"))]
     pub output_rows: Option<usize>,
-    /// Log lines of one call; 100 where it is left out.
+    /// Log lines of one call; 100 where it is left out, 0 is none.
     pub log_lines: Option<usize>,
-    /// Log text of one call, such as `64KiB`, which it is where it is left out.
+    /// Log text of one call, such as `64KiB`, which it is where it is left out; `0` is none.
     pub log_bytes: Option<String>,
     /// Stack, `1MiB` at most; `512KiB` where it is left out. All plugins have the largest that one of them asks for.
     pub stack: Option<String>,
     /// Entries of one table of functions; 100,000 where it is left out.
-    #[schemars(range(max = 100_000))]
+    #[schemars(range(min = 1, max = 100_000), extend("x-hint" = "leave `table-elements` out for the usual 100,000"))]
     pub table_elements: Option<usize>,
     /// Tables of functions of the component; 32 where it is left out.
-    #[schemars(range(max = 32))]
+    #[schemars(range(min = 1, max = 32), extend("x-hint" = "leave `tables` out for the usual 32"))]
     pub tables: Option<usize>,
     /// Core instances that the component is made of; 32 where it is left out.
-    #[schemars(range(max = 32))]
+    #[schemars(range(min = 1, max = 32), extend("x-hint" = "leave `instances` out for the usual 32"))]
     pub instances: Option<usize>,
     /// Batches on which a new version is compared before it takes over; 3 where it is left out, 0 is none.
     #[schemars(range(min = 0, max = 1_000))]

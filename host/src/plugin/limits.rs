@@ -121,7 +121,7 @@ impl wasmtime::ResourceLimiter for Meter {
 }
 
 /// Writes a number of bytes as a manifest would have it.
-pub(super) fn bytes(count: usize) -> String {
+pub fn bytes(count: usize) -> String {
     const GIB: usize = 1 << 30;
     const MIB: usize = 1 << 20;
     const KIB: usize = 1 << 10;

@@ -42,6 +42,7 @@ pub use grants::digest_of_variable;
 pub use limits::Limits;
 pub use limits::MEMORY_BYTES_MAX;
 pub use limits::STACK_BYTES_MAX;
+pub use limits::bytes;
 pub use outline::Import;
 pub use outline::Outline;
 pub use outline::digest;

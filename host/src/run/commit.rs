@@ -313,8 +313,12 @@ impl Committer {
         self.books.insert_references(&mut *tx, name, false, &layout.nulled(is_written)).await?;
         self.books.insert_references(&mut *tx, name, true, &layout.deferred(is_changed)).await?;
         self.books.insert_ids(&mut *tx, name, &layout.ids_of_living(self.entity(), resolved, &dead)).await?;
-        let counts =
-            serde_json::json!({ "fates": outcome.fates, "rows": outcome.rows, "skips": outcome.skips }).to_string();
+        let counts = serde_json::json!({
+            "fates": outcome.fates,
+            "rows": outcome.rows,
+            "skips": outcome.skips.moved(self.again.skipped_before()),
+            "skipped": outcome.skips,
+        });
         let (first, end) = self.documents(resolved, &to);
         let entry = Entry {
             sequence: to.batches,
@@ -323,7 +327,7 @@ impl Committer {
             first,
             end: &end,
             digest: &resolved.plugin.digest,
-            counts,
+            counts: counts.to_string(),
             packed: outcome.packed.clone(),
         };
         self.books.insert_ledger(&mut *tx, name, entry).await?;

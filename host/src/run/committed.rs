@@ -1,12 +1,17 @@
 //! Committed batches once more: what the ledger says of them, and their records from a freshly opened source.
 //!
-//! A batch begins where the one before it ends. Records are told by their numbers, so that a source in which some have
-//! changed can still be read; what the ledger says last about a record counts.
+//! A batch begins where the one before it ends. Where the source's records are no more those that were read then, they
+//! are told by the digests of their bytes, and keep the numbers that they had. What the ledger says last about a record
+//! counts.
+
+mod align;
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::CommittedBatch;
+use super::bookkeeping::StoredEntry;
 use super::ledger;
 use super::ledger::Fate;
 use crate::connector::Source;
@@ -16,9 +21,12 @@ use crate::connector::source::ReadLimit;
 use crate::error::Failure;
 use crate::record::Batch;
 use crate::record::Position;
+use crate::record::Record;
 
-/// Records that are stepped over at once, and bytes.
+/// Records that are read at once, and bytes, where only their digests are kept.
 const STEP: ReadLimit = ReadLimit { records: 1_000, bytes: 16 << 20 };
+/// Records behind a batch among which those that moved are looked for.
+const AHEAD_MAX: usize = 20_000;
 
 /// The committed batches of one entity, in order.
 pub struct Reread {
@@ -52,6 +60,8 @@ pub struct Known {
     pub source: u64,
     /// The component that made its rows.
     pub plugin: String,
+    /// Why it was left out, where it was.
+    pub skipped: Option<String>,
     /// Its rows.
     pub rows: Vec<KnownRow>,
 }
@@ -78,70 +88,135 @@ impl Reread {
     /// Returns the next batch, or `None` behind the last one.
     pub async fn next(&mut self, tx: &mut dyn Transaction, books: &Bookkeeping) -> Result<Option<Committed>, Failure> {
         if !self.is_placed {
-            let before = books.next_entry(tx, &self.entity, self.sequence - 1, None).await?;
-            if let Some(before) = before.filter(|before| before.sequence == self.sequence) {
-                self.place(before.end).await?;
-            }
             self.is_placed = true;
+            self.place(tx, books).await?;
         }
         let Some(entry) = books.next_entry(tx, &self.entity, self.sequence, None).await? else { return Ok(None) };
-        let mut records = self.unpack(entry.sequence, &entry.digest, &entry.packed)?;
+        let mut records = self.unpack(&entry)?;
+        let batch = self.read(tx, books, entry.sequence, &records).await?;
         let places: HashMap<u64, usize> =
             records.iter().enumerate().map(|(place, record)| (record.document, place)).collect();
         let mut since = entry.sequence;
         let range = Some((entry.first, entry.end.document));
         while let Some(later) = books.next_entry(tx, &self.entity, since, range).await? {
             since = later.sequence;
-            for known in self.unpack(later.sequence, &later.digest, &later.packed)? {
+            for known in self.unpack(&later)? {
                 if let Some(&place) = places.get(&known.document) {
                     records[place] = known;
                 }
             }
         }
-        let count = entry.end.document.saturating_sub(self.at.document);
-        let limit = ReadLimit { records: usize::try_from(count).unwrap_or(usize::MAX), bytes: usize::MAX };
-        let read = if count == 0 { None } else { self.source.read(&self.at, limit).await? };
-        let batch = match read {
-            Some(batch) => {
-                self.at = batch.end.clone();
-                batch
-            }
-            None => Batch {
-                origin: self.entity.as_str().into(),
-                bytes: bytes::Bytes::new(),
-                records: Vec::new(),
-                end: self.at.clone(),
-            },
-        };
         self.sequence = entry.sequence;
         Ok(Some(Committed { sequence: entry.sequence, batch, records }))
     }
 
-    /// Goes to where an earlier look has come; in a source that has changed, by counting.
-    async fn place(&mut self, end: Position) -> Result<(), Failure> {
-        let step = ReadLimit { records: 1, ..STEP };
-        match self.source.read(&end, step).await {
+    /// Goes to where an earlier look has come; in a source that has changed, by all that lies before.
+    async fn place(&mut self, tx: &mut dyn Transaction, books: &Bookkeeping) -> Result<(), Failure> {
+        let end = self.sequence;
+        let entry = books.next_entry(tx, &self.entity, end - 1, None).await?;
+        let Some(entry) = entry.filter(|entry| entry.sequence == end) else { return Ok(()) };
+        match self.source.read(&entry.end, ReadLimit { records: 1, bytes: 1 }).await {
             Ok(_) => {
-                self.at = end;
+                self.at = entry.end;
                 return Ok(());
             }
-            Err(SourceError::Position { .. }) => {}
+            Err(SourceError::Position { .. }) => self.sequence = 0,
             Err(error) => return Err(error.into()),
         }
-        while self.at.document < end.document {
-            let left = usize::try_from(end.document - self.at.document).unwrap_or(usize::MAX);
-            let limit = ReadLimit { records: left.min(STEP.records), ..STEP };
-            match self.source.read(&self.at, limit).await? {
-                Some(batch) => self.at = batch.end,
-                None => break,
+        while let Some(entry) = books.next_entry(tx, &self.entity, self.sequence, None).await? {
+            if entry.sequence > end {
+                break;
             }
+            let records = self.unpack(&entry)?;
+            self.read(tx, books, entry.sequence, &records).await?;
+            self.sequence = entry.sequence;
+        }
+        self.sequence = end;
+        Ok(())
+    }
+
+    /// Reads the records of an entry; those that the source does not have any more are left out.
+    async fn read(
+        &mut self,
+        tx: &mut dyn Transaction,
+        books: &Bookkeeping,
+        sequence: i64,
+        records: &[Known],
+    ) -> Result<Batch, Failure> {
+        let mut known: Vec<u64> = records.iter().map(|record| record.source).collect();
+        let batch = self.read_only(known.len()).await?;
+        if digests(&batch) == known {
+            self.at = batch.end.clone();
+            return Ok(numbered(batch, records, (0..records.len()).map(Some)));
+        }
+        let (mut last, mut found) = (sequence, Vec::new());
+        for wanted in [records.len() + 1, records.len() + AHEAD_MAX] {
+            // What the next entries have shows which of the records that follow are not of this one.
+            while known.len() < wanted
+                && let Some(next) = books.next_entry(tx, &self.entity, last, None).await?
+            {
+                last = next.sequence;
+                known.extend(self.unpack(&next)?.iter().map(|record| record.source));
+            }
+            found = self.ahead(known.len().max(wanted)).await;
+            if align::have_same(&known, &found) {
+                break;
+            }
+        }
+        let mut places = align::align(&known, &found);
+        places.truncate(records.len());
+        // What came before the first of them is nobody's.
+        let first = places.iter().flatten().min().copied().unwrap_or(0);
+        let count = places.iter().flatten().max().map_or(0, |last| last + 1 - first);
+        self.skip(first).await?;
+        let batch = self.read_only(count).await?;
+        self.at = batch.end.clone();
+        Ok(numbered(batch, records, places.into_iter().map(|place| place.map(|place| place - first))))
+    }
+
+    /// Returns the digests of so many records that follow, and stays where it is.
+    async fn ahead(&mut self, count: usize) -> Vec<u64> {
+        let (mut found, mut at) = (Vec::new(), self.at.clone());
+        while let Some(left) = count.checked_sub(found.len()).filter(|left| *left > 0) {
+            let limit = ReadLimit { records: left.min(STEP.records), ..STEP };
+            // Whoever comes to what cannot be read will say so.
+            let Ok(Some(batch)) = self.source.read(&at, limit).await else { break };
+            found.extend(digests(&batch));
+            at = batch.end;
+        }
+        found
+    }
+
+    /// Goes on by so many records.
+    async fn skip(&mut self, count: usize) -> Result<(), Failure> {
+        let mut left = count;
+        while left > 0 {
+            let limit = ReadLimit { records: left.min(STEP.records), ..STEP };
+            let Some(batch) = self.source.read(&self.at, limit).await? else { break };
+            left = left.saturating_sub(batch.records.len());
+            self.at = batch.end;
         }
         Ok(())
     }
 
-    fn unpack(&self, sequence: i64, digest: &str, packed: &[u8]) -> Result<Vec<Known>, Failure> {
-        let mut records = Vec::new();
-        let whole = ledger::records(packed, &mut |record| {
+    /// Reads so many records, and stays where it is.
+    async fn read_only(&mut self, count: usize) -> Result<Batch, Failure> {
+        let limit = ReadLimit { records: count, bytes: usize::MAX };
+        let read = if count == 0 { None } else { self.source.read(&self.at, limit).await? };
+        Ok(read.unwrap_or_else(|| Batch {
+            origin: self.entity.as_str().into(),
+            bytes: bytes::Bytes::new(),
+            records: Vec::new(),
+            end: self.at.clone(),
+        }))
+    }
+
+    fn unpack(&self, entry: &StoredEntry) -> Result<Vec<Known>, Failure> {
+        let (mut records, mut left_out) = (Vec::new(), 0);
+        let whole = ledger::records(&entry.packed, &mut |record| {
+            let is_skipped = record.fate == Fate::Skipped;
+            let skipped = entry.skips.reason(left_out).filter(|_| is_skipped).cloned();
+            left_out += usize::from(is_skipped);
             let rows = record.rows.iter().map(|row| KnownRow {
                 table: row.table.to_owned(),
                 is_ours: row.is_ours,
@@ -152,11 +227,14 @@ impl Reread {
                 fate: record.fate,
                 document: record.document,
                 source: record.source,
-                plugin: digest.to_owned(),
+                plugin: entry.digest.clone(),
+                skipped,
                 rows: rows.collect(),
             });
         });
-        whole.ok_or_else(|| Failure::failed(format!("the ledger entry {sequence} of `{}` is damaged", self.entity)))?;
+        whole.ok_or_else(|| {
+            Failure::failed(format!("the ledger entry {} of `{}` is damaged", entry.sequence, self.entity))
+        })?;
         Ok(records)
     }
 }
@@ -170,9 +248,22 @@ impl Committed {
 
     /// Returns the records that the source does not have any more.
     pub fn gone(&self) -> impl Iterator<Item = &Known> {
-        let last = self.batch.records.last().map_or(0, |record| record.document);
-        self.records.iter().filter(move |known| known.document > last)
+        let found: HashSet<u64> = self.batch.records.iter().map(|record| record.document).collect();
+        self.records.iter().filter(move |known| !found.contains(&known.document))
     }
+}
+
+/// Leaves those records that are known, each at its place, with the numbers that they had.
+fn numbered(batch: Batch, records: &[Known], places: impl Iterator<Item = Option<usize>>) -> Batch {
+    let moved = records.iter().zip(places).filter_map(|(known, place)| {
+        let record = batch.records.get(place?)?;
+        Some(Record { document: known.document, ..record.clone() })
+    });
+    Batch { records: moved.collect(), ..batch }
+}
+
+fn digests(batch: &Batch) -> Vec<u64> {
+    batch.records.iter().map(|record| ledger::source_digest(batch.body(record))).collect()
 }
 
 /// Reads one committed batch again, by its place in a source that may not have changed.

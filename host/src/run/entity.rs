@@ -24,9 +24,11 @@ use super::progress::EntityProgress;
 use super::resolve::Resolved;
 use super::resolve::Resolver;
 use super::shutdown::Shutdown;
+use super::swap;
 use super::swap::Message;
 use super::swap::history::Announcement;
 use super::swap::vigil;
+use super::swap::vigil::Fallback;
 use super::transform;
 use super::version::Turn;
 use super::version::Version;
@@ -94,6 +96,9 @@ impl EntityRun {
         self.progress.begin();
         self.hold.has_begun();
         let error = self.until_the_end().await.err();
+        if let Some(error) = &error {
+            self.say_what_came_to_nothing(error).await;
+        }
         if let Some(told) = &self.told {
             // A run that has ended swaps nothing.
             let _ = told.send(Message::Ended(self.index));
@@ -145,8 +150,13 @@ impl EntityRun {
                 Ok(Some(ready)) => ready,
                 Err((failure, version)) => return Err((CommitError::Failure(failure), version)),
             };
-            if vigil::has_failed(versions, &version, &resolved, &self.checkpoint, &self.committer.entity().name) {
-                return Ok(Reached::Again);
+            let entity = &self.committer.entity().name;
+            match vigil::has_failed(versions, &version, &resolved, &self.checkpoint, entity) {
+                Some(Fallback::Before) => return Ok(Reached::Again),
+                Some(Fallback::Nobody(failure)) => {
+                    return Err((CommitError::Failure(failure), Some(versions.active())));
+                }
+                None => {}
             }
             let announcement = versions.announcement(&version);
             match self.committer.commit_announcing(&self.checkpoint, &resolved, announcement.as_ref()).await {
@@ -175,21 +185,32 @@ impl EntityRun {
         Ok(())
     }
 
+    /// Stores that a version which had just taken over ended the entity before it committed anything.
+    async fn say_what_came_to_nothing(&self, error: &CommitError) {
+        let versions = &self.mapper.versions;
+        let announcement = versions.announcement(&versions.active());
+        let reason = self.hold.reason(&self.committer, &self.checkpoint, error);
+        let Some(announcement) = announcement.and_then(|announcement| announcement.taken_back(&reason)) else { return };
+        if let Err(failure) = self.committer.announce(&announcement).await {
+            let entity = &self.committer.entity().name;
+            tracing::warn!(entity, "what became of a component is not kept: {}", swap::sentence(&failure));
+        }
+    }
+
     /// Waits for another version where one can go on.
     async fn mend(&mut self, error: CommitError, version: Option<Arc<Version>>) -> Result<Reached, CommitError> {
         let versions = &self.mapper.versions;
-        let (true, Some(version)) = (error.is_of_plugin(), version) else { return Err(error) };
+        let (true, Some(mut version)) = (error.is_of_plugin(), version) else { return Err(error) };
         let mut changes = versions.changes();
         // Batches are read ahead: another version may have taken over since this one was.
         if !Arc::ptr_eq(&versions.active(), &version) {
             return Ok(Reached::Again);
         }
-        if vigil::revert(
-            versions,
-            &self.committer.entity().name,
-            &self.hold.reason(&self.committer, &self.checkpoint, &error),
-        ) {
-            return Ok(Reached::Again);
+        let reason = self.hold.reason(&self.committer, &self.checkpoint, &error);
+        match vigil::revert(versions, &self.committer.entity().name, &reason) {
+            Some(Fallback::Before) => return Ok(Reached::Again),
+            Some(Fallback::Nobody(_)) => version = versions.active(),
+            None => {}
         }
         self.say_what_was_taken_back(&version).await?;
         if self.on_plugin_failure == OnPluginFailure::Fail {

@@ -37,6 +37,7 @@ pub mod retry;
 pub mod schedule;
 pub mod selection;
 pub mod shutdown;
+pub mod skips;
 pub mod stand_in;
 pub mod survey;
 pub mod swap;

@@ -12,6 +12,7 @@ use crate::plugin::Grants;
 use crate::plugin::Limits;
 use crate::plugin::MEMORY_BYTES_MAX;
 use crate::plugin::STACK_BYTES_MAX;
+use crate::plugin::bytes;
 use crate::plugin::digest_of_folder;
 use crate::plugin::digest_of_variable;
 
@@ -22,15 +23,23 @@ const CONNECTION_PREFIX: &str = "PG";
 pub fn limits(manifest: &Manifest, name: &str, found: &mut Found) -> Limits {
     let mut limits = Limits::default();
     let Some(table) = manifest.tables.plugin.get(name) else { return limits };
+    let usual = limits.clone();
+    let left_out = |key: &str, usual: &str| Some(format!("leave `{key}` out for the usual {usual}"));
     let sizes = [
-        ("memory", &table.memory, &mut limits.memory_bytes, Some((MEMORY_BYTES_MAX, "4GiB"))),
-        ("output-bytes", &table.output_bytes, &mut limits.output_bytes, None),
-        ("log-bytes", &table.log_bytes, &mut limits.log_bytes, None),
-        ("stack", &table.stack, &mut limits.stack_bytes, Some((STACK_BYTES_MAX, "1MiB"))),
+        ("memory", &table.memory, &mut limits.memory_bytes, Some((MEMORY_BYTES_MAX, "4GiB")), usual.memory_bytes),
+        ("output-bytes", &table.output_bytes, &mut limits.output_bytes, None, usual.output_bytes),
+        ("log-bytes", &table.log_bytes, &mut limits.log_bytes, None, usual.log_bytes),
+        ("stack", &table.stack, &mut limits.stack_bytes, Some((STACK_BYTES_MAX, "1MiB")), usual.stack_bytes),
     ];
-    for (key, text, limit, max) in sizes {
+    for (key, text, limit, max, usual) in sizes {
         let Some(text) = text else { continue };
         match (plugin_table::parse_bytes(text), max) {
+            // Of a log, nothing may be wanted; without the others no call succeeds.
+            (Some(0), _) if key != "log-bytes" => found.push((
+                format!("/plugin/{name}/{key}"),
+                format!("expected more than nothing, found `{text}`"),
+                left_out(key, &bytes(usual)),
+            )),
             (Some(bytes), Some((max, said))) if bytes > max => {
                 found.push((
                     format!("/plugin/{name}/{key}"),
@@ -61,7 +70,8 @@ pub fn limits(manifest: &Manifest, name: &str, found: &mut Found) -> Limits {
             Some(duration) if duration > Duration::ZERO => limits.deadline = duration,
             _ => {
                 let message = format!("expected a time such as `2s`, found `{deadline}`");
-                found.push((format!("/plugin/{name}/deadline"), message, None));
+                let hint = left_out("deadline", &format!("{:?}", usual.deadline));
+                found.push((format!("/plugin/{name}/deadline"), message, hint));
             }
         }
     }

@@ -198,7 +198,9 @@ async fn digest(opened: &Opened, books: &Bookkeeping, prefix: &str) -> Result<St
     let all: Vec<String> = digests.into_iter().map(|(digest, _)| digest).collect();
     let found: Vec<&String> = all.iter().filter(|digest| digest.starts_with(prefix)).collect();
     match found.as_slice() {
-        [digest] if !prefix.is_empty() => Ok((*digest).clone()),
+        _ if prefix.is_empty() => Err(Failure::usage("expected how a component's digest begins, found nothing")
+            .hint(format!("the ledger has {}", all.join(", ")))),
+        [digest] => Ok((*digest).clone()),
         [] => Err(Failure::usage(format!("no component whose digest begins with `{prefix}` has written anything"))
             .hint(format!("the ledger has {}", all.join(", ")))),
         several => Err(Failure::usage(format!("{} digests begin with `{prefix}`", several.len()))
@@ -270,8 +272,7 @@ impl Repair<'_> {
         let is_meant = |known: &Known| known.plugin == self.from && known.fate != Fate::Dead;
         let gone: Vec<u64> = committed.gone().filter(|known| is_meant(known)).map(|known| known.document).collect();
         for document in gone {
-            let message = Some("the source does not have it any more".to_owned());
-            let told = Told { message, ..of_record(self.plan(), document, "source-changed") };
+            let told = Told::gone(self.plan(), document);
             self.counts.tell(told);
         }
         let known = committed.known();
@@ -320,6 +321,7 @@ impl Repair<'_> {
             let review = Review { counts: json(&counts), ..self.review.clone() };
             let rewrite = Rewrite {
                 before: left.iter().map(|&record| known[record].map_or(Fate::Written, |known| known.fate)).collect(),
+                skipped: left.iter().filter_map(|&record| known[record]?.skipped.clone()).collect(),
                 ours: decided.ours.clone(),
                 kept: decided.kept.clone(),
                 removed: decided

@@ -5,8 +5,8 @@
 //! again goes on where it was ended: what has landed is no dead letter any more.
 
 mod report;
+mod tried;
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +14,7 @@ use std::time::Instant;
 pub use report::ReplayReport;
 pub use report::ReplayedEntity;
 pub use report::ReplayedLetter;
+use tried::Tried;
 
 use super::begun;
 use super::bookkeeping;
@@ -94,6 +95,7 @@ pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         duration_ms: 0,
         entities: Vec::new(),
         letters: Vec::new(),
+        letters_untold: 0,
         dead_letters: Vec::new(),
         permanent: Vec::new(),
         discarded: Vec::new(),
@@ -147,7 +149,7 @@ struct Replay<'a> {
     /// The letters as they are stored: a prediction leaves them as they are.
     stored: Bookkeeping,
     entities: Vec<ReplayingEntity>,
-    letters: BTreeMap<i64, ReplayedLetter>,
+    tried: Tried,
     /// Letters that have found their place.
     moved: u64,
 }
@@ -179,7 +181,7 @@ impl<'a> Replay<'a> {
             options,
             stored: Bookkeeping::new(&*opened.target, &opened.plan.name),
             entities: entities.collect(),
-            letters: BTreeMap::new(),
+            tried: Tried::default(),
             moved: 0,
         }
     }
@@ -229,16 +231,10 @@ impl<'a> Replay<'a> {
             tx.rollback().await?;
             let Some(last) = page.last() else { break };
             after = last.id;
-            page.retain_mut(|stored| match self.letters.get(&stored.id) {
-                None => true,
-                Some(letter) if letter.outcome != Fate::Dead.name() || letter.tried_at == self.moved => false,
-                Some(letter) => {
-                    if !self.options.execute {
-                        stored.attempts += letter.tries;
-                    }
-                    true
-                }
-            });
+            page.retain(|stored| self.tried.is_due(stored.id, self.moved));
+            if !self.options.execute {
+                page.iter_mut().for_each(|stored| stored.attempts += self.tried.tries(stored.id));
+            }
             // One batch has one origin.
             while !page.is_empty() {
                 let origin = place(&page[0]).0.to_owned();
@@ -268,10 +264,8 @@ impl<'a> Replay<'a> {
         entity.checkpoint = checkpoint;
         self.moved += ended.iter().filter(|ended| ended.fate != Fate::Dead).count() as u64;
         for (stored, ended) in page.iter().zip(ended) {
-            let tries = self.letters.get(&stored.id).map_or(0, |letter| letter.tries) + 1;
-            let letter = replayed(stored, ended, &resolved.plugin.digest, tries, self.moved);
-            let was = self.letters.get(&stored.id).map(|letter| letter.was.clone());
-            self.letters.insert(stored.id, ReplayedLetter { was: was.unwrap_or_else(|| letter.was.clone()), ..letter });
+            let fate = ended.fate;
+            self.tried.note(index, fate, self.moved, replayed(stored, ended, &resolved.plugin.digest));
         }
         Ok(())
     }
@@ -291,40 +285,23 @@ impl<'a> Replay<'a> {
 
     /// Adds what was done to the report.
     fn tell(self, report: &mut ReplayReport) {
-        let mut reasons: BTreeMap<(String, String, String, Option<String>), u64> = BTreeMap::new();
-        for (entity, plan) in self.entities.iter().zip(&self.opened.plan.entities) {
+        for (index, (entity, plan)) in self.entities.iter().zip(&self.opened.plan.entities).enumerate() {
             let mut replayed = ReplayedEntity {
                 name: plan.name.clone(),
                 filled: entity.filled,
                 total: entity.checkpoint.fates,
                 ..ReplayedEntity::default()
             };
-            for letter in self.letters.values().filter(|letter| letter.entity == plan.name) {
-                replayed.tried += 1;
-                match letter.outcome {
-                    "written" => replayed.written += 1,
-                    "unchanged" => replayed.unchanged += 1,
-                    "skipped" => replayed.skipped += 1,
-                    _ => replayed.dead += 1,
-                }
-                if let (Some(stage), Some(code)) = (letter.stage, &letter.code) {
-                    let reason = (plan.name.clone(), stage.to_owned(), code.clone(), letter.field.clone());
-                    *reasons.entry(reason).or_default() += 1;
-                }
-            }
+            self.tried.count(index, &mut replayed);
             if replayed.tried > 0 || replayed.filled > 0 {
                 report.entities.push(replayed);
             }
         }
-        let reason =
-            |((entity, stage, code, field), count)| Reason { entity, stage, code, field, count, examples: Vec::new() };
-        report.dead_letters = reasons.into_iter().map(reason).collect();
-        report.dead_letters.sort_by_key(|reason| std::cmp::Reverse(reason.count));
-        report.letters = self.letters.into_values().collect();
+        self.tried.tell(report);
     }
 }
 
-fn replayed(stored: &StoredLetter, ended: Ended, digest: &str, tries: u64, moved: u64) -> ReplayedLetter {
+fn replayed(stored: &StoredLetter, ended: Ended, digest: &str) -> ReplayedLetter {
     let (outcome, again) = (ended.fate.name(), ended.again);
     ReplayedLetter {
         number: stored.id,
@@ -339,8 +316,6 @@ fn replayed(stored: &StoredLetter, ended: Ended, digest: &str, tries: u64, moved
         field: again.as_ref().and_then(|letter| letter.field.clone()),
         message: again.map(|letter| letter.message),
         digest: digest.to_owned(),
-        tries,
-        tried_at: moved,
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use super::Options;
 use super::bookkeeping::Bookkeeping;
@@ -88,7 +89,10 @@ pub async fn run_entities(
         entities: kept.collect(),
         told,
         offered: BTreeMap::new(),
-        seen: BTreeSet::new(),
+        seen: BTreeMap::new(),
+        looks: BTreeMap::new(),
+        compared: Vec::new(),
+        tasks: JoinSet::new(),
     };
     // A prediction has nobody to be swapped for.
     let swaps = if options.execute { Some(Swaps::start(keeper).await) } else { None };

@@ -1,7 +1,7 @@
 //! Every committed record once more, compared with what stands in the target; then every row that nobody wrote.
 //!
 //! Nothing but how far it has come is written, together with what was found until there, so that a look that was ended
-//! goes on. Memory holds one batch, or the hashes of so many keys.
+//! goes on. Memory holds one batch, or the hashes of so many keys, and of the rows in the place of a record's.
 
 mod report;
 
@@ -15,12 +15,13 @@ use xxhash_rust::xxh3::xxh3_128;
 
 pub use report::Counts;
 pub use report::Part;
-pub use report::TOLD_MAX;
+pub use report::SOURCE_CHANGED;
 pub use report::Told;
 pub use report::VerifyReport;
 pub use report::of_record;
 pub use report::of_row;
 use report::shown_key;
+pub use report::tell;
 use report::told;
 
 use super::begun;
@@ -30,6 +31,7 @@ use super::bookkeeping::Review;
 use super::check::Reads;
 use super::committed::Reread;
 use super::compare;
+use super::compare::What;
 use super::entity::Mapper;
 use super::ledger;
 use super::ledger::Fate;
@@ -94,13 +96,14 @@ pub async fn verify(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
     };
     let sources = std::mem::take(&mut opened.sources);
     let look = Look { opened: &opened, books: &books, digest: &digest, shutdown };
+    let mut told = HashSet::new();
     let all_parts = async {
         for (index, source) in sources.into_iter().enumerate().filter(|(index, _)| selected.contains(index)) {
-            let counts = look.entity(index, source, &starts[index]).await?;
+            let counts = look.entity(index, source, &starts[index], &mut told).await?;
             report.entities.push(Part { name: opened.plan.entities[index].name.clone(), counts });
         }
         for (name, table) in tables(&opened, &selected).into_iter().filter(|_| !options.skip_extra) {
-            report.tables.push(Part { name, counts: look.table(table).await? });
+            report.tables.push(Part { name, counts: look.table(table, &told).await? });
         }
         Ok(())
     };
@@ -147,16 +150,19 @@ impl Look<'_> {
         Ok(review.unwrap_or_else(|| Review { digest: self.digest.to_owned(), ..Review::default() }))
     }
 
-    /// Compares the batches of an entity.
+    /// Compares the batches of an entity; adds the rows that it tells and that no ledger may have.
     async fn entity(
         &self,
         index: usize,
         source: Box<dyn crate::connector::Source>,
         start: &Checkpoint,
+        rows_told: &mut HashSet<u128>,
     ) -> Result<Counts, Failure> {
         let plan = &self.opened.plan.entities[index];
         let mut review = self.begin(&plan.name).await?;
         let mut counts = Counts::read(&review.counts);
+        rows_told
+            .extend(review.place.chunks_exact(16).map(|hash| u128::from_le_bytes(hash.try_into().unwrap_or_default())));
         if review.is_done {
             return Ok(counts);
         }
@@ -178,8 +184,7 @@ impl Look<'_> {
             counts.batches += 1;
             counts.records += committed.records.len() as u64;
             for gone in committed.gone().filter(|known| known.fate != Fate::Dead) {
-                let message = Some("the source does not have it any more".to_owned());
-                counts.tell(Told { message, ..of_record(plan, gone.document, "source-changed") });
+                counts.tell(Told::gone(plan, gone.document));
             }
             let mapped = map(&self.opened.mappers[index], committed.batch.clone()).await;
             let mut tx = self.opened.target.begin().await?;
@@ -190,6 +195,12 @@ impl Look<'_> {
                     counts.rows += compared.rows;
                     for difference in compared.differences {
                         let document = resolved.batch.records[difference.record].document;
+                        if let (What::Taken(_), Some((table, key))) = (&difference.what, &difference.row) {
+                            let hash = row_hash(&plan.tables[*table].schema.name, key);
+                            if rows_told.insert(hash) {
+                                review.place.extend(hash.to_le_bytes());
+                            }
+                        }
                         if let Some(told) = told(plan, document, difference.row.as_ref(), difference.what) {
                             counts.tell(told);
                         }
@@ -221,15 +232,20 @@ impl Look<'_> {
     }
 
     /// Looks for rows of a table that no ledger has: of this migration or of another one in the same target.
-    async fn table(&self, table: &TablePlan) -> Result<Counts, Failure> {
+    async fn table(&self, table: &TablePlan, rows_told: &HashSet<u128>) -> Result<Counts, Failure> {
         let part = format!("table:{}", table.schema.name);
         let mut review = self.begin(&part).await?;
         let mut counts = Counts::read(&review.counts);
         while !review.is_done && !self.shutdown.is_asked() {
             let mut unclaimed: HashSet<u128> = HashSet::new();
+            let mut count = 0;
             let last = self
                 .keys(table, &review.place, &mut |key| {
-                    unclaimed.insert(xxh3_128(key));
+                    count += 1;
+                    // One row is one difference.
+                    if rows_told.is_empty() || !rows_told.contains(&row_hash(&table.schema.name, key)) {
+                        unclaimed.insert(xxh3_128(key));
+                    }
                 })
                 .await?;
             let Some(last) = last else {
@@ -237,7 +253,7 @@ impl Look<'_> {
                 self.save(&part, &review).await?;
                 break;
             };
-            counts.rows += unclaimed.len() as u64;
+            counts.rows += count;
             self.strike_claimed(&table.schema.name, &mut unclaimed).await?;
             if !unclaimed.is_empty() {
                 let told = &mut counts;
@@ -246,6 +262,7 @@ impl Look<'_> {
                         told.tell(Told {
                             entity: String::new(),
                             document: None,
+                            through: None,
                             table: Some(table.schema.name.clone()),
                             key: Some(shown_key(table, key)),
                             what: "extra".to_owned(),
@@ -316,6 +333,11 @@ impl Look<'_> {
         }
         Ok(())
     }
+}
+
+/// Tells a row from all others of the target.
+fn row_hash(table: &str, key: &[u8]) -> u128 {
+    xxh3_128(&[table.as_bytes(), &[0], key].concat())
 }
 
 /// Takes a batch through the component again.

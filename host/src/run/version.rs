@@ -73,6 +73,8 @@ pub struct Previous {
     pub trial: Arc<Trial>,
     /// Entities that were done by then, and have been said to have the new version.
     pub done: Arc<[String]>,
+    /// Whether the entity waited, so that the version before cannot go on either.
+    pub was_held: bool,
 }
 
 impl Versions {
@@ -85,6 +87,11 @@ impl Versions {
     /// Returns what maps now.
     pub fn active(&self) -> Arc<Version> {
         self.slot().active.clone()
+    }
+
+    /// Returns whether this maps now.
+    pub fn is_active(&self, version: &Arc<Version>) -> bool {
+        Arc::ptr_eq(&self.slot().active, version)
     }
 
     /// Returns what maps the next batch, and takes one of the batches that a candidate is to be compared on.
@@ -115,7 +122,7 @@ impl Versions {
     }
 
     /// Makes a candidate the active version from the next batch on; `false` where it is another one by now.
-    pub fn promote(&self, trial: &Arc<Trial>, announcement: Announcement) -> bool {
+    pub fn promote(&self, trial: &Arc<Trial>, announcement: Announcement, was_held: bool) -> bool {
         let mut slot = self.slot();
         if !slot.trial.as_ref().is_some_and(|there| Arc::ptr_eq(there, trial)) {
             return false;
@@ -123,7 +130,7 @@ impl Versions {
         slot.trial = None;
         let version = std::mem::replace(&mut slot.active, trial.version.clone());
         let done = announcement.done();
-        slot.previous = trial.policy.is_watched().then(|| Previous { version, trial: trial.clone(), done });
+        slot.previous = trial.policy.is_watched().then(|| Previous { version, trial: trial.clone(), done, was_held });
         slot.announcement = Some(announcement.behind(slot.announcement.take()));
         drop(slot);
         self.changed.send_modify(|changes| *changes += 1);

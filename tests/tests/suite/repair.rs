@@ -130,8 +130,15 @@ fn exactly_those(database: &Database) {
     assert_eq!((&changed["key"], &changed["fields"]), (&"(_id = 5)".into(), &field));
     assert_eq!(rows(database), before, "a prediction writes nothing");
 
+    let skipped = || {
+        let status = story.call(database, &["status"], &[]).run().expect(0).json();
+        let reasons = people(&status)["skip_reasons"].as_object().unwrap().values().filter_map(Json::as_u64);
+        reasons.sum::<u64>()
+    };
+    assert_eq!(skipped(), all[0]);
     let repaired = story.call(database, &["repair"], &["--from", &prefix, "--execute"]).run().expect(0).json();
     assert_eq!(counts(&repaired), all);
+    assert_eq!(skipped(), 0, "they are not left out any more");
     same_rows(&rows(database), &clean);
     conserved(database);
     let sql = format!("SELECT COUNT(*) FROM {} WHERE kind = 'repair'", own(database, "ledger"));
@@ -267,5 +274,8 @@ fn a_digest_must_be_one_that_wrote_something() {
     story.run(&database, "mended_v1").expect(3);
     let ended = story.call(&database, &["repair"], &["--from", "ffff00001111"]).run().expect(2);
     assert!(ended.stderr.contains("no component whose digest begins with"), "{ended}");
+    assert!(ended.stderr.contains(&wrong_digest(&database)), "{ended}");
+    let ended = story.call(&database, &["repair"], &["--from", ""]).run().expect(2);
+    assert!(ended.stderr.contains("expected how a component's digest begins, found nothing"), "{ended}");
     assert!(ended.stderr.contains(&wrong_digest(&database)), "{ended}");
 }

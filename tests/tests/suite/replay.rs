@@ -333,6 +333,9 @@ fn a_discarded_letter_is_kept_counted_and_left_alone() {
     let discarded = story.call(&database, &["dead-letter", "discard"], &words).run().expect(0).json();
     assert_eq!((&discarded["discarded"], dead("plugin-trap")), (&traps.into(), 0));
 
+    let nothing = story.call(&database, &["dead-letter", "discard"], &words).run().expect(0).json();
+    assert_eq!(nothing["discarded"], 0, "all of them are given up");
+
     let listed = story.call(&database, &["dead-letter", "list"], &[]).run().expect(0).json();
     let count = |reasons: &Json| -> u64 {
         let of_code = reasons.as_array().unwrap().iter().filter(|reason| reason["code"] == "plugin-trap");
@@ -345,6 +348,11 @@ fn a_discarded_letter_is_kept_counted_and_left_alone() {
     let dead: u64 = status["entities"].as_array().unwrap().iter().map(|e| e["total"]["dead"].as_u64().unwrap()).sum();
     assert!(dead > traps, "a discarded record is a dead one still");
     story.call(&database, &["dead-letter", "discard"], &["1000000", "--reason", "x"]).run().expect(2);
+    let one = database.query("SELECT id FROM whimbrel_dead_letter WHERE state = 'discarded'")[0][0].clone().unwrap();
+    let again = story.call(&database, &["dead-letter", "discard"], &[&one, "--reason", "x", "--execute"]).run();
+    assert_eq!(again.expect(0).json()["discarded"], 0);
+    let reasons = database.query("SELECT DISTINCT reason FROM whimbrel_dead_letter WHERE state = 'discarded'");
+    assert_eq!(reasons, [[Some("nobody misses them".to_owned())]], "the first reason stands");
 }
 
 #[test]

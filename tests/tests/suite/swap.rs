@@ -1,5 +1,6 @@
 //! Components that are swapped while a migration runs: holding, probing, trying, promoting, reverting.
 
+mod answers;
 mod folder;
 mod hold;
 mod promote;

@@ -127,6 +127,80 @@ fn finds_all_that_is_wrong_on_postgres() {
     }
 }
 
+/// A record that was left out comes to a row now, and somebody has written one of that key.
+#[test]
+fn a_row_in_the_place_of_a_record_is_one_difference() {
+    for database in Database::each() {
+        let story = Story::new();
+        let line = |id: u32| {
+            let marker = if id % 100 == 50 { r#", "lost": true"# } else { "" };
+            format!("{{\"_id\": {id}, \"name\": \"person {id}\", \"boss\": null{marker}}}\n")
+        };
+        story.write("people.json", &(0..1000).map(line).collect::<String>());
+        story.write("pets.json", "");
+        story.write("toys.json", "");
+        story.run(&database, "mended_v1").expect(0);
+        story.activate("mended_v2");
+        for id in (50..1000).step_by(100) {
+            database.execute(&format!("INSERT INTO people (_id, name) VALUES ({id}, 'theirs')"));
+        }
+        let verify = || story.call(&database, &["verify"], &[]);
+        let found = verify().run().expect(1).json();
+        assert_eq!((&found["differences"], &found["entities"][0]["changed"]), (&10.into(), &10.into()), "{found:#}");
+        assert_eq!((&found["tables"][0]["extra"], &found["tables"][0]["rows"]), (&0.into(), &1000.into()), "{found:#}");
+        assert_eq!(verify().ending_at("verify-batch=2*off->return").run().code, None);
+        let again = verify().run().expect(1).json();
+        assert_eq!((&again["entities"], &again["tables"]), (&found["entities"], &found["tables"]));
+    }
+}
+
+/// Records are told by their bytes: those behind one that is gone, or that came, are what they were.
+#[test]
+fn a_source_that_has_lost_records_is_told_of_these_alone() {
+    for database in Database::each() {
+        let story = Story::new();
+        story.run(&database, "mended_v2").expect(3);
+        let people = std::fs::read_to_string(story.path().join("people.json")).unwrap();
+        let lines: Vec<&str> = people.lines().collect();
+        let verify = |lines: &[&str]| {
+            story.write("people.json", &format!("{}\n", lines.join("\n")));
+            story.call(&database, &["verify"], &["--entity", "people"])
+        };
+        let told = |report: &Json| {
+            let told = report["entities"][0]["differences"].as_array().unwrap().clone();
+            let number = |told: &Json, key: &str| told[key].as_u64();
+            let lines =
+                told.iter().map(|told| (told["what"].clone(), number(told, "document"), number(told, "through")));
+            lines.collect::<Vec<_>>()
+        };
+        let changed = |first: u64, last: Option<u64>| vec![("source-changed".into(), Some(first), last)];
+
+        let lost = [&lines[..20], &lines[21..]].concat();
+        let report = verify(&lost).run().expect(1).json();
+        assert_eq!((told(&report), &report["differences"]), (changed(21, None), &1.into()));
+        assert_eq!(report["entities"][0]["records"], lines.len(), "all the others are compared");
+        // Gone on with in the middle, it knows where it is.
+        for batches in [1, 3] {
+            let ended = verify(&lost).ending_at(&format!("verify-batch={batches}*off->return"));
+            assert_eq!(ended.run().code, None);
+            assert_eq!(told(&verify(&lost).run().expect(1).json()), changed(21, None), "{batches}");
+        }
+
+        // More than a batch has, and told once.
+        let lost_many = &lines[700..];
+        let report = verify(lost_many).run().expect(1).json();
+        assert_eq!((told(&report), &report["differences"]), (changed(1, Some(700)), &700.into()));
+        let came = r#"{"_id": 600000, "name": "new", "boss": 1}"#;
+        let came: Vec<&str> = [came; 800].into_iter().chain(lines.iter().copied()).collect();
+        assert_eq!(told(&verify(&came).run().expect(0).json()), []);
+        let others: Vec<String> = lines.iter().map(|line| line.replace("person", "somebody")).collect();
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        // The last ones, which are dead letters, are as they were.
+        let report = verify(&others).run().expect(1).json();
+        assert_eq!(told(&report), changed(1, Some(lines.len() as u64 - 2)), "{}", report["differences"]);
+    }
+}
+
 #[test]
 fn nothing_to_compare_is_a_failure() {
     let story = Story::new();

@@ -9,11 +9,13 @@ use super::open;
 use crate::cli::DONE;
 use crate::cli::ManifestArg;
 use crate::cli::report;
+use crate::connector::Target;
 use crate::connector::target::Mode;
 use crate::error::Failure;
 use crate::plan::Manifest;
 use crate::run;
 use crate::run::bookkeeping::Bookkeeping;
+use crate::run::bookkeeping::Letters;
 
 /// What `discard` takes.
 #[derive(Debug, Args)]
@@ -57,8 +59,21 @@ pub async fn discard(args: &DiscardArgs, json: bool) -> Result<u8, Failure> {
         tx.rollback().await?;
     }
     if let Some(id) = args.id.filter(|_| count == 0) {
-        return Err(missing(&manifest, id));
+        check_letter(&manifest, &*target, has_begun, id).await?;
     }
     report::discarded(name, args.execute, count, &args.reason, json);
     Ok(DONE)
+}
+
+/// Refuses a letter that is not there; one that was discarded or replayed has nothing left to give up.
+async fn check_letter(manifest: &Manifest, target: &dyn Target, has_begun: bool, id: i64) -> Result<(), Failure> {
+    let mut count = 0;
+    if has_begun {
+        let books = Bookkeeping::new(target, &manifest.tables.name);
+        let mut tx = target.begin().await?;
+        let which = Letters { id: Some(id), committed: true, ..Letters::default() };
+        count = books.count_letters(&mut *tx, &which).await?;
+        tx.rollback().await?;
+    }
+    if count == 0 { Err(missing(manifest, id)) } else { Ok(()) }
 }

@@ -67,11 +67,22 @@ pub async fn plugin(command: &PluginCommand, json: bool) -> Result<u8, Failure> 
 /// Asks the run of a manifest, and prints its answer.
 async fn asked(manifest: &ManifestArg, request: &Request, json: bool) -> Result<u8, Failure> {
     let manifest = Manifest::read(&manifest.manifest)?;
-    let answer = control::ask(&manifest, request).await?.ok_or_else(|| {
-        Failure::usage(format!("no run of `{}` is going on", manifest.tables.name)).hint(
-            "put the component into the plugins folder; `whimbrel run … --execute --accept-change` goes on with it",
-        )
-    })?;
+    let answer = control::ask(&manifest, request).await?.ok_or_else(|| nobody(&manifest, request))?;
     report::answer(&answer, json);
     Ok(if answer.is_done { DONE } else { REFUSED })
+}
+
+/// Says that no run is there to be asked, and what the next one does.
+fn nobody(manifest: &Manifest, request: &Request) -> Failure {
+    let next = format!("`whimbrel run {} --execute --accept-change`", manifest.file);
+    let hint = match request {
+        Request::Swap { .. } => format!("copy the file into the plugins folder: the next run takes it, {next}"),
+        Request::Reject { .. } => {
+            "a candidate goes with its run; the next one takes the file from the plugins folder, so put the \
+             version before back there"
+                .to_owned()
+        }
+        _ => format!("a candidate goes with its run; the next one takes the file from the plugins folder, {next}"),
+    };
+    Failure::usage(format!("no run of `{}` is going on", manifest.tables.name)).hint(hint)
 }

@@ -55,8 +55,12 @@ pub fn replay(report: &ReplayReport, limit: usize, as_json: bool) {
     if !rows.is_empty() {
         let _ = writeln!(text);
         table_with_notes(&mut text, &["number", "entity", "was", "becomes", "key"], rows);
-        if report.letters.len() > limit {
-            let _ = writeln!(text, "… {} more; `--limit` or `--json` shows them", report.letters.len() - limit);
+        let told = report.letters.len().saturating_sub(limit);
+        if told > 0 {
+            let _ = writeln!(text, "… {told} more; `--limit` or `--json` shows them");
+        }
+        if report.letters_untold > 0 {
+            let _ = writeln!(text, "… {} more, which are counted only", report.letters_untold);
         }
     }
     reasons(&mut text, "dead again", &report.dead_letters);
@@ -70,6 +74,9 @@ pub fn replay(report: &ReplayReport, limit: usize, as_json: bool) {
 pub fn discarded(migration: &str, executed: bool, count: u64, reason: &str, as_json: bool) {
     if as_json {
         return json(&json!({ "migration": migration, "executed": executed, "discarded": count, "reason": reason }));
+    }
+    if count == 0 {
+        return print(&format!("{migration}: nothing is left to discard: no letter that is meant is dead any more\n"));
     }
     let what = if executed { "discarded" } else { "would be discarded; `--execute` does it" };
     print(&format!("{migration}: {count} dead letters {what}\n"));

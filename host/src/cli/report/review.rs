@@ -123,9 +123,13 @@ fn differences<'a>(text: &mut String, all: impl Iterator<Item = &'a Told>, total
     let mut rows = Vec::new();
     let mut shown = 0_u64;
     for told in all.take(limit) {
-        shown += 1;
+        shown += told.count();
         let place = told.entity.clone();
-        let document = told.document.map_or_else(|| "-".to_owned(), |document| document.to_string());
+        let document = match (told.document, told.through) {
+            (Some(first), Some(last)) => format!("{first}–{last}"),
+            (Some(document), None) => document.to_string(),
+            (None, _) => "-".to_owned(),
+        };
         let row = match (&told.table, &told.key) {
             (Some(table), Some(key)) => format!("{table} {key}"),
             _ => "-".to_owned(),

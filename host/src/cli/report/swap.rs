@@ -11,6 +11,7 @@ use crate::cli::plugin::history::History;
 use crate::cli::status::StatusReport;
 use crate::run::bookkeeping::VersionWork;
 use crate::run::swap::control::Answer;
+use crate::run::swap::control::Candidate;
 use crate::run::swap::control::Standing;
 
 /// Characters of a digest that people tell versions apart by.
@@ -119,7 +120,9 @@ fn standings(text: &mut String, entities: &[Standing]) {
         ]
     });
     table(text, &["entity", "state", "active", "candidate", "watched"], rows.collect());
-    for candidate in entities.iter().filter_map(|entity| entity.candidate.as_ref()) {
+    // One that is probed has been compared with nothing.
+    let is_compared = |candidate: &&Candidate| !candidate.comparison.is_null();
+    for candidate in entities.iter().filter_map(|entity| entity.candidate.as_ref()).filter(is_compared) {
         let found = &candidate.comparison;
         let count = |name: &str| found[name].as_u64().unwrap_or(0);
         let _ = writeln!(

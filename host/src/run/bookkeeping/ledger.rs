@@ -11,6 +11,8 @@ use crate::record::Value;
 use crate::run::report::OTHER_REASONS;
 use crate::run::report::SKIP_REASONS_MAX;
 use crate::run::report::SkipReasons;
+use crate::run::skips::Skips;
+use crate::run::skips::SkipsMoved;
 
 /// Entries that are read at once.
 const PAGE: i64 = 500;
@@ -19,7 +21,14 @@ const PAGE: i64 = 500;
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
 struct Counts {
-    skips: SkipReasons,
+    skips: SkipsMoved,
+}
+
+/// The part that says which records were left out, and why.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Skipped {
+    skipped: Skips,
 }
 
 /// What a ledger entry is of.
@@ -77,6 +86,8 @@ pub struct StoredEntry {
     pub digest: String,
     /// What became of each record.
     pub packed: Vec<u8>,
+    /// Why some of them were left out.
+    pub skips: Skips,
 }
 
 impl Bookkeeping {
@@ -116,7 +127,7 @@ impl Bookkeeping {
              AND counts LIKE '%\"skips\":{{\"%' ORDER BY sequence LIMIT $4",
             self.tables.ledger
         );
-        let mut total = SkipReasons::new();
+        let mut total = SkipsMoved::new();
         let mut after = -1;
         loop {
             let place = [text(&self.migration), text(entity), Value::Integer(after), Value::Integer(PAGE)];
@@ -131,7 +142,9 @@ impl Bookkeeping {
                 }
             }
             if is_last {
-                return Ok(most_frequent(total));
+                // A repair takes back what was counted of its records.
+                let left = |(reason, count)| Some((reason, u64::try_from(count).ok().filter(|count| *count > 0)?));
+                return Ok(most_frequent(total.into_iter().filter_map(left).collect()));
             }
         }
     }
@@ -154,7 +167,7 @@ impl Bookkeeping {
             }
         };
         let sql = format!(
-            "SELECT sequence, first_document, end_document, end_token, digest, packed FROM {} \
+            "SELECT sequence, first_document, end_document, end_token, digest, packed, counts FROM {} \
              WHERE migration = $1 AND entity = $2 AND sequence > $3 AND {which} ORDER BY sequence LIMIT 1",
             self.tables.ledger
         );
@@ -167,6 +180,7 @@ impl Bookkeeping {
                 end: Position { document: row.unsigned(), token: row.text() },
                 digest: row.text(),
                 packed: row.bytes(),
+                skips: serde_json::from_str::<Skipped>(&row.text()).unwrap_or_default().skipped,
             }
         }))
     }

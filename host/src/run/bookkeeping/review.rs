@@ -15,7 +15,8 @@ pub struct Review {
     pub digest: String,
     /// The last ledger entry, or the number of rows looked at.
     pub sequence: i64,
-    /// The last key, compact, where rows are looked at by their keys.
+    /// The last key, compact, where rows are looked at by their keys; where records are, the hashes of the rows that
+    /// were told and may be in no ledger.
     pub place: Vec<u8>,
     /// Whether the part is done.
     pub is_done: bool,

@@ -13,16 +13,13 @@ use crate::run::ledger::Fate;
 use crate::run::ledger::Packer;
 use crate::run::ledger::RowFate;
 use crate::run::report::Fates;
-use crate::run::report::OTHER_REASONS;
 use crate::run::report::RowCounts;
 use crate::run::report::Rows as RowTotals;
-use crate::run::report::SKIP_REASON_CHARS_MAX;
-use crate::run::report::SKIP_REASONS_MAX;
-use crate::run::report::SkipReasons;
 use crate::run::report::State;
 use crate::run::report::add_rows;
 use crate::run::resolve::Resolved;
 use crate::run::resolve::Settled;
+use crate::run::skips::Skips;
 
 /// Why `on-conflict = "skip"` leaves a record out.
 const STANDS: &str = "its row stands in the target with other values, and `on-conflict` says `skip`";
@@ -33,7 +30,7 @@ pub(super) struct Outcome {
     pub rows: RowTotals,
     pub packed: Vec<u8>,
     /// Why records were left out.
-    pub skips: SkipReasons,
+    pub skips: Skips,
 }
 
 impl Committer {
@@ -94,7 +91,7 @@ impl Committer {
             counts.collapsed += resolved.rows_collapsed[index];
             counts.refused += resolved.rows_refused[index];
         }
-        let mut skips = SkipReasons::new();
+        let mut skips = Skips::default();
         let mut packer = Packer::new(tables.iter().map(|table| table.schema.name.as_str()));
         for (index, settled) in resolved.records.iter().enumerate() {
             let record = &resolved.batch.records[index];
@@ -116,7 +113,7 @@ impl Committer {
                 }
                 Settled::Skip(reason) => {
                     fates.skipped += 1;
-                    count_skip(&mut skips, reason);
+                    skips.add(reason);
                     packer.record(Fate::Skipped, document, source);
                     continue;
                 }
@@ -134,7 +131,7 @@ impl Committer {
                 Fate::Written => fates.written += 1,
                 Fate::Skipped => {
                     fates.skipped += 1;
-                    count_skip(&mut skips, STANDS);
+                    skips.add(STANDS);
                 }
                 Fate::Unchanged => fates.unchanged += 1,
                 Fate::Dead => fates.dead += 1,
@@ -160,15 +157,6 @@ impl Committer {
         }
         Outcome { fates, rows, packed: packer.finish(), skips }
     }
-}
-
-/// Counts a record that was left out. Few reasons are kept: a transformer may name the record in each.
-fn count_skip(skips: &mut SkipReasons, reason: &str) {
-    let mut reason: String = reason.chars().take(SKIP_REASON_CHARS_MAX).collect();
-    if skips.len() >= SKIP_REASONS_MAX && !skips.contains_key(&reason) {
-        OTHER_REASONS.clone_into(&mut reason);
-    }
-    *skips.entry(reason).or_default() += 1;
 }
 
 /// The checkpoint behind a batch.

@@ -50,6 +50,8 @@ pub enum Again {
 pub struct Rewrite {
     /// How each record of the batch ended before, in order.
     pub before: Vec<Fate>,
+    /// Why those of them were left out that were.
+    pub skipped: Vec<String>,
     /// Rows whose values may be replaced.
     pub ours: HashSet<RowKey>,
     /// Rows that are left as they stand, with the digest that the ledger has of them.
@@ -78,6 +80,15 @@ impl Again {
             Self::No => EntryKind::Batch,
             Self::Replay(_) => EntryKind::Replay,
             Self::Repair(_) => EntryKind::Repair,
+        }
+    }
+
+    /// Returns why records of it were left out before.
+    pub(super) fn skipped_before(&self) -> &[String] {
+        match self {
+            Self::Repair(rewrite) => &rewrite.skipped,
+            // A letter was dead.
+            Self::No | Self::Replay(_) => &[],
         }
     }
 

@@ -14,6 +14,7 @@ use crate::run::compare::Compared;
 use crate::run::compare::What;
 use crate::run::report::State;
 use crate::run::resolve::Resolved;
+use crate::run::verify::SOURCE_CHANGED;
 use crate::run::verify::Told;
 use crate::run::verify::of_row;
 
@@ -93,7 +94,7 @@ impl Repair<'_> {
                     told
                 }
                 (What::Rejected { code, message }, _) => said("rejected", &format!("{code}: {message}")),
-                _ => of("source-changed"),
+                _ => of(SOURCE_CHANGED),
             };
             decided.told.push((record, told));
         }

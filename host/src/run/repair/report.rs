@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use crate::run::report::Mode;
 use crate::run::verify::Part;
-use crate::run::verify::TOLD_MAX;
+use crate::run::verify::SOURCE_CHANGED;
 use crate::run::verify::Told;
+use crate::run::verify::tell;
 
 /// What was compared, and what became of it or would.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,13 +73,11 @@ impl Counts {
             "removed" => &mut self.removed,
             "depended-on" => &mut self.depended_on,
             "theirs" => &mut self.theirs,
-            "source-changed" => &mut self.source_changed,
+            SOURCE_CHANGED => &mut self.source_changed,
             "rejected" => &mut self.rejected,
             "refused" => &mut self.refused,
             _ => &mut self.failed,
         } += 1;
-        if self.differences.len() < TOLD_MAX {
-            self.differences.push(told);
-        }
+        tell(&mut self.differences, told);
     }
 }

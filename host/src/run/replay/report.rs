@@ -24,8 +24,10 @@ pub struct ReplayReport {
     pub duration_ms: u64,
     /// In the order they run; those with letters, or with references that were filled in.
     pub entities: Vec<ReplayedEntity>,
-    /// Every letter that was tried, by its number.
+    /// The letters that were tried, by their number; of very many, the first.
     pub letters: Vec<ReplayedLetter>,
+    /// How many more were tried, and are counted only.
+    pub letters_untold: u64,
     /// Why the letters that were tried are dead still.
     pub dead_letters: Vec<Reason>,
     /// Letters that no component can make fit: the source is at fault.
@@ -84,11 +86,6 @@ pub struct ReplayedLetter {
     pub message: Option<String>,
     /// The component that tried.
     pub digest: String,
-    #[serde(skip)]
-    pub(super) tries: u64,
-    /// How many letters had found their place when it was tried last.
-    #[serde(skip)]
-    pub(super) tried_at: u64,
 }
 
 impl ReplayReport {

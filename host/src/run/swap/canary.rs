@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 pub use comparison::Comparison;
 
 use super::Message;
+use super::probe::Probed;
 use super::vigil::Watched;
 use crate::error::Failure;
 use crate::plan::swap::SwapPolicy;
@@ -34,6 +35,8 @@ pub struct Trial {
     pub previous: Arc<PluginId>,
     /// The entity's index in the plan.
     pub entity: usize,
+    /// What was active when the candidate was put into it.
+    pub base: Arc<Version>,
     /// The active version with the candidate in it.
     pub version: Arc<Version>,
     /// How long it is tried, and who decides.
@@ -58,18 +61,13 @@ pub struct Standing {
 
 impl Trial {
     /// Begins a trial.
-    pub fn new(
-        plugin: Arc<PluginId>,
-        previous: Arc<PluginId>,
-        entity: usize,
-        version: Arc<Version>,
-        policy: SwapPolicy,
-        told: mpsc::UnboundedSender<Message>,
-    ) -> Self {
+    pub fn new(probed: Probed, policy: SwapPolicy, told: mpsc::UnboundedSender<Message>) -> Self {
+        let Probed { entity, base, plugin, previous, version } = probed;
         Self {
             plugin,
             previous,
             entity,
+            base,
             version,
             policy,
             begun: AtomicU64::new(0),

@@ -80,7 +80,7 @@ pub struct Candidate {
     pub plugin: String,
     /// Its digest.
     pub digest: String,
-    /// `canary`, or `waiting` for somebody to decide.
+    /// `probe`, `canary`, or `waiting` for somebody to decide.
     pub state: String,
     /// Batches still to be compared.
     pub batches_left: u64,

@@ -104,6 +104,21 @@ impl Announcement {
         self.events.iter().any(|event| matches!(event.kind, Kind::Promoted | Kind::Reverted))
     }
 
+    /// Says of a version that took over, and will make no batch, that the one which the fingerprint has goes on.
+    pub fn taken_back(mut self, reason: &str) -> Option<Self> {
+        let last = self.events.last().filter(|last| last.kind == Kind::Promoted)?.clone();
+        let first = self.events.iter().find(|event| event.kind == Kind::Promoted && event.plugin == last.plugin)?;
+        self.events.push(Event {
+            kind: Kind::Reverted,
+            digest: first.previous.clone()?,
+            previous: Some(last.digest.clone()),
+            reason: Some(format!("it has committed nothing: {reason}")),
+            detail: Json::Null,
+            ..last
+        });
+        Some(self)
+    }
+
     /// Announces the components that begin an entity, or go on with it, without another one having been active in this run.
     pub fn of_start(entity: &str, version: &Version, last: Option<String>) -> Self {
         let event = |component: &Component| Event {
@@ -127,5 +142,42 @@ impl Announcement {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Announcement;
+    use super::Event;
+    use super::Json;
+    use super::Kind;
+
+    fn event(kind: Kind, digest: &str, previous: &str) -> Event {
+        Event {
+            plugin: "p".to_owned(),
+            entity: "e".to_owned(),
+            kind,
+            digest: digest.to_owned(),
+            previous: Some(previous.to_owned()),
+            reason: None,
+            detail: Json::Null,
+        }
+    }
+
+    #[test]
+    fn what_is_taken_back_ends_at_the_version_of_the_fingerprint() {
+        let ends = |events: &[Event]| {
+            let taken_back = Announcement::new(events.to_vec(), Vec::new()).taken_back("so")?;
+            let last = taken_back.events.last()?;
+            Some((last.kind, last.digest.clone(), last.previous.clone()?, last.reason.clone()?))
+        };
+        let (promoted, reverted) = (Kind::Promoted, Kind::Reverted);
+        let back =
+            |from: &str| Some((reverted, "a".to_owned(), from.to_owned(), "it has committed nothing: so".to_owned()));
+        assert_eq!(ends(&[event(promoted, "b", "a")]), back("b"));
+        assert_eq!(ends(&[event(promoted, "b", "a"), event(promoted, "c", "b")]), back("c"));
+        assert_eq!(ends(&[event(promoted, "b", "a"), event(reverted, "a", "b"), event(promoted, "c", "a")]), back("c"));
+        assert_eq!(ends(&[event(promoted, "b", "a"), event(reverted, "a", "b")]), None, "it is said already");
+        assert_eq!(ends(&[event(Kind::Active, "a", "b")]), None, "nothing has taken over");
     }
 }

@@ -1,19 +1,26 @@
 //! The one who decides which versions a run's entities have: takes files and questions, one after another.
 //!
-//! A task of its own, so that compiling and trying a component costs the entities nothing but time on a core.
+//! A task of its own that only decides: probing and comparing are tasks beside it that tell it how they end, so that it
+//! can always be asked.
+
+mod look;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+pub use look::Look;
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::Message;
 use super::canary::Trial;
 use super::control::Answer;
+use super::control::Candidate;
 use super::control::Request;
 use super::control::Standing;
 use super::history::Announcement;
@@ -21,7 +28,6 @@ use super::history::Event;
 use super::history::Kind;
 use super::install;
 use super::kept::Kept;
-use super::probe;
 use super::probe::Offer;
 use super::probe::Probed;
 use super::sentence;
@@ -31,9 +37,9 @@ use crate::plan::Manifest;
 use crate::plan::Plan;
 use crate::plan::swap::Promote;
 use crate::plan::swap::SwapPolicy;
+use crate::plugin::PluginId;
 use crate::plugin::digest;
 use crate::run::bookkeeping::Bookkeeping;
-use crate::run::committed::reread;
 use crate::run::retry::RETRIES_MAX;
 use crate::run::retry::pause;
 
@@ -55,8 +61,14 @@ pub struct Keeper {
     pub told: mpsc::UnboundedSender<Message>,
     /// Files that were offered, by digest, as long as a promotion may need them.
     pub offered: BTreeMap<String, Offer>,
-    /// Names and digests that were tried: the folder does not bring them again.
-    pub seen: BTreeSet<(String, String)>,
+    /// Names and digests that the folder does not bring again, each with what became of it.
+    pub seen: BTreeMap<(String, String), String>,
+    /// The files that are looked at, by component.
+    pub looks: BTreeMap<String, Look>,
+    /// Candidates that are compared on the batches that were committed.
+    pub compared: Vec<Arc<Trial>>,
+    /// Probes and comparisons; they end with the keeper.
+    pub tasks: JoinSet<()>,
 }
 
 impl Keeper {
@@ -65,18 +77,25 @@ impl Keeper {
         while let Some(message) = messages.recv().await {
             match message {
                 Message::Stop => break,
-                Message::Asked(request, answer) => {
-                    let said = self.asked(request).await;
-                    // Whoever asked may have gone.
-                    let _ = answer.send(said);
+                Message::Asked(request, asker) => self.asked(request, asker).await,
+                Message::Dropped { plugin, file } => self.dropped(plugin, file).await,
+                Message::Probed { plugin, outcome } => self.probed(&plugin, outcome).await,
+                Message::Reread { trial, outcome } => {
+                    self.compared.retain(|compared| !Arc::ptr_eq(compared, &trial));
+                    match outcome {
+                        Ok(()) => trial.decide(),
+                        Err(reason) => self.put_out(&trial, Kind::Refused, &reason).await,
+                    }
+                    self.consider(trial.entity).await;
                 }
-                Message::Dropped { plugin, file } => self.dropped(&plugin, &file).await,
                 Message::Compared(entity) | Message::Held(entity) => self.consider(entity).await,
                 Message::Ended(entity) => {
                     self.entities[entity].is_ended.store(true, Ordering::Relaxed);
                     self.consider(entity).await;
                 }
             }
+            self.end_looks();
+            while self.tasks.try_join_next().is_some() {}
         }
     }
 
@@ -85,13 +104,21 @@ impl Keeper {
         self.stands(None).into_iter().flat_map(|stands| stands.active.into_keys()).collect()
     }
 
-    async fn asked(&mut self, request: Request) -> Answer {
-        match request {
+    async fn asked(&mut self, request: Request, asker: oneshot::Sender<Answer>) {
+        let answer = match request {
             Request::Status => Answer::done("", self.stands(None)),
-            Request::Swap { plugin, file } => match std::fs::read(&file) {
-                Ok(bytes) => self.offer(&plugin, &file, bytes).await,
-                Err(error) => Answer::refused(format!("cannot read `{}`: {error}", file.display())),
-            },
+            Request::Swap { plugin, file } => {
+                if let Some(look) = self.looks.get_mut(&plugin) {
+                    return look.waiting.push(Message::Asked(Request::Swap { plugin, file }, asker));
+                }
+                match std::fs::read(&file) {
+                    Ok(bytes) => {
+                        let offer = Offer { plugin, bytes: bytes.into(), file: file.into() };
+                        return self.offer(offer, Some(asker)).await;
+                    }
+                    Err(error) => Answer::refused(format!("cannot read `{}`: {error}", file.display())),
+                }
+            }
             Request::Promote { plugin } => {
                 let trials = self.trials(&plugin);
                 for trial in &trials {
@@ -107,20 +134,30 @@ impl Keeper {
                 }
                 self.decided(&plugin, &trials, "rejected")
             }
-        }
+        };
+        // Whoever asked may have gone.
+        let _ = asker.send(answer);
     }
 
     fn decided(&self, plugin: &str, trials: &[Arc<Trial>], verb: &str) -> Answer {
         let stands = self.stands(Some(plugin));
-        match trials.first() {
-            Some(trial) => Answer::done(format!("{verb} `{plugin}` {}", trial.plugin.digest), stands),
-            None => Answer { is_done: false, ..Answer::done(format!("there is no candidate of `{plugin}`"), stands) },
-        }
+        let Some(trial) = trials.first() else {
+            let message = match self.looks.get(plugin) {
+                Some(look) => format!("`{plugin}` {} is no candidate yet: it is being probed", look.digest),
+                None => format!("there is no candidate of `{plugin}`"),
+            };
+            return Answer { entities: stands, ..Answer::refused(message) };
+        };
+        Answer::done(format!("{verb} `{plugin}` {}", trial.plugin.digest), stands)
     }
 
     fn trials(&self, plugin: &str) -> Vec<Arc<Trial>> {
         let trials = self.entities.iter().filter_map(|entity| entity.mapper.versions.trial());
         trials.filter(|trial| trial.plugin.name == plugin).collect()
+    }
+
+    fn tries(&self, plugin: &str, digest: &str) -> bool {
+        self.trials(plugin).iter().any(|trial| trial.plugin.digest == digest)
     }
 
     fn stands(&self, plugin: Option<&str>) -> Vec<Standing> {
@@ -132,83 +169,69 @@ impl Keeper {
         }
         let wanted = self.entities.iter().zip(is_held);
         let wanted = wanted.filter(|(entity, _)| plugin.is_none_or(|plugin| entity.uses(plugin)));
-        wanted.map(|(entity, is_held)| entity.stands(is_held)).collect()
+        let stands = wanted.map(|(entity, is_held)| {
+            let stands = entity.stands(is_held);
+            let candidate = stands.candidate.or_else(|| self.probed_for(entity));
+            Standing { candidate, ..stands }
+        });
+        stands.collect()
+    }
+
+    /// Returns what an entity may try soon.
+    fn probed_for(&self, entity: &Kept) -> Option<Candidate> {
+        let is_for = |look: &&Look| !look.is_probed && look.entities.iter().any(|user| user.index == entity.index);
+        let look = self.looks.values().find(is_for).filter(|_| !entity.is_ended())?;
+        Some(Candidate {
+            plugin: look.offer.plugin.clone(),
+            digest: look.digest.clone(),
+            state: "probe".to_owned(),
+            batches_left: self.policy(&look.offer.plugin).canary_batches,
+            comparison: json!(null),
+        })
+    }
+
+    fn policy(&self, plugin: &str) -> SwapPolicy {
+        SwapPolicy::of(self.manifest.tables.plugin.get(plugin))
     }
 
     /// Looks at a file that lies where a component is looked for.
-    async fn dropped(&mut self, plugin: &str, file: &Path) {
-        let Ok(bytes) = std::fs::read(file) else { return };
+    async fn dropped(&mut self, plugin: String, file: PathBuf) {
+        if let Some(look) = self.looks.get_mut(&plugin) {
+            return look.waiting.push(Message::Dropped { plugin, file });
+        }
+        let Ok(bytes) = std::fs::read(&file) else { return };
         let digest = digest(&bytes);
-        let is_active = |entity: &Arc<Kept>| {
-            entity.mapper.versions.active().plugin(plugin).is_none_or(|active| active.digest == digest)
-        };
-        if self.entities.iter().all(is_active) {
+        let mut users = self.entities.iter().filter(|entity| entity.uses(&plugin) && !entity.is_ended());
+        if users.all(|entity| entity.is_mapped_by(&plugin, &digest)) || self.tries(&plugin, &digest) {
             return;
         }
-        if self.seen.contains(&(plugin.to_owned(), digest)) {
-            tracing::debug!(plugin, file = %file.display(), "this version has been tried in this run");
-            return;
+        if let Some(fate) = self.seen.get(&(plugin.clone(), digest.clone())) {
+            return tracing::info!(
+                plugin,
+                digest,
+                file = %file.display(),
+                "this version is not tried again: {fate}; `whimbrel plugin swap` does so all the same"
+            );
         }
         tracing::info!(plugin, file = %file.display(), "another version lies in the plugins folder, trying it");
-        self.offer(plugin, file, bytes).await;
+        self.offer(Offer { plugin, bytes: bytes.into(), file: file.into() }, None).await;
     }
 
-    /// Tries a file in the place of a component.
-    async fn offer(&mut self, plugin: &str, file: &Path, bytes: Vec<u8>) -> Answer {
-        let users: Vec<Arc<Kept>> = self.entities.iter().filter(|entity| entity.uses(plugin)).cloned().collect();
-        if users.is_empty() {
-            let names = self.plugins().into_iter().collect::<Vec<_>>().join(", ");
-            return Answer::refused(format!("no entity uses the plugin `{plugin}`; there is {names}"));
-        }
-        let digest = digest(&bytes);
-        let is_other = |entity: &&Arc<Kept>| {
-            entity.mapper.versions.active().plugin(plugin).is_some_and(|active| active.digest != digest)
-        };
-        let wanted: Vec<Arc<Kept>> = users.iter().filter(is_other).cloned().collect();
-        if wanted.is_empty() {
-            return Answer::done(format!("`{plugin}` {digest} is active already"), self.stands(Some(plugin)));
-        }
-        let wanted: Vec<Arc<Kept>> = wanted.into_iter().filter(|entity| !entity.is_ended()).collect();
-        if wanted.is_empty() {
-            return Answer::refused(format!("every entity that uses `{plugin}` has ended"));
-        }
-        self.seen.insert((plugin.to_owned(), digest.clone()));
-        let offer = Offer { plugin: plugin.to_owned(), bytes: bytes.into(), file: file.into() };
-        for entity in &wanted {
-            self.tell(&event(entity, plugin, &digest, Kind::Candidate, None)).await;
-        }
-        let probed = probe::probe(&offer, &self.manifest, &self.plan, &wanted, &*self.target, &self.books).await;
-        let probed = match probed {
-            Ok(probed) => probed,
-            Err(reason) => {
-                for entity in &wanted {
-                    self.tell(&event(entity, plugin, &digest, Kind::Refused, Some(&reason))).await;
-                }
-                tracing::warn!(plugin, digest, file = %file.display(), "a candidate is refused: {reason}");
-                return Answer { entities: self.stands(Some(plugin)), ..Answer::refused(reason) };
-            }
-        };
-        self.offered.insert(digest.clone(), offer);
-        for probed in probed {
-            self.begin_trial(probed).await;
-        }
-        let is_tried = self.trials(plugin).iter().any(|trial| trial.plugin.digest == digest);
-        let is_out = !is_tried && !users.iter().any(|entity| !is_other(&entity));
-        let message = match (is_out, is_tried) {
-            (true, _) => {
-                return Answer { entities: self.stands(Some(plugin)), ..Answer::refused("it failed its canary") };
-            }
-            (false, true) => format!("`{plugin}` {digest} is a candidate"),
-            (false, false) => format!("`{plugin}` {digest} takes over with the next batch"),
-        };
-        Answer::done(message, self.stands(Some(plugin)))
+    fn note(&mut self, plugin: &str, digest: &str, fate: &str) {
+        self.seen.insert((plugin.to_owned(), digest.to_owned()), fate.to_owned());
+    }
+
+    /// Lets the folder bring a version again.
+    fn forget(&mut self, version: &PluginId) {
+        self.seen.remove(&(version.name.clone(), version.digest.clone()));
     }
 
     async fn begin_trial(&mut self, probed: Probed) {
-        let Probed { entity, plugin, previous, version } = probed;
-        let policy = SwapPolicy::of(self.manifest.tables.plugin.get(&plugin.name));
-        let trial = Arc::new(Trial::new(plugin, previous, entity, version, policy, self.told.clone()));
+        let policy = self.policy(&probed.plugin.name);
+        let trial = Arc::new(Trial::new(probed, policy, self.told.clone()));
+        let entity = trial.entity;
         if let Some(before) = self.entities[entity].mapper.versions.try_out(trial) {
+            self.forget(&before.plugin);
             self.tell_of(&before, Kind::Rejected, "another candidate came", json!(null)).await;
         }
         self.consider(entity).await;
@@ -220,10 +243,7 @@ impl Keeper {
         let Some(trial) = entity.mapper.versions.trial() else { return };
         if entity.hold.is_held() && !trial.stands().is_decided {
             // Its own batches stand still: those that were committed are all there is to compare.
-            if let Err(reason) = self.compare_committed(&entity, &trial).await {
-                return self.put_out(&trial, Kind::Refused, &reason).await;
-            }
-            trial.decide();
+            return self.compare(&entity, &trial);
         }
         let standing = trial.stands();
         if let Some(reason) = &standing.failure {
@@ -261,38 +281,29 @@ impl Keeper {
         );
     }
 
-    /// Compares a candidate on the last batches that were committed.
-    async fn compare_committed(&self, entity: &Arc<Kept>, trial: &Arc<Trial>) -> Result<(), String> {
-        let said = |failure: Failure| sentence(&failure);
-        let batches = entity.committed(&*self.target, &self.books, trial.left()).await.map_err(said)?;
-        let mut source = entity.origin.open().await.map_err(|error| sentence(&error))?;
-        for committed in batches {
-            let batch = reread(&mut *source, &committed).await.map_err(said)?;
-            let (entity, trial) = (entity.clone(), trial.clone());
-            let compared = tokio::task::spawn_blocking(move || {
-                // A batch that the active version has committed and now cannot map says nothing about the candidate.
-                if let Ok(active) = entity.mapper.map_only(&entity.mapper.versions.active(), batch.clone()) {
-                    trial.compare(&entity.mapper, batch, &active);
-                }
-            });
-            compared.await.map_err(|error| format!("comparing panicked: {error}"))?;
-        }
-        Ok(())
-    }
-
     async fn promote(&mut self, trial: &Arc<Trial>, reason: &str) {
-        let entity = &self.entities[trial.entity];
+        let entity = self.entities[trial.entity].clone();
+        if !entity.mapper.versions.is_active(&trial.base) {
+            // It would bring back what was active when it was probed.
+            self.forget(&trial.plugin);
+            self.give_up(trial, Kind::Rejected, "another component has changed since it was probed").await;
+            return;
+        }
         let plugin = &trial.plugin.name;
         let event = Event {
             previous: Some(trial.previous.digest.clone()),
             detail: json!(trial.stands().comparison),
-            ..event(entity, plugin, &trial.plugin.digest, Kind::Promoted, Some(reason))
+            ..event(&entity, plugin, &trial.plugin.digest, Kind::Promoted, Some(reason))
         };
         let done = self.entities.iter().filter(|other| other.is_ended() && other.uses(plugin));
         let done = done.map(|other| other.name.clone()).collect();
-        if !entity.mapper.versions.promote(trial, Announcement::new(vec![event], done)) {
+        if !entity.mapper.versions.promote(trial, Announcement::new(vec![event], done), entity.hold.is_held()) {
             return;
         }
+        // What it takes the place of may be put back.
+        self.forget(&trial.previous);
+        let fate = format!("it took over in `{}`, where the version before has taken over again", entity.name);
+        self.note(plugin, &trial.plugin.digest, &fate);
         tracing::info!(
             entity = entity.name,
             plugin,
@@ -344,15 +355,22 @@ impl Keeper {
         }
     }
 
-    /// Ends a trial without a promotion.
+    /// Ends a trial without a promotion; the folder does not bring it again.
     async fn put_out(&mut self, trial: &Arc<Trial>, kind: Kind, reason: &str) {
+        if self.give_up(trial, kind, reason).await {
+            self.note(&trial.plugin.name, &trial.plugin.digest, &format!("it was {}: {reason}", kind.name()));
+        }
+    }
+
+    async fn give_up(&self, trial: &Arc<Trial>, kind: Kind, reason: &str) -> bool {
         let entity = &self.entities[trial.entity];
         if !entity.mapper.versions.give_up(trial) {
-            return;
+            return false;
         }
         let (plugin, digest) = (&trial.plugin.name, &trial.plugin.digest);
         tracing::warn!(entity = entity.name, plugin, digest, "a candidate is {}: {reason}", kind.name());
         self.tell_of(trial, kind, reason, json!(trial.stands().comparison)).await;
+        true
     }
 
     async fn tell_of(&self, trial: &Trial, kind: Kind, reason: &str, detail: serde_json::Value) {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
+use super::canary::Trial;
 use super::control::Candidate;
 use super::control::Standing;
 use crate::connector::Target;
@@ -41,6 +42,16 @@ impl Kept {
     /// Returns whether nothing of it is left to be mapped.
     pub fn is_ended(&self) -> bool {
         self.is_ended.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether this is the candidate that it tries.
+    pub fn tries(&self, trial: &Arc<Trial>) -> bool {
+        self.mapper.versions.trial().is_some_and(|tried| Arc::ptr_eq(&tried, trial))
+    }
+
+    /// Returns whether it is mapped by this version of a component.
+    pub fn is_mapped_by(&self, plugin: &str, digest: &str) -> bool {
+        self.mapper.versions.active().plugin(plugin).is_some_and(|active| active.digest == digest)
     }
 
     /// Returns where its last committed batches lie.

@@ -16,21 +16,23 @@ mod watch;
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use canary::Trial;
 use control::Answer;
 use control::Request;
 use keeper::Keeper;
+use probe::Probed;
 
 /// Time for the keeper to store what it knows when a run ends.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What the keeper is told.
-#[derive(Debug)]
 pub enum Message {
     /// Somebody asks, and waits for the answer.
     Asked(Request, oneshot::Sender<Answer>),
@@ -40,6 +42,20 @@ pub enum Message {
         plugin: String,
         /// The file.
         file: PathBuf,
+    },
+    /// The probe of a file for this component has ended.
+    Probed {
+        /// The component's name.
+        plugin: String,
+        /// What its users would be mapped by, or why it is refused.
+        outcome: Result<Vec<Probed>, String>,
+    },
+    /// A candidate has been compared on the batches that were committed, or could not be.
+    Reread {
+        /// The candidate.
+        trial: Arc<Trial>,
+        /// Why it could not be.
+        outcome: Result<(), String>,
     },
     /// A candidate of this entity has been compared on as many batches as were asked for.
     Compared(usize),

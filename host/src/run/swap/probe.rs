@@ -43,6 +43,8 @@ pub struct Offer {
 pub struct Probed {
     /// The entity's index.
     pub entity: usize,
+    /// What was active when the candidate was put into it.
+    pub base: Arc<Version>,
     /// The candidate.
     pub plugin: Arc<PluginId>,
     /// What it would take the place of.
@@ -72,6 +74,7 @@ pub async fn probe(
 }
 
 fn open(offer: &Offer, manifest: &Manifest, plan: &Plan, entities: &[Arc<Kept>]) -> Result<Vec<Probed>, String> {
+    crate::stop_point!("swap-probe");
     let Some((active, limits)) = entities.iter().find_map(|entity| active(entity, &offer.plugin)) else {
         return Err(format!("no entity uses `{}`", offer.plugin));
     };
@@ -86,11 +89,13 @@ fn open(offer: &Offer, manifest: &Manifest, plan: &Plan, entities: &[Arc<Kept>])
     }
     let mut probed = Vec::new();
     for entity in entities {
-        let version = version(entity, &component, manifest, plan).map_err(|why| format!("`{}`: {why}", entity.name))?;
-        let previous = entity.mapper.versions.active().plugin(&offer.plugin).cloned();
-        let Some(previous) = previous else { continue };
+        let base = entity.mapper.versions.active();
+        let Some(previous) = base.plugin(&offer.plugin).cloned() else { continue };
+        let version = version(entity, &base, &component, manifest, plan);
+        let version = version.map_err(|why| format!("`{}`: {why}", entity.name))?;
         probed.push(Probed {
             entity: entity.index,
+            base,
             plugin: component.id().clone(),
             previous,
             version: Arc::new(version),
@@ -110,8 +115,13 @@ fn active(entity: &Kept, plugin: &str) -> Option<(Component, Limits)> {
 }
 
 /// Puts a component into the place of the one of its name.
-fn version(entity: &Kept, component: &Component, manifest: &Manifest, plan: &Plan) -> Result<Version, String> {
-    let active = entity.mapper.versions.active();
+fn version(
+    entity: &Kept,
+    active: &Version,
+    component: &Component,
+    manifest: &Manifest,
+    plan: &Plan,
+) -> Result<Version, String> {
     let name = component.name();
     let mut version = Version {
         transformer: active.transformer.clone(),

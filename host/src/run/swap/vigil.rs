@@ -7,6 +7,7 @@ use serde_json::json;
 use super::history::Announcement;
 use super::history::Event;
 use super::history::Kind;
+use crate::error::Failure;
 use crate::run::bookkeeping::Checkpoint;
 use crate::run::resolve::Resolved;
 use crate::run::resolve::Settled;
@@ -24,15 +25,24 @@ pub struct Watched {
     share_before: f64,
 }
 
-/// Judges a batch that is about to be committed; `true` where its version is out, and another one is to make it again.
+/// Who goes on where a watched version is out.
+#[derive(Debug)]
+pub enum Fallback {
+    /// The version before, which makes the batch again.
+    Before,
+    /// Nobody, for this reason: the version before could not go on either.
+    Nobody(Failure),
+}
+
+/// Judges a batch that is about to be committed; returns who goes on where its version is out.
 pub fn has_failed(
     versions: &Versions,
     version: &Arc<Version>,
     resolved: &Resolved,
     checkpoint: &Checkpoint,
     entity: &str,
-) -> bool {
-    let Some(previous) = versions.previous().filter(|_| Arc::ptr_eq(&versions.active(), version)) else { return false };
+) -> Option<Fallback> {
+    let previous = versions.previous().filter(|_| versions.is_active(version))?;
     let trial = &previous.trial;
     let by_it = |settled: &&Settled| match settled {
         Settled::Dead(refused) => refused.plugin.as_ref().is_some_and(|plugin| plugin.digest == trial.plugin.digest),
@@ -65,12 +75,12 @@ pub fn has_failed(
         versions.trust();
     }
     trial.set_watched(watched);
-    false
+    None
 }
 
-/// Goes back to the version before; `false` where nothing is watched.
-pub fn revert(versions: &Versions, entity: &str, reason: &str) -> bool {
-    let Some(previous) = versions.previous() else { return false };
+/// Goes back to the version before; returns who goes on, `None` where nothing is watched.
+pub fn revert(versions: &Versions, entity: &str, reason: &str) -> Option<Fallback> {
+    let previous = versions.previous()?;
     let trial = &previous.trial;
     let event = Event {
         plugin: trial.plugin.name.clone(),
@@ -81,12 +91,20 @@ pub fn revert(versions: &Versions, entity: &str, reason: &str) -> bool {
         reason: Some(reason.to_owned()),
         detail: json!({ "watched_records": trial.watched().records }),
     };
-    let is_reverted = versions.revert(Announcement::new(vec![event], previous.done.to_vec()));
-    if is_reverted {
-        let (plugin, digest) = (&trial.plugin.name, &trial.plugin.digest);
-        tracing::warn!(entity, plugin, digest, reason, "the version before goes on");
+    if !versions.revert(Announcement::new(vec![event], previous.done.to_vec())) {
+        return None;
     }
-    is_reverted
+    let (plugin, digest) = (&trial.plugin.name, &trial.plugin.digest);
+    if previous.was_held {
+        tracing::warn!(entity, plugin, digest, reason, "it is out, and the version before could not go on either");
+        let message =
+            format!("`{plugin}` {digest} took over and is out: {reason}; the version before could not go on either");
+        let mut failure = Failure::failed(message);
+        failure.plugin = Some(plugin.clone());
+        return Some(Fallback::Nobody(failure));
+    }
+    tracing::warn!(entity, plugin, digest, reason, "the version before goes on");
+    Some(Fallback::Before)
 }
 
 fn is_fault(refused: &Refused) -> bool {

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
+use std::time::SystemTime;
 
 use notify::RecommendedWatcher;
 use notify::RecursiveMode;
@@ -21,6 +22,8 @@ use super::sentence;
 use crate::plan::Manifest;
 use crate::run::components;
 
+/// Between two looks at whether a folder is still the one that is watched.
+const FOLDERS_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at files that have changed.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A whole file that has not changed for so long is taken.
@@ -30,7 +33,6 @@ const GIVEN_UP: Duration = Duration::from_secs(5);
 
 /// Watches the folders until it is dropped.
 pub struct Watch {
-    _watchers: Vec<RecommendedWatcher>,
     task: JoinHandle<()>,
 }
 
@@ -53,30 +55,82 @@ impl Watch {
         let places: Vec<Place> = plugins.iter().filter_map(|plugin| Place::of(manifest, plugin)).collect();
         let (sender, receiver) = mpsc::unbounded_channel();
         let folders: BTreeSet<&PathBuf> = places.iter().map(|place| &place.folder).collect();
-        let mut watchers = Vec::new();
-        for folder in folders {
-            let sender = sender.clone();
-            let each = move |event: notify::Result<notify::Event>| {
-                // Our own looks at a file are no change of it.
-                let changes = event.into_iter().filter(|event| !event.kind.is_access());
-                for path in changes.flat_map(|event| event.paths) {
-                    // The run has ended.
-                    let _ = sender.send(path);
-                }
-            };
-            let watching = notify::recommended_watcher(each)
-                .and_then(|mut watcher| watcher.watch(folder, RecursiveMode::NonRecursive).map(|()| watcher));
-            match watching {
-                Ok(watcher) => watchers.push(watcher),
-                Err(error) => tracing::warn!(
-                    folder = %folder.display(),
-                    "components that are dropped there will not be seen, `whimbrel plugin swap` works: {}",
-                    sentence(&error)
-                ),
-            }
-        }
-        Self { _watchers: watchers, task: tokio::spawn(look(places, receiver, told)) }
+        let folders = folders.into_iter().map(|folder| Folder::watch(folder, &sender)).collect();
+        Self { task: tokio::spawn(look(places, folders, receiver, told)) }
     }
+}
+
+/// A folder that is watched as long as it is the same one.
+struct Folder {
+    path: PathBuf,
+    sender: mpsc::UnboundedSender<PathBuf>,
+    identity: Option<Identity>,
+    watcher: notify::Result<RecommendedWatcher>,
+}
+
+impl Folder {
+    fn watch(path: &Path, sender: &mpsc::UnboundedSender<PathBuf>) -> Self {
+        let (identity, watcher) = (identity(path), watcher(path, sender));
+        if let Err(error) = &watcher {
+            tracing::warn!(
+                folder = %path.display(),
+                "components that are dropped there will not be seen, `whimbrel plugin swap` works: {}",
+                sentence(error)
+            );
+        }
+        Self { path: path.to_owned(), sender: sender.clone(), identity, watcher }
+    }
+
+    /// Watches the folder that stands there now, if it is another one, and looks at all that lies in it.
+    fn look_again(&mut self) {
+        let identity = identity(&self.path);
+        if identity.is_none() || identity == self.identity {
+            return;
+        }
+        self.identity = identity;
+        self.watcher = watcher(&self.path, &self.sender);
+        let found = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
+        match &self.watcher {
+            Ok(_) => tracing::info!(folder = %self.path.display(), "the folder was replaced, and is watched again"),
+            Err(error) => tracing::warn!(
+                folder = %self.path.display(),
+                "the folder was replaced, and components that are dropped there will not be seen: {}",
+                sentence(error)
+            ),
+        }
+        for file in found {
+            // The run has ended.
+            let _ = self.sender.send(file.path());
+        }
+    }
+}
+
+/// Tells one folder from another of its name: device, number and birth.
+type Identity = (u64, u64, Option<SystemTime>);
+
+fn identity(folder: &Path) -> Option<Identity> {
+    let found = std::fs::metadata(folder).ok()?;
+    #[cfg(unix)]
+    let (device, number) = (std::os::unix::fs::MetadataExt::dev(&found), std::os::unix::fs::MetadataExt::ino(&found));
+    #[cfg(not(unix))]
+    let (device, number) = (0, 0);
+    // A number may be given again at once.
+    Some((device, number, found.created().ok()))
+}
+
+fn watcher(folder: &Path, sender: &mpsc::UnboundedSender<PathBuf>) -> notify::Result<RecommendedWatcher> {
+    let sender = sender.clone();
+    let each = move |event: notify::Result<notify::Event>| {
+        // Our own looks at a file are no change of it.
+        let changes = event.into_iter().filter(|event| !event.kind.is_access());
+        for path in changes.flat_map(|event| event.paths) {
+            // The run has ended.
+            let _ = sender.send(path);
+        }
+    };
+    let mut watcher = notify::recommended_watcher(each)?;
+    watcher.watch(folder, RecursiveMode::NonRecursive)?;
+    Ok(watcher)
 }
 
 /// Where the next version of one component is looked for.
@@ -111,14 +165,22 @@ fn same(one: &Path, other: &Path) -> bool {
     one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-async fn look(places: Vec<Place>, mut paths: mpsc::UnboundedReceiver<PathBuf>, told: mpsc::UnboundedSender<Message>) {
+async fn look(
+    places: Vec<Place>,
+    mut folders: Vec<Folder>,
+    mut paths: mpsc::UnboundedReceiver<PathBuf>,
+    told: mpsc::UnboundedSender<Message>,
+) {
     let mut changed: BTreeMap<PathBuf, Changed> = BTreeMap::new();
+    let mut looked = Instant::now();
     loop {
-        let path = match changed.is_empty() {
-            true => paths.recv().await,
-            false => tokio::time::timeout(LOOK_EVERY, paths.recv()).await.unwrap_or(Some(PathBuf::new())),
-        };
+        let pause = if changed.is_empty() { FOLDERS_EVERY } else { LOOK_EVERY };
+        let path = tokio::time::timeout(pause, paths.recv()).await.unwrap_or(Some(PathBuf::new()));
         let Some(path) = path else { return };
+        if looked.elapsed() >= FOLDERS_EVERY {
+            folders.iter_mut().for_each(Folder::look_again);
+            looked = Instant::now();
+        }
         if let Some(place) = places.iter().find(|place| place.is(&path)) {
             let length = std::fs::metadata(&path).map_or(0, |file| file.len());
             let plugin = place.plugin.clone();

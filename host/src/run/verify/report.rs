@@ -11,6 +11,9 @@ use crate::run::compare::What;
 
 /// Differences that are told one by one; all are counted.
 pub const TOLD_MAX: usize = 1_000;
+/// What is said of records that the source has otherwise, or no more.
+pub const SOURCE_CHANGED: &str = "source-changed";
+
 /// What was compared, and how it differs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -42,8 +45,11 @@ pub struct Counts {
 pub struct Told {
     /// The entity; empty for a row that nobody wrote.
     pub entity: String,
-    /// The record's number in the source.
+    /// The record's number in the source, as it was when it was read.
     pub document: Option<u64>,
+    /// The last record's number, where several that follow one another are meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<u64>,
     /// The table, where a row is meant.
     pub table: Option<String>,
     /// The row's key.
@@ -97,13 +103,11 @@ impl Counts {
             "missing" => self.missing += 1,
             "changed" => self.changed += 1,
             "extra" => self.extra += 1,
-            "source-changed" => self.source_changed += 1,
+            SOURCE_CHANGED => self.source_changed += 1,
             "rejected" => self.rejected += 1,
             _ => self.failed += 1,
         }
-        if self.differences.len() < TOLD_MAX {
-            self.differences.push(told);
-        }
+        tell(&mut self.differences, told);
     }
 
     pub(super) fn read(json: &str) -> Self {
@@ -115,11 +119,42 @@ impl Counts {
     }
 }
 
+/// Adds a difference where few were told before. Records in a row that the source has otherwise are told once.
+pub fn tell(differences: &mut Vec<Told>, told: Told) {
+    if let Some(last) = differences.last_mut()
+        && told.what == SOURCE_CHANGED
+        && (&last.what, &last.entity, &last.message) == (&told.what, &told.entity, &told.message)
+        && last.last_document().map(|document| document + 1) == told.document
+    {
+        last.through = told.document;
+    } else if differences.len() < TOLD_MAX {
+        differences.push(told);
+    }
+}
+
+impl Told {
+    /// Begins the difference of a record that the source does not have any more.
+    pub fn gone(plan: &EntityPlan, document: u64) -> Self {
+        let message = Some("the source does not have it any more".to_owned());
+        Self { message, ..of_record(plan, document, SOURCE_CHANGED) }
+    }
+
+    /// Returns how many differences it tells.
+    pub fn count(&self) -> u64 {
+        self.through.zip(self.document).map_or(1, |(last, first)| last.saturating_sub(first) + 1)
+    }
+
+    fn last_document(&self) -> Option<u64> {
+        self.through.or(self.document)
+    }
+}
+
 /// Begins a difference of a whole record.
 pub fn of_record(plan: &EntityPlan, document: u64, what: &str) -> Told {
     Told {
         entity: plan.name.clone(),
         document: Some(document),
+        through: None,
         table: None,
         key: None,
         what: what.to_owned(),
@@ -148,7 +183,7 @@ pub(super) fn told(plan: &EntityPlan, document: u64, row: Option<&(usize, Vec<u8
             Told { fields, message, ..of("changed") }
         }
         What::Gone { .. } => Told { message: Some("its record does not give it any more".to_owned()), ..of("extra") },
-        What::SourceChanged => of("source-changed"),
+        What::SourceChanged => of(SOURCE_CHANGED),
         What::Rejected { code, message } => Told { message: Some(format!("{code}: {message}")), ..of("rejected") },
     })
 }
@@ -161,4 +196,38 @@ pub(super) fn shown_key(table: &TablePlan, key: &[u8]) -> String {
         .map(|(name, value)| format!("{name} = {}", packed::display(std::slice::from_ref(&value))))
         .collect();
     format!("({})", pairs.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SOURCE_CHANGED;
+    use super::Told;
+    use super::tell;
+
+    fn told(document: u64, what: &str, message: Option<&str>) -> Told {
+        Told {
+            entity: "e".to_owned(),
+            document: Some(document),
+            through: None,
+            table: None,
+            key: None,
+            what: what.to_owned(),
+            fields: Vec::new(),
+            message: message.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn records_behind_one_another_are_told_once() {
+        let mut differences = Vec::new();
+        for document in [3, 4, 5, 7] {
+            tell(&mut differences, told(document, SOURCE_CHANGED, None));
+        }
+        tell(&mut differences, told(8, SOURCE_CHANGED, Some("gone")));
+        tell(&mut differences, told(9, "rejected", None));
+        tell(&mut differences, told(10, "rejected", None));
+        let found: Vec<_> = differences.iter().map(|told| (told.document, told.through, told.count())).collect();
+        let one = |document| (Some(document), None, 1);
+        assert_eq!(found, [(Some(3), Some(5), 3), one(7), one(8), one(9), one(10)]);
+    }
 }

@@ -101,3 +101,24 @@ pub fn a_limit_that_is_none_is_a_problem_with_its_line() {
         the_run_stops(&came, 2, problem);
     }
 }
+
+#[test]
+pub fn a_limit_of_nothing_is_a_problem_with_its_line_and_a_hint() {
+    let keys = ["memory", "stack", "output-bytes", "deadline"];
+    let texts: String = keys.iter().map(|key| format!("{key} = \"0\"\n")).collect();
+    let came = through("echo_bson", &format!("\n[plugin.echo-bson]\n{texts}"), "", &[]);
+    for (line, key) in keys.iter().enumerate() {
+        the_run_stops(&came, 2, &format!("{}:1: expected ", line + 23));
+        the_run_stops(&came, 2, &format!("leave `{key}` out for the usual "));
+    }
+    let keys = ["output-rows", "table-elements", "tables", "instances"];
+    let counts: String = keys.iter().map(|key| format!("{key} = 0\n")).collect();
+    let came = through("echo_bson", &format!("\n[plugin.echo-bson]\n{counts}"), "", &[]);
+    for (line, key) in keys.iter().enumerate() {
+        the_run_stops(&came, 2, &format!("{}:1: expected at least 1, found `0`", line + 23));
+        the_run_stops(&came, 2, &format!("leave `{key}` out for the usual "));
+    }
+    // Nobody has to want a log.
+    let came = through("echo_bson", "\n[plugin.echo-bson]\nlog-lines = 0\nlog-bytes = \"0\"\n", "", &[]);
+    assert_eq!(came.ended.code, Some(0), "{}", came.ended);
+}

@@ -5,6 +5,7 @@ use whimbrel_tests::Database;
 use super::scene::PEOPLE;
 use super::scene::PETS_AND_CITIES;
 use super::scene::Scene;
+use super::scene::digest;
 use crate::takeover::lose_lock;
 
 fn poisoned(database: Database, more: &str) -> Scene {
@@ -54,6 +55,37 @@ fn the_first_batch_can_be_held() {
         }
         scene.install("fixable_v2");
         scene.call(&["run", "migration.toml", "--execute", "--accept-change"]).run().expect(0);
+        assert_eq!(scene.ledger("people").len(), 3);
+    }
+}
+
+#[test]
+fn a_version_that_fails_too_leaves_the_entity_held() {
+    for database in Database::each() {
+        let scene = Scene::new(database, "fixable_v2", PEOPLE);
+        // No version takes the first of these, and the second one traps on the other.
+        scene.records("people", 60, |number| match number {
+            35 => r#", "unfit": true"#,
+            37 => r#", "poison": true"#,
+            _ => "",
+        });
+        let mut running = scene.start_until_held("people");
+        scene.swap("fixable_v1").expect(0);
+        let is_held_again =
+            |scene: &Scene| scene.event_words("people").iter().filter(|word| *word == "held").count() == 2;
+        scene.until("held again", &mut running, is_held_again);
+        assert_eq!(
+            scene.event_words("people"),
+            ["active", "held", "candidate", "canary", "promoted", "reverted", "held"]
+        );
+        let reason = scene.reason("held");
+        let expected = format!("`fixable` {} took over and is out: it trapped on document 38", digest("fixable_v1"));
+        assert!(reason.starts_with(&expected), "{reason}");
+        assert!(reason.ends_with("the version before could not go on either"), "{reason}");
+        assert_eq!(scene.status()["running"][0]["active"]["fixable"], digest("fixable_v2"));
+        running.interrupt();
+        running.wait().expect(130);
+        assert_eq!(scene.fingerprint("people"), digest("fixable_v2"));
         assert_eq!(scene.ledger("people").len(), 3);
     }
 }

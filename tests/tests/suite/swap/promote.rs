@@ -195,6 +195,15 @@ fn the_socket_of_a_killed_run_is_taken_over() {
 fn nobody_is_there_to_be_asked() {
     let scene = Scene::new(Database::sqlite(), "fixable_v2", PEOPLE);
     scene.records("people", 1, |_| "");
-    let ended = scene.swap("fixable_v1").expect(2);
-    assert!(ended.stderr.contains("no run of `swapped` is going on"), "{ended}");
+    let next = "whimbrel run migration.toml --execute --accept-change";
+    let file = guest("fixable_v1");
+    for (words, hint) in [
+        (vec!["swap", "migration.toml", "fixable", file.to_str().unwrap()], next),
+        (vec!["promote", "migration.toml", "fixable"], next),
+        (vec!["reject", "migration.toml", "fixable"], "put the version before back there"),
+    ] {
+        let ended = scene.plugin(&words).expect(2);
+        assert!(ended.stderr.contains("no run of `swapped` is going on"), "{ended}");
+        assert!(ended.stderr.contains("plugins folder") && ended.stderr.contains(hint), "{ended}");
+    }
 }

@@ -44,3 +44,24 @@ fn more_rejections_swap_back() {
     assert!(reason.contains("before it took over 0.00% were dead letters"), "{reason}");
     assert_eq!(scene.status()["entities"][0]["total"]["dead"], 0);
 }
+
+#[test]
+fn a_version_whose_first_batch_fails_is_told_and_does_not_go_on() {
+    for database in Database::each() {
+        let settings = "on-plugin-failure = \"fail\"\n[plugin.fixable]\ncanary-batches = 0\nwatch-batches = 0\n";
+        let scene = Scene::new(database, "fixable_v2", &format!("{PEOPLE}{settings}"));
+        scene.records("people", 600, |_| r#", "wrong": true"#);
+        let mut running = scene.start("commit-before=sleep(40)", &[]);
+        scene.until_batches("people", 3, &mut running);
+        scene.install("fixable_strict");
+        running.wait().expect(1);
+        assert_eq!(scene.event_words("people"), ["active", "candidate", "promoted", "reverted"]);
+        let reason = scene.reason("reverted");
+        assert!(reason.starts_with("it has committed nothing: `people` has 10 dead letters"), "{reason}");
+        assert_eq!(scene.fingerprint("people"), digest("fixable_v2"));
+
+        let ended = scene.execute().expect(0);
+        assert!(ended.stderr.contains("which an earlier run has turned down: it has committed nothing"), "{ended}");
+        assert_eq!(scene.fingerprint("people"), digest("fixable_v2"));
+    }
+}
