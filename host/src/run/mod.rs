@@ -41,6 +41,7 @@ pub mod skips;
 pub mod stand_in;
 pub mod survey;
 pub mod swap;
+mod tables;
 pub mod transform;
 pub mod verify;
 pub mod version;

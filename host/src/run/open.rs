@@ -24,6 +24,8 @@ use super::report::PluginReport;
 use super::resolve::Resolver;
 use super::stand_in;
 use super::stand_in::StandIn;
+use super::tables;
+use super::tables::Tables;
 use super::version::Version;
 use super::version::Versions;
 use super::who::run_id;
@@ -42,7 +44,6 @@ use crate::plan::Plan;
 use crate::plan::resolve;
 use crate::plan::resolve::Described;
 use crate::plan::resolve::DescribedTable;
-use crate::plan::resolve::TargetTables;
 use crate::plugin::Component;
 use crate::plugin::Description;
 use crate::plugin::Pins;
@@ -137,8 +138,8 @@ pub async fn open_with(draft: impl Into<Draft>, mode: Mode, reads: Reads, stands
         transformers = reopened.into_iter().flatten().collect();
     }
     let described: Vec<Described> = transformers.iter().map(|(_, description)| described(description)).collect();
-    let (tables, schema, missing) = target_tables(&manifest, &*target, script, &described).await?;
-    let plan = Arc::new(resolve::resolve(&manifest, &described, &tables)?);
+    let Tables { known, schema, missing } = tables::find(&manifest, &*target, script, &described).await?;
+    let plan = Arc::new(resolve::resolve(&manifest, &described, &known)?);
 
     let mut by_index: Vec<_> = transformers.into_iter().map(Some).collect();
     let mut sources: Vec<_> = sources.into_iter().map(Some).collect();
@@ -256,68 +257,6 @@ pub(super) fn described(description: &Description) -> Described {
         id: table.id.clone(),
     });
     Described { tables: tables.collect(), reads: description.reads.clone(), ignores: description.ignores.clone() }
-}
-
-/// What is known of the target's tables: their schemas, the statements that make the missing ones, and their schemas.
-type TablesFound = (TargetTables, Option<(String, Vec<String>)>, Vec<crate::record::TableSchema>);
-
-/// Reads the schemas of all tables that are fed or pointed to; missing ones are taken from the schema file.
-async fn target_tables(
-    manifest: &Manifest,
-    target: &dyn Target,
-    script: Option<String>,
-    described: &[Described],
-) -> Result<TablesFound, Failure> {
-    let mut wanted: BTreeSet<String> =
-        described.iter().flat_map(|described| described.tables.iter().map(|table| table.name.clone())).collect();
-    let (mut tables, mut missing, mut asked) = (TargetTables::new(), Vec::new(), BTreeSet::new());
-    while !wanted.is_empty() {
-        let mut absent = Vec::new();
-        for name in std::mem::take(&mut wanted) {
-            asked.insert(name.clone());
-            match target.table(&name).await? {
-                Some(table) => drop(tables.insert(name, table)),
-                None => absent.push(name),
-            }
-        }
-        if let Some(sql) = script.as_ref().filter(|_| !absent.is_empty()) {
-            let tried = target.tables_of_script(sql, &absent).await;
-            let tried = tried.map_err(|error| schema_failure(manifest, &absent, &tables, error))?;
-            for (name, table) in absent.iter().zip(tried) {
-                if let Some(table) = table {
-                    missing.push(table.clone());
-                    tables.insert(name.clone(), table);
-                }
-            }
-        }
-        let parents = tables.values().flat_map(|table| table.foreign_keys.iter().map(|key| key.parent.clone()));
-        wanted = parents.filter(|parent| !asked.contains(parent)).collect();
-    }
-    let names: Vec<String> = missing.iter().map(|table: &crate::record::TableSchema| table.name.clone()).collect();
-    let schema = script.filter(|_| !names.is_empty()).map(|sql| (sql, names));
-    Ok((tables, schema, missing))
-}
-
-/// Says that the schema file cannot make what is missing. It is run whole, so what is there already may be in its way.
-fn schema_failure(manifest: &Manifest, absent: &[String], tables: &TargetTables, error: TargetError) -> Failure {
-    let is_own_transaction = matches!(error, TargetError::OwnTransaction { .. });
-    if !is_own_transaction && !matches!(error, TargetError::Database { .. }) {
-        return error.into();
-    }
-    let file = manifest.tables.target.schema.as_deref().unwrap_or_default();
-    let quoted = |names: Vec<&String>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let missing = quoted(absent.iter().collect());
-    let there = quoted(tables.keys().collect());
-    let failure = Failure::usage(format!("the schema file `{file}` cannot be applied to the target")).cause(error);
-    if is_own_transaction {
-        return failure.hint("leave out what begins and ends transactions: the file is run whole, in one of its own");
-    }
-    if there.is_empty() {
-        return failure;
-    }
-    failure.hint(format!(
-        "the target lacks {missing} and has {there}; the file is run whole, so say `IF NOT EXISTS` in it, or create what is missing by hand"
-    ))
 }
 
 fn entity_parts(

@@ -121,6 +121,10 @@ impl Session {
 
     /// Fails where a run's transactions could not write, whatever this session's own may.
     pub async fn check_takes_writes(&self) -> Result<(), TargetError> {
+        if self.mode == Mode::ReadWrite {
+            // It was asked when the target was opened.
+            return Ok(());
+        }
         let mut connection = self.connect(&self.options).await?;
         self.refuse_read_only(&mut connection).await?;
         let _ = connection.close().await;
