@@ -100,7 +100,7 @@ pub struct PlannedReference {
 /// Prints the plan.
 pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
     let mut opened =
-        open::open_with(Draft::read(&args.manifest.manifest)?, Mode::ReadOnly, Reads::Sources, false).await?;
+        open::open_with(Draft::read(&args.manifest.manifest)?, Mode::ReadOnly, Reads::Sources, false, None).await?;
     let plan = opened.plan.clone();
     let standing = selection::standing(&opened).await?;
     let all = selection::selected(&opened, &[])?;

@@ -40,6 +40,9 @@ pub struct RunArgs {
     /// Read so many records at most, for each entity
     #[arg(long, value_name = "RECORDS", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
+    /// The time of a first run, for filters and components, such as 2024-06-01T00:00:00Z; every later run has the same
+    #[arg(long, value_name = "INSTANT")]
+    now: Option<jiff::Timestamp>,
     /// Go on although configuration, components or target tables have changed since the first run
     #[arg(long)]
     accept_change: bool,
@@ -63,6 +66,7 @@ pub async fn run(args: &RunArgs, json: bool) -> Result<u8, Failure> {
         execute: args.execute,
         entities: args.entities.clone(),
         limit: args.limit,
+        now_us: args.now.map(jiff::Timestamp::as_microsecond),
         accept_change: args.accept_change,
         terminal,
     };

@@ -25,6 +25,7 @@ use crate::record::TableSchema;
 pub use source::Source;
 pub use source::SourceError;
 pub use source::System;
+pub use table::Filter;
 pub use target::Target;
 pub use target::TargetError;
 pub use target::Transaction;

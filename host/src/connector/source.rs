@@ -12,6 +12,7 @@ use super::masked;
 use super::mongodump;
 use super::postgres;
 use super::sqlite;
+use super::table::Filter;
 use super::table::Shared;
 use super::table::Snapshot;
 use super::table::TableSource;
@@ -58,13 +59,20 @@ impl System {
         }
     }
 
-    /// Opens one collection. The records' keys are made of these dotted paths, or of these columns.
-    pub async fn source(&self, collection: &str, key_fields: &[String]) -> Result<Box<dyn Source>, SourceError> {
+    /// Opens one collection. The records' keys are made of these dotted paths, or of these columns; only tables take a
+    /// filter.
+    pub async fn source(
+        &self,
+        collection: &str,
+        key_fields: &[String],
+        filter: Option<&Filter>,
+    ) -> Result<Box<dyn Source>, SourceError> {
         match &self.0 {
+            Kind::Dump(_) | Kind::Export(_) if filter.is_some() => Err(SourceError::NoFilter),
             Kind::Dump(folder) => mongodump::open(folder, collection, key_fields),
             Kind::Export(folder) => extended_json::open(folder, collection, key_fields),
             Kind::Database(snapshot) => {
-                Ok(Box::new(TableSource::open(snapshot.clone(), collection, key_fields).await?))
+                Ok(Box::new(TableSource::open(snapshot.clone(), collection, key_fields, filter).await?))
             }
         }
     }
@@ -231,13 +239,50 @@ pub enum SourceError {
         /// Their number.
         rows: u64,
     },
+    /// The database does not understand a filter.
+    #[error("the condition on `{table}` cannot be used")]
+    Filter {
+        /// The table.
+        table: String,
+        /// The database's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Files have nobody who would judge a condition.
+    #[error("only the tables of a database can be read under a condition")]
+    NoFilter,
     /// A position from an earlier run does not fit the table's key.
-    #[error("the checkpoint behind row {row} of `{table}` does not fit the table's key: it has another one now")]
+    #[error(
+        "the checkpoint behind row {row} of `{table}` is one in the order of `{before}`, and the order is `{now}` now"
+    )]
     Place {
         /// The table.
         table: String,
         /// The row's number.
         row: u64,
+        /// The columns that rows were ordered by, with their types.
+        before: String,
+        /// Those that they are ordered by.
+        now: String,
+    },
+    /// Some rows were left out, or came twice.
+    #[error("the table `{table}` has {rows} rows, and {read} were found in the order of `{order}`")]
+    Unordered {
+        /// The table.
+        table: String,
+        /// All its rows.
+        rows: u64,
+        /// Those that were found.
+        read: u64,
+        /// The columns that rows are ordered by, with their types.
+        order: String,
+    },
+    /// Paths have dots between their names.
+    #[error("the column `{column}` of `{table}` has a dot in its name, and no key can be made of it")]
+    DottedKey {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
     },
 }
 
@@ -252,6 +297,7 @@ impl From<TargetError> for SourceError {
             TargetError::Database { what, source } | TargetError::Permission { what, source } => {
                 Self::Database { what, source }
             }
+            TargetError::Transient { source } => Self::Database { what: "reading the source".to_owned(), source },
             other => Self::Database { what: "reading the source".to_owned(), source: other.into() },
         }
     }

@@ -40,18 +40,52 @@ pub(super) trait Snapshot: Send {
     /// Returns a table's schema, or `None` where there is no such table.
     async fn table(&mut self, name: &str) -> Result<Option<TableSchema>, TargetError>;
 
-    /// Returns how far a table goes, in the order of these columns.
-    async fn extent(&mut self, table: &TableSchema, order: &[usize]) -> Result<Extent, TargetError>;
+    /// Returns how far a selection goes.
+    async fn extent(&mut self, selection: &Selection) -> Result<Extent, TargetError>;
 
-    /// Returns so many rows at most behind a key, in its order.
+    /// Returns an instant as a filter names it, in microseconds since 1970.
+    fn moment(&self, us: i64) -> Result<String, TargetError>;
+
+    /// Returns how many rows come up to a key, itself included.
+    async fn rows_through(&mut self, selection: &Selection, key: &[Value]) -> Result<u64, TargetError>;
+
+    /// Returns so many rows at most behind a key, in its order, with the values of all columns; no more once they have so
+    /// many bytes.
     async fn page(
         &mut self,
-        table: &TableSchema,
-        order: &[usize],
+        selection: &Selection,
         after: Option<&[Value]>,
-        columns: &[usize],
-        limit: usize,
-    ) -> Result<Vec<Row>, TargetError>;
+        rows: usize,
+        bytes: usize,
+    ) -> Result<Page, TargetError>;
+}
+
+/// Some rows, in order.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// Whether there are none behind them.
+    pub is_last: bool,
+}
+
+/// Which rows of a table are read, and in which order.
+#[derive(Debug)]
+pub(super) struct Selection {
+    /// The table.
+    pub table: TableSchema,
+    /// The columns that order its rows, no two of which have the same values there.
+    pub order: Vec<usize>,
+    /// A condition in the database's own words.
+    pub filter: Option<String>,
+}
+
+impl Selection {
+    /// Says by what the rows are ordered: a key says nothing under another order.
+    fn order_text(&self) -> String {
+        let columns = self.order.iter().map(|&column| &self.table.columns[column]);
+        columns.map(|column| format!("{} {}", column.name, column.declared)).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// One row.
@@ -59,7 +93,7 @@ pub(super) trait Snapshot: Send {
 pub(super) struct Row {
     /// The key as the database itself compares it, which may be spelt otherwise than its column's type says.
     pub key: Vec<Value>,
-    /// The values of the columns that were asked for.
+    /// One a column.
     pub values: Vec<Value>,
 }
 
@@ -80,15 +114,17 @@ pub(super) type Shared = Arc<Mutex<Box<dyn Snapshot>>>;
 /// Reads one table.
 pub(super) struct TableSource {
     snapshot: Shared,
-    table: TableSchema,
-    /// The columns that order its rows, no two of which have the same values there.
-    order: Vec<usize>,
-    columns: Vec<usize>,
+    selection: Selection,
     names: Vec<CString>,
     origin: Arc<str>,
     key_fields: Arc<[String]>,
     rows: u64,
     state: String,
+    /// Where it began to read, and behind which key.
+    start: Position,
+    start_key: Option<Vec<Value>>,
+    /// What else is to be told of the source once its end was reached.
+    remark: Option<String>,
     /// Where it stands now.
     at: Position,
     /// Rows behind that, read already.
@@ -100,7 +136,12 @@ pub(super) struct TableSource {
 }
 
 impl TableSource {
-    pub(super) async fn open(snapshot: Shared, name: &str, key_fields: &[String]) -> Result<Self, SourceError> {
+    pub(super) async fn open(
+        snapshot: Shared,
+        name: &str,
+        key_fields: &[String],
+        filter: Option<&Filter>,
+    ) -> Result<Self, SourceError> {
         let mut open = snapshot.lock().await;
         let Some(table) = open.table(name).await? else {
             let found = open.tables().await?;
@@ -108,6 +149,9 @@ impl TableSource {
         };
         let order = order(&table)?;
         for field in key_fields {
+            if field.contains('.') {
+                return Err(SourceError::DottedKey { table: table.name, column: field.clone() });
+            }
             if table.column(field).is_none() {
                 let names = |columns: &[usize]| columns.iter().map(|&at| table.columns[at].name.clone()).collect();
                 return Err(SourceError::NoKeyColumn {
@@ -117,10 +161,21 @@ impl TableSource {
                 });
             }
         }
-        let extent = open.extent(&table, &order).await?;
+        let filter = match filter {
+            Some(filter) => Some(filter.at(&open.moment(filter.now_us)?)),
+            None => None,
+        };
+        let selection = Selection { table, order, filter };
+        let table = &selection.table;
+        let extent = match open.extent(&selection).await {
+            Err(TargetError::Database { source, .. }) if selection.filter.is_some() => {
+                return Err(SourceError::Filter { table: table.name.clone(), source });
+            }
+            extent => extent?,
+        };
         drop(open);
         if extent.keyless > 0 {
-            return Err(SourceError::Keyless { table: table.name, rows: extent.keyless });
+            return Err(SourceError::Keyless { table: table.name.clone(), rows: extent.keyless });
         }
         let state = match &extent.last {
             Some(last) => format!("{} rows, the last {}", extent.rows, packed::display(last)),
@@ -136,14 +191,15 @@ impl TableSource {
                 .iter()
                 .map(|column| CString::try_from(column.name.clone()).map_err(nul))
                 .collect::<Result<_, _>>()?,
-            columns: (0..table.columns.len()).collect(),
             origin: Arc::from(table.name.as_str()),
             key_fields: key_fields.into(),
             rows: extent.rows,
             snapshot,
-            table,
-            order,
+            selection,
             state,
+            start: Position::default(),
+            start_key: None,
+            remark: None,
             at: Position::default(),
             ready: VecDeque::new(),
             last: None,
@@ -154,32 +210,68 @@ impl TableSource {
 
     /// Goes to where an earlier run, or an earlier look, has come.
     fn seek(&mut self, to: &Position) -> Result<(), SourceError> {
-        self.last = match to.token.as_str() {
-            "" => None,
-            token => {
-                let key = hex(token).and_then(|bytes| packed::decode(&bytes));
-                Some(
-                    key.filter(|key| key.len() == self.order.len())
-                        .ok_or_else(|| SourceError::Place { table: self.table.name.clone(), row: to.document })?,
-                )
+        self.last = match to.token.rsplit_once('#') {
+            None if to.token.is_empty() => None,
+            found => {
+                let (order, key) = found.unwrap_or_default();
+                let key = hex(key).and_then(|bytes| packed::decode(&bytes));
+                let key = key.filter(|_| order == self.selection.order_text());
+                let other = || SourceError::Place {
+                    table: self.selection.table.name.clone(),
+                    row: to.document,
+                    before: order.to_owned(),
+                    now: self.selection.order_text(),
+                };
+                Some(key.ok_or_else(other)?)
             }
         };
         self.ready.clear();
         self.is_end = false;
         self.at = to.clone();
+        (self.start, self.start_key, self.remark) = (to.clone(), self.last.clone(), None);
         Ok(())
     }
 
     /// Reads the next page.
     async fn fill(&mut self) -> Result<(), SourceError> {
         let mut snapshot = self.snapshot.lock().await;
-        let page = snapshot.page(&self.table, &self.order, self.last.as_deref(), &self.columns, self.page_rows).await?;
-        self.is_end = page.len() < self.page_rows;
-        if let Some(row) = page.last() {
+        let page = snapshot.page(&self.selection, self.last.as_deref(), self.page_rows, PAGE_BYTES).await?;
+        self.is_end = page.is_last;
+        if let Some(row) = page.rows.last() {
+            if self.last.as_ref() == Some(&row.key) {
+                // It would go on like this for ever.
+                return Err(self.unordered(self.at.document));
+            }
             self.last = Some(row.key.clone());
         }
-        self.ready.extend(page);
+        self.ready.extend(page.rows);
         Ok(())
+    }
+
+    /// Fails where rows have been left out or read twice: then the order has ties, or is not the one that keys are
+    /// compared by.
+    async fn check_end(&mut self) -> Result<(), SourceError> {
+        let before = match &self.start_key {
+            Some(key) => self.snapshot.lock().await.rows_through(&self.selection, key).await?,
+            None => 0,
+        };
+        let read = self.at.document - self.start.document;
+        if before + read != self.rows {
+            return Err(self.unordered(before + read));
+        }
+        if before != self.start.document {
+            // Rows that have come since before the key were never seen.
+            let (table, then) = (&self.selection.table.name, self.start.document);
+            let remark = format!("where {then} rows had been read, {before} stand now");
+            tracing::warn!(table, "the table has changed between the runs that have read it: {remark}");
+            self.remark = Some(remark);
+        }
+        Ok(())
+    }
+
+    fn unordered(&self, read: u64) -> SourceError {
+        let Selection { table, .. } = &self.selection;
+        SourceError::Unordered { table: table.name.clone(), rows: self.rows, read, order: self.selection.order_text() }
     }
 
     fn document(&self, row: &Row) -> RawDocumentBuf {
@@ -216,9 +308,14 @@ impl Source for TableSource {
             self.page_rows = (PAGE_BYTES / bytes.len().max(1)).clamp(1, (self.page_rows * 2).min(ROWS_MAX));
             end = self.ready.pop_front();
         }
-        let Some(last) = end else { return Ok(None) };
-        self.at =
-            Position { document: after.document + builder.len() as u64, token: to_hex(&value::encode(&last.key)) };
+        let Some(last) = end else {
+            self.check_end().await?;
+            return Ok(None);
+        };
+        self.at = Position {
+            document: after.document + builder.len() as u64,
+            token: format!("{}#{}", self.selection.order_text(), to_hex(&value::encode(&last.key))),
+        };
         Ok(Some(builder.finish(self.origin.clone(), self.at.clone())))
     }
 
@@ -236,15 +333,49 @@ impl Source for TableSource {
     }
 
     fn state_at_end(&mut self) -> String {
-        if self.at.document == self.rows {
-            return self.state.clone();
+        // The snapshot stands still.
+        match &self.remark {
+            Some(remark) => format!("{}; {remark}", self.state),
+            None => self.state.clone(),
         }
-        // An earlier run has read from another snapshot: rows that have come since behind its last key were never seen.
-        let (table, rows, read) = (&self.table.name, self.rows, self.at.document);
-        tracing::warn!(table, rows, read, "the table has changed between the runs that have read it");
-        format!("{}, of which {read} were read", self.state)
     }
 }
+
+/// A condition on the rows of a table, in the database's own words; `:now` stands for one instant.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// The condition.
+    pub text: String,
+    /// Microseconds since 1970.
+    pub now_us: i64,
+}
+
+impl Filter {
+    /// Returns whether the condition names the instant.
+    pub fn has_now(&self) -> bool {
+        self.at("") != self.text
+    }
+
+    /// Puts the instant in its place.
+    fn at(&self, moment: &str) -> String {
+        let mut out = String::new();
+        let mut rest = self.text.as_str();
+        while let Some(found) = rest.find(NOW) {
+            let (before, behind) = (&rest[..found], &rest[found + NOW.len()..]);
+            // A cast to a type, or a longer name.
+            let is_other =
+                before.ends_with(':') || behind.starts_with(|next: char| next.is_alphanumeric() || next == '_');
+            out.push_str(before);
+            out.push_str(if is_other { NOW } else { moment });
+            rest = behind;
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+/// What a filter calls the instant that the migration has pinned.
+const NOW: &str = ":now";
 
 /// Returns the columns that give a table's rows an order without ties: its primary key, or another key without NULL.
 fn order(table: &TableSchema) -> Result<Vec<usize>, SourceError> {

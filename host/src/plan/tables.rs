@@ -113,6 +113,10 @@ pub struct EntityTable {
     pub from: String,
     /// The field, or fields, that make the record's key; `_id` where it is left out.
     pub key: Option<KeyFields>,
+    /// Which rows of a table are read: a condition in the source's SQL, in which `:now` is the migration's first run.
+    #[serde(rename = "where")]
+    #[schemars(length(min = 1), example = &"created_at >= :now - interval '30 days'")]
+    pub filter: Option<String>,
     /// The tables that get rows; the transformer says where it is left out.
     #[schemars(length(min = 1), extend("x-hint" = "leave `into` out where the transformer says which tables it feeds"))]
     pub into: Option<Vec<String>>,

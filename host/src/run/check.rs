@@ -80,7 +80,7 @@ pub async fn check(mut draft: Draft, pins: Pins, reads: Reads, stand_ins: &[Stan
     let script = script(manifest, &mut found);
     let origins = Origins::new(manifest);
     let sources = match reads {
-        Reads::Sources => open_sources(manifest, &origins, &mut found).await,
+        Reads::Sources => open_sources(manifest, &origins, pins, &mut found).await,
         Reads::Nothing => Vec::new(),
     };
     let is_sound = found.is_empty() && draft.is_sound();
@@ -119,7 +119,12 @@ fn script(manifest: &Manifest, found: &mut Vec<Finding>) -> Option<String> {
 }
 
 /// Opens what every entity reads, as far as it is there.
-async fn open_sources(manifest: &Manifest, origins: &Origins, found: &mut Vec<Finding>) -> Vec<Box<dyn Source>> {
+async fn open_sources(
+    manifest: &Manifest,
+    origins: &Origins,
+    pins: Pins,
+    found: &mut Vec<Finding>,
+) -> Vec<Box<dyn Source>> {
     let (mut sources, mut broken) = (Vec::new(), BTreeSet::new());
     for name in manifest.tables.source.keys() {
         if let Err(error) = origins.try_out(name).await {
@@ -131,12 +136,15 @@ async fn open_sources(manifest: &Manifest, origins: &Origins, found: &mut Vec<Fi
         if broken.contains(entity.source_and_collection().0) {
             continue;
         }
-        let Some(origin) = origins.of(entity) else { continue };
+        let Some(origin) = origins.of(entity, pins.now_us) else { continue };
         match origin.open().await {
             Ok(source) => sources.push(source),
-            Err(error @ SourceError::NoKeyColumn { .. }) => {
+            Err(error @ (SourceError::NoKeyColumn { .. } | SourceError::DottedKey { .. })) => {
                 let place = if entity.key.is_some() { "key" } else { "from" };
                 found.push(problem(format!("/entity/{index}/{place}"), error.into()));
+            }
+            Err(error @ (SourceError::Filter { .. } | SourceError::NoFilter)) => {
+                found.push(problem(format!("/entity/{index}/where"), error.into()));
             }
             Err(error) => found.push(problem(format!("/entity/{index}/from"), error.into())),
         }

@@ -89,6 +89,22 @@ impl From<SourceError> for Failure {
                     _ => format!("its primary key is `key = [{}]`", quoted.join(", ")),
                 })
             }
+            SourceError::Filter { .. } => {
+                Some("`where` is a condition in the source's own SQL; `:now` is the time of the migration's first run".to_owned())
+            }
+            SourceError::NoFilter => Some("let the transformer skip what is not wanted, with a reason".to_owned()),
+            SourceError::Unordered { .. } => Some(
+                "something that the database takes for equal there is not unique: a collation, an index that is not valid, \
+                 a table that inherits. Give the table a primary key over plain numbers, texts or UUIDs"
+                    .to_owned(),
+            ),
+            SourceError::DottedKey { .. } => Some("read a view's or another table's column under a plain name".to_owned()),
+            SourceError::Place { .. } => {
+                Some(format!("give the table its key back. {}", again_hint("<manifest>")))
+            }
+            SourceError::Database { .. } => {
+                Some("where it is something that passes, run the same command again: it goes on at the last checkpoint".to_owned())
+            }
             SourceError::NoOrder { .. } => Some("give the table a primary key, or a unique index over NOT NULL columns".to_owned()),
             SourceError::Keyless { .. } => Some("give these rows a key, or remove them".to_owned()),
             SourceError::Unreachable { .. } => {
@@ -109,6 +125,9 @@ impl From<SourceError> for Failure {
             | SourceError::NoKeyColumn { .. }
             | SourceError::NoOrder { .. }
             | SourceError::Keyless { .. }
+            | SourceError::DottedKey { .. }
+            | SourceError::Filter { .. }
+            | SourceError::NoFilter
             | SourceError::Missing { .. }
             | SourceError::Ambiguous { .. } => Self::usage(error.to_string()),
             _ => Self::failed(error.to_string()),

@@ -27,6 +27,8 @@ pub struct EntityParts {
     pub name: String,
     /// The source's own identity: where it is and what is read there.
     pub source: String,
+    /// The condition that rows are selected by.
+    pub filter: Option<String>,
     /// The fields that make the key.
     pub key: Vec<String>,
     /// The id strategy.
@@ -69,10 +71,11 @@ impl Fingerprint {
         let mut identities = BTreeMap::new();
         let mut outputs = BTreeMap::new();
         for entity in entities {
-            identities.insert(
-                &entity.name,
-                json!({ "source": entity.source, "key": entity.key.join(", "), "id": entity.id }),
-            );
+            let mut identity = json!({ "source": entity.source, "key": entity.key.join(", "), "id": entity.id });
+            if let Some(filter) = &entity.filter {
+                identity["where"] = json!(filter);
+            }
+            identities.insert(&entity.name, identity);
             let config: Json = serde_json::from_str(&entity.config).unwrap_or(Json::Null);
             let plugins: BTreeMap<&str, Json> =
                 entity.plugins.iter().map(|plugin| (plugin.name.as_str(), plugin.json())).collect();
@@ -196,6 +199,7 @@ mod tests {
             &[EntityParts {
                 name: "users".into(),
                 source: "dump/Users".into(),
+                filter: None,
                 key: vec![key.into()],
                 id: "uuid-v5",
                 config: config.into(),

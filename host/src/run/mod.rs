@@ -93,6 +93,8 @@ pub struct Options {
     pub entities: Vec<String>,
     /// Records to read at most, for each entity.
     pub limit: Option<u64>,
+    /// The time that the first run pins, in microseconds since 1970, where it is not the real one.
+    pub now_us: Option<i64>,
     /// Go on although configuration, components or target tables have changed.
     pub accept_change: bool,
     /// Show bars.
@@ -111,7 +113,7 @@ pub struct Ended {
 /// Finds whether a run could begin, and returns the migration's name. Nothing is written, and no file is made.
 pub async fn check_plan(draft: Draft, options: &Options) -> Result<String, Failure> {
     let mode = connector::target::Mode::ReadOnly;
-    let opened = open::open_with(draft, mode, Reads::Sources, !options.accept_change).await?;
+    let opened = open::open_with(draft, mode, Reads::Sources, !options.accept_change, options.now_us).await?;
     check_beginning(&opened, options).await?;
     Ok(opened.plan.name.clone())
 }
@@ -136,7 +138,7 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
     let started_at = bookkeeping::now();
     let run = run_id();
     let mode = if options.execute { connector::target::Mode::ReadWrite } else { connector::target::Mode::ReadOnly };
-    let mut opened = open::open_with(draft, mode, Reads::Sources, !options.accept_change).await?;
+    let mut opened = open::open_with(draft, mode, Reads::Sources, !options.accept_change, options.now_us).await?;
     let (selected, changed) = check_beginning(&opened, options).await?;
     opened.tell_stand_ins();
 

@@ -49,6 +49,7 @@ use crate::plugin::Description;
 use crate::plugin::Pins;
 use crate::plugin::Transformer;
 use crate::plugin::Validator;
+use crate::record::instant;
 
 /// A migration that is ready to run, or to be shown.
 pub struct Opened {
@@ -91,7 +92,7 @@ impl Opened {
 /// Opens a migration that has begun, with the components that it runs with: for looking at what was moved, and for
 /// putting it right.
 pub async fn open(draft: impl Into<Draft>, mode: Mode, reads: Reads) -> Result<Opened, Failure> {
-    let opened = open_with(draft, mode, reads, true).await?;
+    let opened = open_with(draft, mode, reads, true, None).await?;
     if let Some(lacking) = opened.stand_ins.iter().find(|stand_in| stand_in.kept.is_none()) {
         let file = lacking.file.display();
         return Err(Failure::usage(format!("`{file}` is not what the migration runs with")).hint(lacking.hint()));
@@ -102,9 +103,15 @@ pub async fn open(draft: impl Into<Draft>, mode: Mode, reads: Reads) -> Result<O
 
 /// Opens a migration. Every problem of the manifest at once, as far as one does not hide another; the target is opened
 /// when nothing else is wrong. `stands_in`: what the migration runs with is taken in the place of a file that an earlier
-/// run has only tried.
-pub async fn open_with(draft: impl Into<Draft>, mode: Mode, reads: Reads, stands_in: bool) -> Result<Opened, Failure> {
-    let (draft, fresh) = (draft.into(), new_pins());
+/// run has only tried. `now_us`: the time that a first run pins, where that is not the real one.
+pub async fn open_with(
+    draft: impl Into<Draft>,
+    mode: Mode,
+    reads: Reads,
+    stands_in: bool,
+    now_us: Option<i64>,
+) -> Result<Opened, Failure> {
+    let (draft, fresh) = (draft.into(), new_pins(now_us));
     let (checked, known) = match check(draft.clone(), fresh, reads, &[]).await {
         Ok(checked) => (checked, None),
         // A file that an earlier run has refused may be all that is wrong.
@@ -124,6 +131,12 @@ pub async fn open_with(draft: impl Into<Draft>, mode: Mode, reads: Reads, stands
     let (mut pins, mut stand_ins) = (fresh, Vec::new());
     if let Some(stored) = &stored {
         pins = Pins { now_us: stored.pinned_at_us, seed: stored.seed.cast_unsigned() };
+        if now_us.is_some_and(|now_us| now_us != pins.now_us) {
+            let pinned = instant::display_any(pins.now_us.into());
+            let name = &manifest.tables.name;
+            return Err(Failure::usage(format!("the migration `{name}` has begun with another `--now`: {pinned}"))
+                .hint("leave `--now` out: every run of a migration has the time of the first one"));
+        }
         let mut found = Found::new();
         stand_ins = match known {
             Some(used) => used,
@@ -148,14 +161,19 @@ pub async fn open_with(draft: impl Into<Draft>, mode: Mode, reads: Reads, stands
     let (mut mappers, mut origins, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     for (index, entity) in plan.entities.iter().enumerate() {
         let taken = by_index.get_mut(entity.index).and_then(Option::take);
-        let origin = systems.of(&manifest.tables.entity[entity.index]);
+        let origin = systems.of(&manifest.tables.entity[entity.index], pins.now_us);
         let (Some((transformer, description)), Some(origin)) = (taken, origin) else {
             return Err(Failure::bug(format!("the entity `{}` has no transformer or no source", entity.name)));
         };
         let validators = components::open_validators(&manifest, entity, &loaded, pins, &mut found)?;
         parts.push(entity_parts(&manifest, entity, &transformer, &validators, &loaded, &origin));
+        let source = sources.get_mut(entity.index).and_then(Option::take);
+        ordered.extend(match source {
+            // It was opened with another time than what is pinned.
+            Some(_) if pins != fresh && origin.has_now() => Some(origin.open().await?),
+            source => source,
+        });
         origins.push(origin);
-        ordered.extend(sources.get_mut(entity.index).and_then(Option::take));
         mappers.push(Arc::new(Mapper {
             versions: Versions::new(Version {
                 transformer: Arc::new(transformer),
@@ -220,9 +238,9 @@ async fn kept_instead(draft: &Draft) -> Option<Vec<StandIn>> {
     (!stand_ins.is_empty() && stand_ins.iter().all(|stand_in| stand_in.kept.is_some())).then_some(stand_ins)
 }
 
-fn new_pins() -> Pins {
+fn new_pins(now_us: Option<i64>) -> Pins {
     let random = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, run_id().as_bytes());
-    Pins { now_us: jiff::Timestamp::now().as_microsecond(), seed: random.as_u64_pair().0 }
+    Pins { now_us: now_us.unwrap_or_else(|| jiff::Timestamp::now().as_microsecond()), seed: random.as_u64_pair().0 }
 }
 
 /// Fails where another process has the lock that is wanted next. It may also keep the database to itself, for longer than
@@ -289,6 +307,7 @@ fn entity_parts(
     EntityParts {
         name: entity.name.clone(),
         source: origin.identity(),
+        filter: manifest.tables.entity[entity.index].filter.clone(),
         key: entity.key.clone(),
         id: entity.id.name(),
         config: manifest.tables.entity[entity.index].config_text(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use crate::connector;
+use crate::connector::Filter;
 use crate::connector::Source;
 use crate::connector::SourceError;
 use crate::connector::System;
@@ -29,6 +30,7 @@ pub struct Origin {
     old: Arc<Old>,
     collection: String,
     key: Vec<String>,
+    filter: Option<Filter>,
 }
 
 impl Origins {
@@ -47,11 +49,12 @@ impl Origins {
         }
     }
 
-    /// Returns where an entity is read, or `None` where there is no such source.
-    pub fn of(&self, entity: &EntityTable) -> Option<Origin> {
+    /// Returns where an entity is read, or `None` where there is no such source. `now_us` is what a filter calls now.
+    pub fn of(&self, entity: &EntityTable, now_us: i64) -> Option<Origin> {
         let (source, collection) = entity.source_and_collection();
         let old = self.0.get(source)?.clone();
-        Some(Origin { old, collection: collection.to_owned(), key: entity.key_fields() })
+        let filter = entity.filter.clone().map(|text| Filter { text, now_us });
+        Some(Origin { old, collection: collection.to_owned(), key: entity.key_fields(), filter })
     }
 }
 
@@ -67,8 +70,13 @@ impl Origin {
         connector::source::identity(&self.old.url, &self.collection)
     }
 
+    /// Returns whether what is read depends on the time that the migration has pinned.
+    pub fn has_now(&self) -> bool {
+        self.filter.as_ref().is_some_and(Filter::has_now)
+    }
+
     /// Opens it afresh.
     pub async fn open(&self) -> Result<Box<dyn Source>, SourceError> {
-        self.old.open().await?.source(&self.collection, &self.key).await
+        self.old.open().await?.source(&self.collection, &self.key, self.filter.as_ref()).await
     }
 }

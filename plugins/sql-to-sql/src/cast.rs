@@ -57,6 +57,7 @@ fn text(value: Value<'_>) -> Result<Option<String>, Rejection> {
             Some(decimal) => decimal.to_string(),
             None => return Ok(None),
         },
+        Value::Date(milliseconds) => instant(milliseconds),
         Value::Binary(4, bytes) => match <[u8; 16]>::try_from(bytes) {
             Ok(bytes) => hyphenated(bytes),
             Err(_) => return Ok(None),
@@ -73,6 +74,24 @@ fn text(value: Value<'_>) -> Result<Option<String>, Rejection> {
         }
         _ => return Ok(None),
     }))
+}
+
+/// An instant as the finer ones are spelt.
+fn instant(milliseconds: i64) -> String {
+    let (days, rest) = (milliseconds.div_euclid(86_400_000), milliseconds.rem_euclid(86_400_000));
+    // The calendar repeats every 400 years; a year of it begins in March, so that a leap day is its last.
+    let from_march = days + 719_468;
+    let (era, day) = (from_march.div_euclid(146_097), from_march.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let year = era * 400 + year + i64::from(month <= 2);
+    let (seconds, fraction) = (rest / 1_000, rest % 1_000);
+    let fraction = if fraction == 0 { String::new() } else { format!(".{fraction:03}") };
+    let fraction = fraction.trim_end_matches('0');
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
 }
 
 fn hyphenated(bytes: [u8; 16]) -> String {

@@ -171,26 +171,92 @@ const THINGS: &str = "[[entity]]\nname = \"things\"\nfrom = \"old.things\"\nkey 
 #[test]
 fn keys_are_read_in_the_order_that_the_database_has() {
     // Upper and lower case, and dates in forms of which SQLite knows nothing: what is read on from is the stored text.
+    let many = |of: &dyn Fn(usize) -> String| (0..60).map(of).collect::<Vec<_>>();
     for (kind, keys) in [
-        ("UUID", vec!["0000000A-0000-0000-0000-000000000001", "0000000a-0000-0000-0000-000000000002"]),
-        ("DATETIME", vec!["2024-01-31T10:00:00", "2024-01-31 09:00:00", "2024-01-31 11:00:00", "2024-1-1"]),
-        ("TEXT", vec!["", "A", "a", "B", "ž", "1", "10", "2"]),
-        ("BLOB", vec!["x", "y"]),
+        ("UUID", many(&|at| format!("0000000{}-0000-0000-0000-{at:012}", ["a", "B", "A", "c"][at % 4]))),
+        ("DATETIME", many(&|at| format!("2024-01-31{}{:02}:00:{:02}", ["T", " "][at % 2], at % 24, at))),
+        ("TEXT", many(&|at| format!("{}{at}", ["", "A", "a", "ž"][at % 4]))),
+        ("TEXT COLLATE NOCASE", many(&|at| format!("{}{at}", ["x", "X", "y"][at % 3]))),
+        ("BLOB", many(&|at| format!("k{at}"))),
     ] {
-        let rows: Vec<String> =
-            keys.iter().map(|key| format!("INSERT INTO things VALUES ('{key}', 'note of {key}');")).collect();
-        let more: Vec<String> = (0..40).map(|at| format!("INSERT INTO things VALUES ('k{at}', 'n');")).collect();
-        let more = if kind == "TEXT" { more.concat() } else { String::new() };
-        let old = format!("CREATE TABLE things (id {kind} PRIMARY KEY, note TEXT); {} {more}", rows.concat());
-        let new = "CREATE TABLE things (id TEXT PRIMARY KEY, note TEXT)";
+        let rows: String = keys.iter().map(|key| format!("INSERT INTO things VALUES ('{key}', 'of {key}');")).collect();
+        let old = format!("CREATE TABLE things (id {kind} PRIMARY KEY, note TEXT) WITHOUT ROWID; BEGIN; {rows} COMMIT");
         let manifest = THINGS.replace("id = \"id\",", "id = { from = \"id\", as = \"text\" },");
-        let manifest = if kind == "BLOB" { THINGS.to_owned() } else { manifest };
+        let new = "CREATE TABLE things (id TEXT PRIMARY KEY, note TEXT)";
         let small = Small::new(Database::sqlite(), &old, &manifest, new);
-        let ended = small.call(&["run", "--execute", "--yes", "--json"]).run();
-        let read = ended.json()["entities"][0]["total"]["read"].as_u64();
-        let count = small.source.query("SELECT count(*) FROM things")[0][0].clone().unwrap();
-        assert_eq!(read.map(|read| read.to_string()), Some(count), "{kind}: {ended}");
+        small.call(&["run", "--execute", "--yes", "--limit", "7"]).run().expect(0);
+        small.call(&["run", "--execute", "--yes"]).run().expect(0);
+        let mut found: Vec<String> = texts::<1>(small.target.query("SELECT note FROM things")).concat();
+        let mut expected: Vec<String> = keys.iter().map(|key| format!("of {key}")).collect();
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected, "{kind}");
     }
+}
+
+#[test]
+fn rows_that_an_order_leaves_out_fail_the_run() {
+    let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)";
+    let ties = format!(
+        "CREATE TABLE things (id TEXT COLLATE NOCASE NOT NULL, note TEXT); CREATE UNIQUE INDEX u ON things (id COLLATE BINARY);
+         INSERT INTO things VALUES ('a', 'a page ends between two that are equal');
+         {numbers} INSERT INTO things SELECT 'k' || (i % 30 + 10), i FROM n WHERE i <= 30;
+         {numbers} INSERT INTO things SELECT 'K' || (i % 30 + 10), i FROM n WHERE i <= 30"
+    );
+    let small = Small::new(Database::sqlite(), &ties, THINGS, "CREATE TABLE things (id TEXT PRIMARY KEY, note TEXT)");
+    let failed = small.call(&["run", "--execute", "--yes"]).run().expect(1);
+    assert!(failed.stderr.contains("the table `things` has 61 rows, and 60 were found"), "{failed}");
+    // No text, and a blob of its bytes would be behind every text.
+    let odd = format!(
+        "CREATE TABLE things (id TEXT PRIMARY KEY, note TEXT); INSERT INTO things VALUES (CAST(x'6bff' AS TEXT), 'n');
+         {numbers} INSERT INTO things SELECT 'j' || i, i FROM n; {numbers} INSERT INTO things SELECT 'l' || i, i FROM n"
+    );
+    let small = Small::new(Database::sqlite(), &odd, THINGS, "CREATE TABLE things (id TEXT PRIMARY KEY, note TEXT)");
+    let failed = small.call(&["run", "--execute", "--yes"]).run().expect(1);
+    assert!(failed.stderr.contains("a key that is text, but not UTF-8"), "{failed}");
+
+    let Some(source) = Database::postgres() else { return };
+    let old = "CREATE TABLE things (id INTEGER PRIMARY KEY, note TEXT); CREATE TABLE more () INHERITS (things);
+        INSERT INTO things SELECT i, 'n' FROM generate_series(1, 40) AS i; INSERT INTO more VALUES (8, 'm');";
+    let small = Small::new(source, old, THINGS, "CREATE TABLE things (id INTEGER PRIMARY KEY, note TEXT)");
+    let failed = small.call(&["run", "--execute", "--yes"]).run();
+    assert_eq!(failed.code, Some(1), "{failed}");
+    assert!(failed.stderr.contains("the table `things` has 41 rows"), "{failed}");
+}
+
+#[test]
+fn a_resumed_run_reads_on_in_the_order_it_began_in() {
+    let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)";
+    let old = format!(
+        "CREATE TABLE things (id INTEGER NOT NULL, note TEXT, other INTEGER NOT NULL); CREATE UNIQUE INDEX b ON things (id);
+         {numbers} INSERT INTO things SELECT i, 'n', -i FROM n"
+    );
+    let manifest = THINGS.replace("into =", "# which order\ninto =");
+    let small =
+        Small::new(Database::sqlite(), &old, &manifest, "CREATE TABLE things (id INTEGER PRIMARY KEY, note TEXT)");
+    small.call(&["run", "--execute", "--yes", "--limit", "10"]).run().expect(0);
+    small.source.execute("DROP INDEX b; CREATE UNIQUE INDEX a ON things (other)");
+    let refused = small.call(&["run", "--execute", "--yes"]).run().expect(1);
+    assert!(
+        refused.stderr.contains("one in the order of `id INTEGER`, and the order is `other INTEGER` now"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn one_table_that_cannot_be_read_says_nothing_of_the_others() {
+    let Some(source) = Database::postgres() else { return };
+    let two = THINGS.replace("\"things\"", "\"others\"").replace("old.things", "old.others");
+    let manifest = format!("{}{two}", THINGS.replace("into =", "where = \"mad > 1\"\ninto ="));
+    let old = "CREATE TABLE things (id INTEGER PRIMARY KEY, note TEXT); CREATE TABLE others (id BIT(16) PRIMARY KEY, note TEXT);
+        INSERT INTO others SELECT i::bit(16), 'n' FROM generate_series(1, 3000) AS i;";
+    let new = "CREATE TABLE things (id INTEGER PRIMARY KEY, note TEXT); CREATE TABLE others (id TEXT PRIMARY KEY, note TEXT);";
+    let small = Small::new(source, old, &manifest, new);
+    let refused = small.call(&["run"]).run().expect(2);
+    assert_eq!(refused.stderr.matches("migration.toml:").count(), 1, "{refused}");
+    fs::write(small.manifest(), fs::read_to_string(small.manifest()).unwrap().replace("mad > 1", "id > 1")).unwrap();
+    small.call(&["run", "--execute", "--yes"]).run().expect(0);
+    assert_eq!(small.target.query("SELECT count(*) FROM others"), [[Some("3000".to_owned())]]);
 }
 
 #[test]
@@ -248,17 +314,62 @@ fn a_table_is_read_on_from_where_a_run_stopped() {
 }
 
 #[test]
+fn a_filter_selects_the_same_rows_whenever_it_is_asked() {
+    let times = |range: std::ops::Range<u32>| -> String {
+        range
+            .map(|at| format!("INSERT INTO things VALUES ({at}, 'n', '2024-02-{:02} 12:00:00');", at % 28 + 1))
+            .collect()
+    };
+    for source in Database::each() {
+        let (days, zone) = match source.file() {
+            Some(_) => ("made >= date(:now, '-7 days') -- a week", ""),
+            None => ("made >= :now - interval '7 days' AND made::text <> ':nowhere' -- a week", " WITH TIME ZONE"),
+        };
+        let old = format!("CREATE TABLE things (id INTEGER PRIMARY KEY, note TEXT, made TIMESTAMP{zone});");
+        let manifest = THINGS.replace("into =", &format!("where = {days:?}\ninto ="));
+        let new = "CREATE TABLE things (id INTEGER PRIMARY KEY, note TEXT)";
+        let small = Small::new(source, &format!("{old}{}", times(0..280)), &manifest, new);
+        let run = ["run", "--execute", "--yes", "--json"];
+        let first = [&run[..], &["--now", "2024-02-22T00:00:00Z", "--limit", "10"]].concat();
+        small.call(&first).run().expect(0);
+        let refused = small.call(&[&run[..], &["--now", "2024-02-23T00:00:00Z"]].concat()).run().expect(2);
+        assert!(refused.stderr.contains("another `--now`: 2024-02-22T00:00:00Z"), "{refused}");
+        // Today would select nothing.
+        let done = small.call(&run).run().expect(0).json();
+        let selected = (0..280).filter(|at| at % 28 + 1 >= 15).count();
+        assert_eq!(done["entities"][0]["total"]["written"], selected);
+        assert_eq!(small.target.query("SELECT min(id), count(*) FROM things")[0][1], Some(selected.to_string()));
+        assert_eq!(small.call(&["verify", "--json"]).run().expect(0).json()["differences"], 0);
+        fs::write(small.manifest(), fs::read_to_string(small.manifest()).unwrap().replace("7 days", "8 days")).unwrap();
+        let refused = small.call(&run).run().expect(2);
+        assert!(refused.stderr.contains("another identity") && refused.stderr.contains("8 days"), "{refused}");
+    }
+    let manifest = THINGS.replace("into =", "where = \"mad > 1\"\ninto =");
+    let old = "CREATE TABLE things (id INTEGER PRIMARY KEY, note TEXT)";
+    let small = Small::new(Database::sqlite(), old, &manifest, old);
+    let refused = small.call(&["run"]).run().expect(2);
+    assert!(refused.stderr.contains("the condition on `things` cannot be used"), "{refused}");
+    assert!(
+        refused.stderr.contains("no such column: mad") && refused.stderr.contains("migration.toml:16"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn rows_that_come_before_the_key_of_a_stopped_run_are_told() {
     let old = "CREATE TABLE things (id INTEGER PRIMARY KEY, note TEXT);
         WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 100) INSERT INTO things SELECT i, i FROM n";
     let small = Small::new(Database::sqlite(), old, THINGS, "CREATE TABLE things (id INTEGER PRIMARY KEY, note TEXT)");
     let run = ["run", "--execute", "--yes"];
     small.call(&[&run[..], &["--limit", "50"]].concat()).run().expect(0);
-    small.source.execute("INSERT INTO things VALUES (1, 'late')");
+    // One comes before the key, and one goes behind it.
+    small.source.execute("INSERT INTO things VALUES (1, 'late'); DELETE FROM things WHERE id = 99");
     let done = small.call(&run).run().expect(0);
-    assert!(done.stderr.contains("the table has changed between the runs"), "{done}");
+    assert!(done.stderr.contains("where 50 rows had been read, 51 stand now"), "{done}");
     let again = small.call(&run).run().expect(1);
-    assert!(again.stderr.contains("92 rows, the last 100, of which 91 were read"), "{again}");
+    assert!(again.stderr.contains("91 rows, the last 100; where 50 rows had been read, 51 stand now"), "{again}");
+    small.call(&[&run[..], &["--accept-change"]].concat()).run().expect(0);
+    small.call(&run).run().expect(0);
 }
 
 /// What a test knows of a table, without the code under test.

@@ -63,7 +63,7 @@ ORDER BY a.attnum";
 // Servers before 15 have no `indnullsnotdistinct`, which reading it through JSON allows.
 const INDEXES: &str = "\
 SELECT c.relname::text AS name, i.indisprimary, (ARRAY(SELECT unnest(i.indkey)))[1:i.indnkeyatts] AS columns,
-    i.indpred IS NOT NULL OR i.indexprs IS NOT NULL AS is_special,
+    i.indpred IS NOT NULL OR i.indexprs IS NOT NULL OR NOT i.indisvalid AS is_special,
     coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_equal,
     pg_catalog.pg_get_indexdef(i.indexrelid) AS definition
 FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid

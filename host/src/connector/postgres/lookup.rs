@@ -1,5 +1,6 @@
 //! Finding rows by their keys: one query for many keys, each answered by the index.
 
+use futures::TryStreamExt;
 use sqlx::AssertSqlSafe;
 use sqlx::PgConnection;
 use sqlx::Row;
@@ -62,41 +63,103 @@ pub(super) async fn lookup(
     Ok(found)
 }
 
-/// Returns rows behind a key, in the order of the keys.
+/// How long a page may become.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PageLimit {
+    /// Rows at most.
+    pub rows: usize,
+    /// Bytes, as the server sends them, behind which it ends.
+    pub bytes: usize,
+}
+
+/// Returns rows behind a key, in the order of the keys, and whether there are none behind them.
 pub(super) async fn page(
     connection: &mut PgConnection,
     table: &TableSchema,
     key: &[usize],
     after: Option<&[Value]>,
+    filter: Option<&str>,
     columns: &[usize],
-    limit: usize,
-) -> Result<Vec<Vec<Value>>, TargetError> {
+    limit: PageLimit,
+) -> Result<(Vec<Vec<Value>>, bool), TargetError> {
     let failed = |error| row_error(error, &format!("read rows of `{}`", table.name), &table.name, &[]);
-    let order: Vec<String> = key.iter().map(|column| format!("t.{}", quote(&table.columns[*column].name))).collect();
-    let order = order.join(", ");
-    let casts: Vec<String> = (key.iter().enumerate())
-        .map(|(place, column)| format!("${}::text::{}", place + 1, types::cast_type(&table.columns[*column].declared)))
-        .collect();
+    let order = names(table, key);
     // A row without a key has no place among the keys.
     let nullable = key.iter().filter(|column| table.columns[**column].nullable);
     let mut conditions: Vec<String> =
         nullable.map(|column| format!("t.{} IS NOT NULL", quote(&table.columns[*column].name))).collect();
+    conditions.extend(filter.map(bracketed));
     if after.is_some() {
-        conditions.push(format!("({order}) > ({})", casts.join(", ")));
+        conditions.push(format!("({order}) > ({})", casts(table, key)));
     }
     let behind = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
     let selected: Vec<_> = columns.iter().map(|column| text::select("t", &table.columns[*column])).collect();
     let sql = format!(
-        "SELECT 0::int8, {} FROM {} AS t {behind} ORDER BY {order} LIMIT {limit}",
+        "SELECT 0::int8, {} FROM {} AS t {behind} ORDER BY {order} LIMIT {}",
         selected.join(", "),
-        TableName::parse(&table.name).sql()
+        TableName::parse(&table.name).sql(),
+        limit.rows
     );
     let mut query = sqlx::query(AssertSqlSafe(sql.as_str())).persistent(false);
     for (value, column) in after.unwrap_or_default().iter().zip(key) {
         query = query.bind(text::write(value).map_err(|message| misfit(table, *column, message, None))?);
     }
-    let rows = query.fetch_all(&mut *connection).await.map_err(failed)?;
-    rows.iter().map(|row| answer(table, columns, row).map(|(_, values)| values).map_err(failed)).collect()
+    let mut rows = query.fetch(&mut *connection);
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.try_next().await.map_err(failed)? {
+        let sizes = (0..=columns.len()).map(|place| row.try_get_raw(place).ok()?.as_bytes().ok().map(<[u8]>::len));
+        bytes += sizes.flatten().sum::<usize>();
+        found.push(answer(table, columns, &row).map_err(failed)?.1);
+        if bytes >= limit.bytes {
+            return Ok((found, false));
+        }
+    }
+    let is_last = found.len() < limit.rows;
+    Ok((found, is_last))
+}
+
+/// Returns how many rows come up to a key, itself included.
+pub(super) async fn rows_through(
+    connection: &mut PgConnection,
+    table: &TableSchema,
+    key: &[usize],
+    through: &[Value],
+    filter: Option<&str>,
+) -> Result<u64, TargetError> {
+    let sql = format!(
+        "SELECT count(*) FROM {} AS t WHERE {} AND ({}) <= ({})",
+        TableName::parse(&table.name).sql(),
+        bracketed(filter.unwrap_or("TRUE")),
+        names(table, key),
+        casts(table, key)
+    );
+    let mut query = sqlx::query_scalar(AssertSqlSafe(sql)).persistent(false);
+    for (value, column) in through.iter().zip(key) {
+        query = query.bind(text::write(value).map_err(|message| misfit(table, *column, message, None))?);
+    }
+    let count: i64 = query
+        .fetch_one(connection)
+        .await
+        .map_err(|error| row_error(error, &format!("count the rows of `{}`", table.name), &table.name, &[]))?;
+    Ok(count.cast_unsigned())
+}
+
+/// A comment in a filter ends with its line.
+fn bracketed(filter: &str) -> String {
+    format!("({filter}\n)")
+}
+
+fn names(table: &TableSchema, key: &[usize]) -> String {
+    let names = key.iter().map(|column| format!("t.{}", quote(&table.columns[*column].name)));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// The parameters of a key, as the types of its columns.
+fn casts(table: &TableSchema, key: &[usize]) -> String {
+    let cast = |(place, column): (usize, &usize)| {
+        format!("${}::text::{}", place + 1, types::cast_type(&table.columns[*column].declared))
+    };
+    key.iter().enumerate().map(cast).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns whether a unique constraint over exactly these columns takes NULLs for equal.

@@ -48,7 +48,8 @@ impl Session {
         // Compiling the lookup's plan just in time would cost more than running it.
         let options = options
             .application_name("whimbrel")
-            .extra_float_digits(None)
+            // What is read back has all its digits, whatever is usual in this database.
+            .extra_float_digits(1)
             .options([("jit", "off"), ("client_min_messages", "warning")])
             .disable_statement_logging();
         Ok(Self { url: masked, options, mode })

@@ -16,14 +16,17 @@ use super::text;
 use crate::connector::TargetError;
 use crate::connector::source::SourceError;
 use crate::connector::table::Extent;
+use crate::connector::table::Page;
 use crate::connector::table::Row;
+use crate::connector::table::Selection;
 use crate::connector::table::Snapshot;
 use crate::record::TableSchema;
 use crate::record::Value;
 
-/// The transaction sees the database from its first look on. It is idle while others write, and may last for hours.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0; SELECT 1 FROM pg_catalog.pg_class LIMIT 1";
+/// The transaction sees the database from its first look on. It is idle while others write, and may last for hours. A policy
+/// that hides rows is an error, and floats come with all their digits. What fails later is undone to the savepoint.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0; \
+SET LOCAL statement_timeout = 0; SET LOCAL row_security = off; SELECT 1 FROM pg_catalog.pg_class LIMIT 1; SAVEPOINT begun";
 
 const TABLES: &str = "\
 SELECT c.relname::text, CASE WHEN NOT pg_catalog.pg_table_is_visible(c.oid) THEN n.nspname::text END
@@ -47,12 +50,20 @@ impl PostgresSnapshot {
     }
 
     /// Returns the last key of a table.
-    async fn last(&mut self, table: &TableSchema, order: &[usize]) -> Result<Option<Vec<Value>>, TargetError> {
+    async fn last(
+        &mut self,
+        Selection { table, order, filter }: &Selection,
+    ) -> Result<Option<Vec<Value>>, TargetError> {
         let columns = || order.iter().map(|&column| &table.columns[column]);
         let wanted: Vec<String> = columns().map(|column| text::select("t", column)).collect();
         let backwards: Vec<String> = columns().map(|column| format!("t.{} DESC", quote(&column.name))).collect();
         let name = TableName::parse(&table.name).sql();
-        let sql = format!("SELECT {} FROM {name} AS t ORDER BY {} LIMIT 1", wanted.join(", "), backwards.join(", "));
+        let sql = format!(
+            "SELECT {} FROM {name} AS t WHERE ({}\n) ORDER BY {} LIMIT 1",
+            wanted.join(", "),
+            filter.as_deref().unwrap_or("TRUE"),
+            backwards.join(", ")
+        );
         let failed = |error| target_error(error, &format!("look for the last row of `{}`", table.name));
         let row = sqlx::query(AssertSqlSafe(sql)).fetch_optional(&mut self.connection).await.map_err(failed)?;
         let Some(row) = row else { return Ok(None) };
@@ -61,50 +72,79 @@ impl PostgresSnapshot {
     }
 }
 
+impl PostgresSnapshot {
+    /// Goes on behind an error as if it had not been.
+    async fn whole<T>(&mut self, done: Result<T, TargetError>) -> Result<T, TargetError> {
+        if done.is_err() {
+            // Where the session is gone, the next call says so.
+            let _ = sqlx::raw_sql("ROLLBACK TO SAVEPOINT begun").execute(&mut self.connection).await;
+        }
+        done
+    }
+}
+
 #[async_trait]
 impl Snapshot for PostgresSnapshot {
     async fn tables(&mut self) -> Result<Vec<String>, TargetError> {
-        let found: Vec<(String, Option<String>)> = sqlx::query_as(TABLES)
-            .fetch_all(&mut self.connection)
-            .await
-            .map_err(|error| target_error(error, "list the tables"))?;
+        let found: Result<Vec<(String, Option<String>)>, _> =
+            sqlx::query_as(TABLES).fetch_all(&mut self.connection).await;
+        let found = self.whole(found.map_err(|error| target_error(error, "list the tables"))).await?;
         Ok(found.into_iter().map(|(table, schema)| TableName { schema, table }.written()).collect())
     }
 
     async fn table(&mut self, name: &str) -> Result<Option<TableSchema>, TargetError> {
-        introspect::table(&mut self.connection, name).await
+        let found = introspect::table(&mut self.connection, name).await;
+        self.whole(found).await
     }
 
-    async fn extent(&mut self, table: &TableSchema, order: &[usize]) -> Result<Extent, TargetError> {
+    fn moment(&self, us: i64) -> Result<String, TargetError> {
+        let text = text::write(&Value::Timestamp(us)).and_then(|text| text.ok_or_else(|| "no time".to_owned()));
+        let text = text.map_err(|message| TargetError::Database {
+            what: "writing the time that is pinned".to_owned(),
+            source: message.into(),
+        })?;
+        Ok(format!("TIMESTAMPTZ '{text}'"))
+    }
+
+    async fn extent(&mut self, selection: &Selection) -> Result<Extent, TargetError> {
+        let Selection { table, order, filter } = selection;
         let missing: Vec<String> =
             order.iter().map(|&column| format!("{} IS NULL", quote(&table.columns[column].name))).collect();
         let count = format!(
-            "SELECT count(*), count(*) FILTER (WHERE {}) FROM {}",
+            "SELECT count(*), count(*) FILTER (WHERE {}) FROM {} AS t WHERE ({}\n)",
             missing.join(" OR "),
-            TableName::parse(&table.name).sql()
+            TableName::parse(&table.name).sql(),
+            filter.as_deref().unwrap_or("TRUE")
         );
-        let (rows, keyless): (i64, i64) = sqlx::query_as(AssertSqlSafe(count))
-            .fetch_one(&mut self.connection)
-            .await
-            .map_err(|error| target_error(error, &format!("count the rows of `{}`", table.name)))?;
-        let last = self.last(table, order).await?;
+        let counted = sqlx::query_as(AssertSqlSafe(count)).fetch_one(&mut self.connection).await;
+        let counted = counted.map_err(|error| target_error(error, &format!("count the rows of `{}`", table.name)));
+        let (rows, keyless): (i64, i64) = self.whole(counted).await?;
+        let last = self.last(selection).await;
+        let last = self.whole(last).await?;
         Ok(Extent { rows: rows.cast_unsigned(), keyless: keyless.cast_unsigned(), last })
+    }
+
+    async fn rows_through(&mut self, selection: &Selection, key: &[Value]) -> Result<u64, TargetError> {
+        let Selection { table, order, filter } = selection;
+        let counted = lookup::rows_through(&mut self.connection, table, order, key, filter.as_deref()).await;
+        self.whole(counted).await
     }
 
     async fn page(
         &mut self,
-        table: &TableSchema,
-        order: &[usize],
+        Selection { table, order, filter }: &Selection,
         after: Option<&[Value]>,
-        columns: &[usize],
-        limit: usize,
-    ) -> Result<Vec<Row>, TargetError> {
-        let wanted: Vec<usize> = order.iter().chain(columns).copied().collect();
-        let page = lookup::page(&mut self.connection, table, order, after, &wanted, limit).await?;
+        rows: usize,
+        bytes: usize,
+    ) -> Result<Page, TargetError> {
+        let wanted: Vec<usize> = order.iter().copied().chain(0..table.columns.len()).collect();
+        let limit = lookup::PageLimit { rows, bytes };
+        let page = lookup::page(&mut self.connection, table, order, after, filter.as_deref(), &wanted, limit).await;
+        let (found, is_last) = self.whole(page).await?;
         let row = |mut key: Vec<Value>| {
             let values = key.split_off(order.len());
             Row { key, values }
         };
-        Ok(page.into_iter().map(row).collect())
+        Ok(Page { rows: found.into_iter().map(row).collect(), is_last })
     }
 }

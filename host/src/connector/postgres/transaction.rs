@@ -12,6 +12,7 @@ use super::fence;
 use super::insert;
 use super::insert::KeyStates;
 use super::lookup;
+use super::lookup::PageLimit;
 use super::name::quote;
 use super::parameter;
 use super::parameter::Parameter;
@@ -106,7 +107,9 @@ impl Transaction for PostgresTransaction {
         columns: &[usize],
         limit: usize,
     ) -> Result<Vec<Vec<Value>>, TargetError> {
-        lookup::page(&mut self.connection, table, key, after, columns, limit).await
+        let limit = PageLimit { rows: limit, bytes: usize::MAX };
+        let page = lookup::page(&mut self.connection, table, key, after, None, columns, limit).await;
+        page.map(|(rows, _)| rows)
     }
 
     async fn check_constraints(&mut self) -> Result<(), TargetError> {

@@ -89,6 +89,8 @@ pub(super) fn cast_type(declared: &str) -> String {
     match cast.as_str() {
         // A bare `character` is `character(1)`.
         "character" => "bpchar".to_owned(),
+        // And a bare `bit` is `bit(1)`.
+        "bit" => "bit varying".to_owned(),
         _ => cast,
     }
 }
@@ -119,6 +121,7 @@ mod tests {
             ("numeric(10,2)", "numeric"),
             ("character varying(20)[]", "character varying[]"),
             ("character(5)", "bpchar"),
+            ("bit(16)", "bit varying"),
             ("timestamp(3) with time zone", "timestamp with time zone"),
             ("\"user(status)\"", "\"user(status)\""),
         ] {

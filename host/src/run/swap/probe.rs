@@ -212,7 +212,7 @@ async fn last_batch(
     let said = |failure: Failure| sentence(&failure);
     let Some(committed) = entity.committed(target, books, 1).await.map_err(said)?.pop() else { return Ok(()) };
     let mut source = entity.origin.open().await.map_err(|error| sentence(&error))?;
-    let batch = reread(&mut *source, &committed).await.map_err(said)?;
+    let Some(batch) = reread(&mut *source, &committed).await.map_err(said)? else { return Ok(()) };
     let (entity, version) = (entity.clone(), probed.version.clone());
     let mapped = tokio::task::spawn_blocking(move || {
         let candidate = entity.mapper.map_only(&version, batch.clone())?;

@@ -193,7 +193,7 @@ async fn compare_committed(
         if !entity.tries(trial) {
             break;
         }
-        let batch = reread(&mut *source, &committed).await.map_err(said)?;
+        let Some(batch) = reread(&mut *source, &committed).await.map_err(said)? else { continue };
         let (entity, trial) = (entity.clone(), trial.clone());
         let compared = tokio::task::spawn_blocking(move || {
             // A batch that the active version has committed and now cannot map says nothing about the candidate.
