@@ -5,6 +5,7 @@
 pub mod extended_json;
 mod fence;
 mod file;
+mod filter;
 mod folder;
 mod masked;
 pub mod mongodump;
@@ -22,10 +23,10 @@ use target::Mode;
 
 use crate::record::TableSchema;
 
+pub use filter::Filter;
 pub use source::Source;
 pub use source::SourceError;
 pub use source::System;
-pub use table::Filter;
 pub use target::Target;
 pub use target::TargetError;
 pub use target::Transaction;

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use super::extended_json;
+use super::filter::Filter;
 use super::masked;
 use super::mongodump;
 use super::postgres;
 use super::sqlite;
-use super::table::Filter;
 use super::table::Shared;
 use super::table::Snapshot;
 use super::table::TableSource;

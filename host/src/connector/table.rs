@@ -11,6 +11,7 @@ use bson::RawDocumentBuf;
 use bson::raw::CString;
 use tokio::sync::Mutex;
 
+use super::filter::Filter;
 use super::source::ReadLimit;
 use super::source::Source;
 use super::source::SourceError;
@@ -340,42 +341,6 @@ impl Source for TableSource {
         }
     }
 }
-
-/// A condition on the rows of a table, in the database's own words; `:now` stands for one instant.
-#[derive(Debug, Clone)]
-pub struct Filter {
-    /// The condition.
-    pub text: String,
-    /// Microseconds since 1970.
-    pub now_us: i64,
-}
-
-impl Filter {
-    /// Returns whether the condition names the instant.
-    pub fn has_now(&self) -> bool {
-        self.at("") != self.text
-    }
-
-    /// Puts the instant in its place.
-    fn at(&self, moment: &str) -> String {
-        let mut out = String::new();
-        let mut rest = self.text.as_str();
-        while let Some(found) = rest.find(NOW) {
-            let (before, behind) = (&rest[..found], &rest[found + NOW.len()..]);
-            // A cast to a type, or a longer name.
-            let is_other =
-                before.ends_with(':') || behind.starts_with(|next: char| next.is_alphanumeric() || next == '_');
-            out.push_str(before);
-            out.push_str(if is_other { NOW } else { moment });
-            rest = behind;
-        }
-        out.push_str(rest);
-        out
-    }
-}
-
-/// What a filter calls the instant that the migration has pinned.
-const NOW: &str = ":now";
 
 /// Returns the columns that give a table's rows an order without ties: its primary key, or another key without NULL.
 fn order(table: &TableSchema) -> Result<Vec<usize>, SourceError> {
