@@ -76,8 +76,8 @@ mod tests {
         for reason in ["old", "old", "empty", "old"] {
             skips.add(reason);
         }
-        let text = serde_json::to_string(&skips).unwrap();
-        let read: Skips = serde_json::from_str(&text).unwrap();
+        let text = serde_json::to_string(&skips).expect("it is written");
+        let read: Skips = serde_json::from_str(&text).expect("it is read");
         assert_eq!(read, skips, "{text}");
         let reasons: Vec<&String> = (0..4).filter_map(|place| read.reason(place)).collect();
         assert_eq!(reasons, ["old", "old", "empty", "old"]);

@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn every_letter_is_counted_and_the_first_ones_are_told() {
         let mut tried = Tried::default();
-        let count = i64::try_from(LETTERS_TOLD_MAX).unwrap() + 5;
+        let count = i64::try_from(LETTERS_TOLD_MAX).expect("a small number") + 5;
         for number in 0..count {
             tried.note(0, Fate::Dead, 0, letter(number, Fate::Dead));
         }
