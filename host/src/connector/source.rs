@@ -36,27 +36,24 @@ impl System {
     /// Opens the system of this URL. Relative paths start at `base`, the manifest's folder.
     pub async fn open(url: &str, base: &Path) -> Result<Self, SourceError> {
         let system = match url.split_once(':') {
-            Some(("mongodump", path)) => Kind::Dump(folder(base, path)),
-            Some(("mongoexport", path)) => Kind::Export(folder(base, path)),
+            // Whether there is such a folder is a matter of the URL, not of the collections.
+            Some(("mongodump", path)) => {
+                let folder = folder(base, path);
+                mongodump::list(&folder)?;
+                Kind::Dump(folder)
+            }
+            Some(("mongoexport", path)) => {
+                let folder = folder(base, path);
+                extended_json::list(&folder)?;
+                Kind::Export(folder)
+            }
             Some(("sqlite", _)) => Kind::Database(shared(sqlite::SqliteSnapshot::open(url, base)?)),
             Some(("postgres" | "postgresql", _)) => {
                 Kind::Database(shared(postgres::PostgresSnapshot::open(url).await?))
             }
             _ => return Err(SourceError::Unknown { url: masked::masked(url) }),
         };
-        // Whether there is such a folder is a matter of the URL, not of the collections.
-        let system = Self(system);
-        system.collections().await?;
-        Ok(system)
-    }
-
-    /// Returns the names of the collections, in order.
-    pub async fn collections(&self) -> Result<Vec<String>, SourceError> {
-        match &self.0 {
-            Kind::Dump(folder) => mongodump::list(folder),
-            Kind::Export(folder) => extended_json::list(folder),
-            Kind::Database(snapshot) => Ok(snapshot.lock().await.tables().await?),
-        }
+        Ok(Self(system))
     }
 
     /// Opens one collection. The records' keys are made of these dotted paths, or of these columns; only tables take a

@@ -2,6 +2,7 @@
 
 use rusqlite::CachedStatement;
 use rusqlite::Connection;
+use rusqlite::Statement;
 
 use super::name;
 use super::refusal;
@@ -45,6 +46,17 @@ impl<'a> Select<'a> {
     }
 }
 
+/// Binds a key to the first parameters; `what` completes "… failed".
+pub(super) fn bind_key(statement: &mut Statement<'_>, key: &[Value], what: &str) -> Result<(), TargetError> {
+    for (place, value) in key.iter().enumerate() {
+        types::bind(statement, place + 1, value).map_err(|error| match error {
+            BindError::Value(message) => TargetError::Database { what: what.to_owned(), source: message.into() },
+            BindError::Sqlite(error) => refusal::error(error, what),
+        })?;
+    }
+    Ok(())
+}
+
 /// Returns rows behind a key, in the order of the keys.
 pub(super) fn page(
     connection: &Connection,
@@ -72,12 +84,7 @@ pub(super) fn page(
         name::table(&table.name)
     );
     let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
-    for (place, value) in after.unwrap_or_default().iter().enumerate() {
-        types::bind(&mut statement, place + 1, value).map_err(|error| match error {
-            BindError::Value(message) => TargetError::Database { what: what.clone(), source: message.into() },
-            BindError::Sqlite(error) => failed(error),
-        })?;
-    }
+    bind_key(&mut statement, after.unwrap_or_default(), &what)?;
     let mut rows = statement.raw_query();
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(failed)? {

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use rusqlite::Statement;
 use rusqlite::types::Type;
 use rusqlite::types::ValueRef;
 
@@ -14,10 +13,10 @@ use super::file;
 use super::name;
 use super::refusal;
 use super::schema;
+use super::select::bind_key;
 use super::target::Mode;
 use super::target::SqliteTarget;
 use super::types;
-use super::types::BindError;
 use crate::connector::source::SourceError;
 use crate::connector::table::Extent;
 use crate::connector::table::Page;
@@ -38,12 +37,7 @@ pub(in crate::connector) struct SqliteSnapshot {
 
 impl SqliteSnapshot {
     pub(in crate::connector) fn open(url: &str, base: &Path) -> Result<Self, SourceError> {
-        SqliteTarget::check(url)?;
-        let path = file::path(url, base);
-        if path.is_dir() {
-            let source = "expected a file, found a folder".into();
-            return Err(TargetError::Unreachable { url: url.to_owned(), source }.into());
-        }
+        let path = SqliteTarget::locate(url, base)?;
         let failed = |error| refusal::open_error(error, url, file::probe(&path, Mode::Source));
         // The transaction sees the database from its first look on.
         let connection = blocking(|| {
@@ -123,16 +117,6 @@ impl SqliteSnapshot {
             error => refusal::error(error, what),
         })
     }
-}
-
-fn bind_key(statement: &mut Statement<'_>, key: &[Value], what: &str) -> Result<(), TargetError> {
-    for (place, value) in key.iter().enumerate() {
-        types::bind(statement, place + 1, value).map_err(|error| match error {
-            BindError::Value(message) => TargetError::Database { what: what.to_owned(), source: message.into() },
-            BindError::Sqlite(error) => refusal::error(error, what),
-        })?;
-    }
-    Ok(())
 }
 
 #[async_trait]

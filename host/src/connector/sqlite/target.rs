@@ -61,12 +61,7 @@ pub struct SqliteTarget {
 impl SqliteTarget {
     /// Opens the file named by a path or a `sqlite:` URL, relative to `base_dir`.
     pub fn open(path_or_url: &str, base_dir: &Path, mode: Mode) -> Result<Self, TargetError> {
-        Self::check(path_or_url)?;
-        let path = file::path(path_or_url, base_dir);
-        if path.is_dir() {
-            let source = "expected a file, found a folder".into();
-            return Err(TargetError::Unreachable { url: path_or_url.to_owned(), source });
-        }
+        let path = Self::locate(path_or_url, base_dir)?;
         let failed = |error| refusal::open_error(error, path_or_url, file::probe(&path, mode));
         let connect = || blocking(|| file::open(&path, mode)).map_err(failed);
         let (writer, reader) = (connect()?, connect()?);
@@ -75,6 +70,17 @@ impl SqliteTarget {
         let (writer, reader) = (Arc::new(Mutex::new(writer)), std::sync::Mutex::new(reader));
         let (identity, fence) = (Identity::at(&path), std::sync::RwLock::default());
         Ok(Self { url: path_or_url.to_owned(), path, identity, mode, fence, writer, reader })
+    }
+
+    /// Returns where the file is, or would be.
+    pub(super) fn locate(path_or_url: &str, base_dir: &Path) -> Result<std::path::PathBuf, TargetError> {
+        Self::check(path_or_url)?;
+        let path = file::path(path_or_url, base_dir);
+        if path.is_dir() {
+            let source = "expected a file, found a folder".into();
+            return Err(TargetError::Unreachable { url: path_or_url.to_owned(), source });
+        }
+        Ok(path)
     }
 
     /// Checks a path or URL without looking for the file.
