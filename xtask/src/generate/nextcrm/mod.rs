@@ -302,7 +302,7 @@ pub fn nextcrm(dir: &Path, options: Options) -> io::Result<Summary> {
                     "{{\"collection\":\"{}\",\"document\":{},\"_id\":{},\"dirt\":\"{}\",\"expected\":\"{}\"}}",
                     collection.name,
                     index + 1,
-                    collection.stored_id(index, options).into_relaxed_extjson(),
+                    shown(&collection.stored_id(index, options)),
                     dirt.name(),
                     dirt.expected()
                 )?;
@@ -312,6 +312,14 @@ pub fn nextcrm(dir: &Path, options: Options) -> io::Result<Summary> {
     }
     planted.flush()?;
     Ok(summary)
+}
+
+/// An `_id` in Extended JSON. It has no character that JSON escapes.
+fn shown(id: &Bson) -> String {
+    match id {
+        Bson::ObjectId(id) => format!("{{\"$oid\":\"{id}\"}}"),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]
