@@ -16,6 +16,7 @@ mod permission;
 mod plugin;
 mod prediction;
 mod recovery;
+mod refusals;
 mod repair;
 mod replay;
 mod report;
