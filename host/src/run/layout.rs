@@ -27,7 +27,6 @@ use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
-use crate::plan::IdStrategy;
 use crate::plan::OnMissing;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
@@ -281,9 +280,9 @@ impl Layout {
         of_rows(&self.deferred, is_written)
     }
 
-    /// Returns the ids that the transformer gave, by source key, where the entity's strategy is `column`.
+    /// Returns the ids to be stored, by source key, where the entity's are.
     pub fn ids_of_living(&self, entity: &EntityPlan, resolved: &Resolved, refused: &Dead) -> Vec<(String, Vec<u8>)> {
-        if entity.id != IdStrategy::Column {
+        if !entity.id.is_stored() {
             return Vec::new();
         }
         self.records

@@ -24,6 +24,7 @@ pub mod hold;
 pub mod layout;
 pub mod ledger;
 pub mod locked;
+pub mod numbering;
 pub mod open;
 pub mod origin;
 pub mod parents;
