@@ -21,6 +21,7 @@ pub mod finish;
 pub mod given;
 pub mod heal;
 pub mod hold;
+pub mod identify;
 pub mod layout;
 pub mod ledger;
 pub mod locked;
