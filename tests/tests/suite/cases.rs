@@ -63,6 +63,7 @@ cases! { super::check, CASES:
     id_column
     id_keep
     nested_and_children
+    one_of_several
     quoted_names
     references
     refusals
@@ -112,6 +113,7 @@ cases! { super::fails, FAILURES:
     fail_missing_schema
     fail_missing_table
     fail_no_component
+    fail_one_of_several
     fail_parents_incomplete
     fail_read_only_target
     fail_reference_fail
