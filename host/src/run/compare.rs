@@ -11,6 +11,7 @@ use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
 use super::committed::Known;
 use super::committed::KnownRow;
+use super::junction;
 use super::layout::column_names;
 use super::ledger;
 use super::ledger::Fate;
@@ -153,6 +154,10 @@ pub async fn compare(
         for index in rows {
             let row = &resolved.rows[index];
             let table = &entity.tables[row.table];
+            // What becomes of it is not for its record to say.
+            if table.junction.is_some() {
+                continue;
+            }
             // Two of the plan's tables may be one of the target's.
             let name = table_at(&table.schema.name).unwrap_or(row.table);
             came.insert((name, &row.key));
@@ -216,6 +221,7 @@ pub async fn compare(
             }
         }
     }
+    junction::compare(place, tx, resolved, known, &mut compared).await?;
     Ok(compared)
 }
 
@@ -228,11 +234,12 @@ async fn standing(
 ) -> Result<Standing, Failure> {
     let entity = &place.plan.entities[place.entity];
     let mut wanted: BTreeMap<usize, HashSet<&[u8]>> = BTreeMap::new();
-    for row in &resolved.rows {
+    for row in resolved.rows.iter().filter(|row| entity.tables[row.table].junction.is_none()) {
         wanted.entry(row.table).or_default().insert(&row.key);
     }
     for row in known.iter().flatten().flat_map(|known| &known.rows) {
-        if let Some(table) = entity.tables.iter().position(|table| table.schema.name == row.table) {
+        let is_meant = |table: &TablePlan| table.schema.name == row.table && table.junction.is_none();
+        if let Some(table) = entity.tables.iter().position(is_meant) {
             wanted.entry(table).or_default().insert(&row.key);
         }
     }

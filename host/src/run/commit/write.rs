@@ -179,6 +179,10 @@ impl Committer {
             let (kept, rows): (Vec<usize>, Vec<usize>) =
                 rows.into_iter().partition(|&row| self.kept_digest(&resolved.rows[row]).is_some());
             fates.extend(kept.into_iter().map(|row| (row, RowFate::Unchanged)));
+            if table.junction.is_some() {
+                fates.extend(rows.into_iter().map(|row| (row, RowFate::Deferred)));
+                continue;
+            }
             if rows.is_empty() {
                 continue;
             }

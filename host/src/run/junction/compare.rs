@@ -1,0 +1,118 @@
+//! The rows that a batch gives to junctions, beside what stands there: each is expected, but for what is recorded as left
+//! out, and for what still waits.
+
+use std::collections::HashMap;
+
+use super::Stand;
+use crate::connector::Transaction;
+use crate::error::Failure;
+use crate::record::Value;
+use crate::record::convert;
+use crate::record::packed;
+use crate::record::value;
+use crate::run::bookkeeping::CONFLICTING;
+use crate::run::committed::Known;
+use crate::run::compare::Compared;
+use crate::run::compare::Difference;
+use crate::run::compare::Field;
+use crate::run::compare::Place;
+use crate::run::compare::What;
+use crate::run::ledger;
+use crate::run::ledger::Fate;
+use crate::run::resolve::Resolved;
+use crate::run::resolve::ResolvedRow;
+use crate::run::resolve::Settled;
+
+/// Compares; `known` is one a record, in order. A row that several records give is compared for each of them.
+pub async fn compare(
+    place: Place<'_>,
+    tx: &mut dyn Transaction,
+    resolved: &Resolved,
+    known: &[Option<&Known>],
+    compared: &mut Compared,
+) -> Result<(), Failure> {
+    let entity = &place.plan.entities[place.entity];
+    for (index, table) in entity.tables.iter().enumerate().filter(|(_, table)| table.junction.is_some()) {
+        let name = &table.schema.name;
+        let is_open = Stand::of(tx, place.books, name).await?.is_open();
+        let mut rows: Vec<(&ResolvedRow, Vec<Value>, Vec<u8>)> = Vec::new();
+        let mut ids = HashMap::new();
+        for (record, settled) in resolved.records.iter().enumerate() {
+            let source = resolved.batch.body(&resolved.batch.records[record]);
+            let is_same = |known: &&Known| known.fate != Fate::Dead && known.source == ledger::source_digest(source);
+            let (Settled::Rows(range), Some(_)) = (settled, known[record].filter(is_same)) else { continue };
+            for row in resolved.rows[range.clone()].iter().filter(|row| row.table == index) {
+                let values = with_ids(place, tx, row, &mut ids).await?;
+                let fed = table.key.iter().filter_map(|key| table.columns.iter().position(|column| column == key));
+                let key: Vec<Value> = fed.map(|fed| values[fed].clone()).collect();
+                rows.push((row, values, value::encode(&key)));
+            }
+        }
+        let keys: Vec<Vec<Value>> = rows.iter().filter_map(|(_, _, key)| packed::decode(key)).collect();
+        let standing = tx.find(&table.schema, &table.key, &keys, &table.columns).await?;
+        // What was left out, of the last record that was asked about.
+        let mut left_out: (usize, Vec<(String, Vec<u8>)>) = (usize::MAX, Vec::new());
+        for (row, values, key) in rows {
+            compared.rows += 1;
+            let found = standing.get(&key);
+            let fields: Vec<Field> = found.map_or_else(Vec::new, |found| {
+                let pairs = values.iter().zip(found).enumerate();
+                let differs = pairs.filter_map(|(fed, (expected, found))| {
+                    let column = &table.schema.columns[table.columns[fed]];
+                    let shown = |value: &Value| packed::display(std::slice::from_ref(value));
+                    (!value::same_in(&column.kind, expected, found)).then(|| Field {
+                        field: column.name.clone(),
+                        expected: shown(expected),
+                        found: shown(found),
+                    })
+                });
+                differs.collect()
+            });
+            if is_open || found.is_some() && fields.is_empty() {
+                continue;
+            }
+            if left_out.0 != row.record {
+                let document = resolved.batch.records[row.record].document;
+                left_out = (row.record, place.books.left_out_of(tx, &entity.name, name, document).await?);
+            }
+            // A conflict has been recorded of a row that stands, anything else of one that does not.
+            let is_meant = |reason: &String| (reason == CONFLICTING) == found.is_some();
+            if left_out.1.iter().any(|(reason, left_out)| *left_out == key && is_meant(reason)) {
+                continue;
+            }
+            let was_given = known[row.record].is_some_and(|known| {
+                known.rows.iter().any(|given| given.table == *name && given.key == row.key)
+            });
+            let what = match found {
+                Some(_) if was_given => What::Changed { fields, is_ours: false },
+                Some(_) => What::Taken(fields),
+                None if was_given => What::Missing,
+                None => What::New,
+            };
+            compared.differences.push(Difference { record: row.record, row: Some((index, key)), what });
+        }
+    }
+    Ok(())
+}
+
+/// The values of a row with the ids that are stored; NULL where one is not there.
+async fn with_ids(
+    place: Place<'_>,
+    tx: &mut dyn Transaction,
+    row: &ResolvedRow,
+    ids: &mut HashMap<(usize, String), Option<Vec<u8>>>,
+) -> Result<Vec<Value>, Failure> {
+    let table = &place.plan.entities[place.entity].tables[row.table];
+    let mut values = row.values.clone();
+    for (fed, parent, key) in &row.pending {
+        let of = (*parent, key.as_str().to_owned());
+        if !ids.contains_key(&of) {
+            let id = place.books.id(tx, &place.plan.entities[*parent].name, key.as_str()).await?;
+            ids.insert(of.clone(), id);
+        }
+        let id = ids.get(&of).and_then(Option::as_deref).and_then(packed::decode).and_then(|mut id| id.pop());
+        let column = &table.schema.columns[table.columns[*fed]];
+        values[*fed] = id.and_then(|id| convert::fit(id, column).ok()).unwrap_or(Value::Null);
+    }
+    Ok(values)
+}
