@@ -3,6 +3,7 @@
 
 pub mod author;
 mod dead_letters;
+mod junction;
 mod plan;
 mod replay;
 mod review;

@@ -188,7 +188,7 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         error: None,
     };
     let mut ends: Vec<Option<EntityEnd>> = starts.iter().map(|_| None).collect();
-    let mut junction_ends: Vec<Option<JunctionEnd>> = Vec::new();
+    let mut junction_ends: Vec<Option<JunctionEnd>>;
     let plan = opened.plan.clone();
     let mut failures: Vec<Failure> = Vec::new();
     if options.execute {
@@ -230,6 +230,11 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         } else {
             Status::Limited
         };
+    } else {
+        let unchanged = |(index, stand): (usize, junction::Stand)| {
+            concerned.contains(&index).then(|| JunctionEnd::unchanged(work.plan, index, stand, &now(&starts, &ends)))
+        };
+        junction_ends = stands.into_iter().enumerate().map(unchanged).collect();
     }
     for (index, entity) in plan.entities.iter().enumerate().filter(|(index, _)| selected.contains(index)) {
         let not_predicted =

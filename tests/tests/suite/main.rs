@@ -10,6 +10,7 @@ mod corpus;
 mod crm;
 mod faults;
 mod figures;
+mod junction;
 mod people;
 mod permission;
 mod plugin;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::json;
+use super::junction;
 use super::print;
 use super::seconds;
 use super::table::counts;
@@ -105,6 +106,7 @@ pub fn repaired(report: &RepairReport, limit: usize, as_json: bool) {
         .entities
         .iter()
         .map(|Part { counts, .. }| counts.inserted + counts.changed + counts.removed + counts.left_alone());
+    junction::changed(&mut text, &report.junctions);
     differences(&mut text, all, total.sum(), limit);
     let _ = writeln!(text, "\ntook {}", seconds(report.duration_ms));
     print(&text);

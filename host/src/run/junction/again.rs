@@ -7,6 +7,7 @@ use super::Work;
 use super::key::sort_key;
 use super::page::Candidate;
 use super::records_read;
+use super::stand;
 use super::step::Step;
 use super::waits_for;
 use crate::error::Failure;
@@ -46,16 +47,6 @@ pub async fn again(
         }
     }
     Ok(reports)
-}
-
-async fn stand(work: Work<'_>, name: &str) -> Result<Stand, Failure> {
-    retry(name, async || {
-        let mut tx = work.target.begin().await?;
-        let stand = Stand::of(&mut *tx, work.books, name).await?;
-        tx.rollback().await?;
-        Ok(stand)
-    })
-    .await
 }
 
 /// Lets the rows that were left out for want of a parent wait again.

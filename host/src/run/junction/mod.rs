@@ -68,6 +68,14 @@ impl Stand {
         })
     }
 
+    /// Returns where the step stands: it goes on where rows have come since it was done.
+    pub fn state(&self) -> State {
+        match self.checkpoint.state {
+            State::Completed if self.is_open() => State::Partial,
+            state => state,
+        }
+    }
+
     /// Returns whether something is left to do: rows may have come since the step was done.
     pub fn is_open(&self) -> bool {
         self.checkpoint.state != State::Completed || self.waiting > 0
@@ -90,6 +98,12 @@ pub struct JunctionEnd {
 }
 
 impl JunctionEnd {
+    /// Says that nothing was done about a junction.
+    pub fn unchanged(plan: &Plan, junction: usize, stand: Stand, entities: &[&Checkpoint]) -> Self {
+        let waits_for = waits_for(plan, junction, entities);
+        Self { start: stand.clone(), now: stand, waits_for, duration_ms: 0, failure: None }
+    }
+
     /// Returns whether this run has nothing left to do for it.
     pub fn is_done(&self) -> bool {
         !self.now.is_open() || !self.waits_for.is_empty()
@@ -137,36 +151,45 @@ pub async fn run_steps(
             continue;
         }
         let begun = Instant::now();
-        let waits_for = waits_for(work.plan, index, entities);
-        let mut end = JunctionEnd { now: start.clone(), start, waits_for, duration_ms: 0, failure: None };
+        let mut end = JunctionEnd::unchanged(work.plan, index, start, entities);
         let name = work.plan.junctions[index].name();
-        if end.now.is_open() && end.waits_for.is_empty() && !shutdown.is_asked() {
+        // Rows may have come in this run.
+        match stand(work, name).await {
+            Ok(now) => end.now = now,
+            Err(failure) => end.failure = Some(failure),
+        }
+        let is_meant = end.failure.is_none() && end.now.is_open();
+        if is_meant && end.waits_for.is_empty() && !shutdown.is_asked() {
             let mut step = Step::new(work, index);
             let read = records_read(work.plan, index, entities);
             let ended = step.run(read, end.now.waiting, shutdown, terminal).await;
-            let stand = retry(name, async || {
-                let mut tx = work.target.begin().await?;
-                let stand = Stand::of(&mut *tx, work.books, name).await?;
-                tx.rollback().await?;
-                Ok(stand)
-            });
-            match stand.await {
+            match stand(work, name).await {
                 Ok(now) => end.now = now,
                 Err(failure) => end.failure = Some(failure),
             }
-            if let Err(failure) = ended {
-                end.failure = Some(failure);
-                // Nobody starts any more.
-                shutdown.ask();
-            }
+            end.failure = ended.err().or(end.failure);
             end.duration_ms = super::milliseconds(begun);
-        } else if end.now.is_open() && !end.waits_for.is_empty() {
+        } else if is_meant && !end.waits_for.is_empty() {
             let entities = end.waits_for.join(", ");
             tracing::warn!(junction = name, entities, rows = end.now.waiting, "not written: it waits for these entities");
+        }
+        if end.failure.is_some() {
+            // Nobody starts any more.
+            shutdown.ask();
         }
         ends.push(Some(end));
     }
     ends
+}
+
+async fn stand(work: Work<'_>, name: &str) -> Result<Stand, Failure> {
+    retry(name, async || {
+        let mut tx = work.target.begin().await?;
+        let stand = Stand::of(&mut *tx, work.books, name).await?;
+        tx.rollback().await?;
+        Ok(stand)
+    })
+    .await
 }
 
 /// Returns how many records the entities have that feed a junction.

@@ -117,14 +117,8 @@ impl JunctionReport {
         let junction = &plan.junctions[junction];
         let name = junction.name().to_owned();
         let total = JunctionCounts::of(&name, &end.now);
-        let state = match end.now.checkpoint.state {
-            _ if end.failure.is_some() => State::Failed,
-            // Rows have come since.
-            State::Completed if end.now.is_open() => State::Partial,
-            state => state,
-        };
         Self {
-            state,
+            state: if end.failure.is_some() { State::Failed } else { end.now.state() },
             sides: junction.sides.iter().map(|&entity| plan.entities[entity].name.clone()).collect(),
             waits_for: if end.now.is_open() { end.waits_for.clone() } else { Vec::new() },
             this_run: total.since(&JunctionCounts::of(&name, &end.start)),

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::run::junction::JunctionReport;
 use crate::run::report::Mode;
 use crate::run::verify::Part;
 use crate::run::verify::SOURCE_CHANGED;
@@ -56,6 +57,9 @@ pub struct RepairReport {
     pub duration_ms: u64,
     /// By entity, in the order they run.
     pub entities: Vec<Part<Counts>>,
+    /// What has changed in junctions behind them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub junctions: Vec<JunctionReport>,
     /// What has changed since the migration began: configuration, components, target tables.
     pub changes: Vec<String>,
 }
