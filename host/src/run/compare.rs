@@ -66,6 +66,9 @@ pub enum What {
         /// What the ledger has of it.
         digest: u64,
     },
+    /// A row of a junction that came out of the record before and does no more; it stands there, and another record may
+    /// give it.
+    Shared,
     /// The source has other bytes for this record than those that were read.
     SourceChanged,
     /// The record is set aside now, for this reason.

@@ -196,6 +196,37 @@ impl Bookkeeping {
         Ok(rows.into_iter().next().map_or(0, |row| Columns::new(row).unsigned()))
     }
 
+    /// Returns whether a row with this place in the order, or without one yet, waits that a record has given.
+    pub async fn has_deferred_row(
+        &self,
+        tx: &mut dyn Transaction,
+        table: &str,
+        sort_key: &[u8],
+        place: u64,
+        document: u64,
+    ) -> Result<bool, TargetError> {
+        // As the index has them.
+        let sql = format!(
+            "SELECT id FROM {} WHERE migration = $1 AND target_table = $2 AND waits = $3 AND sort_key = $4 \
+             AND place = $5 AND document = $6 LIMIT 1",
+            self.tables.deferred_row
+        );
+        for (waits, sort_key) in [(0, sort_key), (1, &[][..])] {
+            let parameters = [
+                text(&self.migration),
+                text(table),
+                Value::Integer(waits),
+                Value::Bytes(sort_key.to_vec()),
+                integer(place),
+                integer(document),
+            ];
+            if !tx.query(&sql, &parameters).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Forgets the rows that a record has left to a junction and that are not written: it gives its rows again.
     pub async fn forget_rows_of(
         &self,

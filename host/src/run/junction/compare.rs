@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::Stand;
+use super::key::sort_key;
 use crate::connector::Transaction;
 use crate::error::Failure;
 use crate::record::Value;
@@ -12,6 +12,7 @@ use crate::record::packed;
 use crate::record::value;
 use crate::run::bookkeeping::CONFLICTING;
 use crate::run::committed::Known;
+use crate::run::committed::KnownRow;
 use crate::run::compare::Compared;
 use crate::run::compare::Difference;
 use crate::run::compare::Field;
@@ -34,21 +35,25 @@ pub async fn compare(
     let entity = &place.plan.entities[place.entity];
     for (index, table) in entity.tables.iter().enumerate().filter(|(_, table)| table.junction.is_some()) {
         let name = &table.schema.name;
-        let is_open = Stand::of(tx, place.books, name).await?.is_open();
         let mut rows: Vec<(&ResolvedRow, Vec<Value>, Vec<u8>)> = Vec::new();
+        let mut gone: Vec<(usize, Vec<u8>)> = Vec::new();
         let mut ids = HashMap::new();
         for (record, settled) in resolved.records.iter().enumerate() {
             let source = resolved.batch.body(&resolved.batch.records[record]);
             let is_same = |known: &&Known| known.fate != Fate::Dead && known.source == ledger::source_digest(source);
-            let (Settled::Rows(range), Some(_)) = (settled, known[record].filter(is_same)) else { continue };
-            for row in resolved.rows[range.clone()].iter().filter(|row| row.table == index) {
+            let (Settled::Rows(range), Some(known)) = (settled, known[record].filter(is_same)) else { continue };
+            let given = || resolved.rows[range.clone()].iter().filter(|row| row.table == index);
+            let is_gone = |row: &&KnownRow| row.table == *name && !given().any(|given| given.key == row.key);
+            gone.extend(known.rows.iter().filter(is_gone).map(|row| (record, row.key.clone())));
+            for row in given() {
                 let values = with_ids(place, tx, row, &mut ids).await?;
                 let fed = table.key.iter().filter_map(|key| table.columns.iter().position(|column| column == key));
                 let key: Vec<Value> = fed.map(|fed| values[fed].clone()).collect();
                 rows.push((row, values, value::encode(&key)));
             }
         }
-        let keys: Vec<Vec<Value>> = rows.iter().filter_map(|(_, _, key)| packed::decode(key)).collect();
+        let keys = rows.iter().map(|(_, _, key)| key).chain(gone.iter().map(|(_, key)| key));
+        let keys: Vec<Vec<Value>> = keys.filter_map(|key| packed::decode(key)).collect();
         let standing = tx.find(&table.schema, &table.key, &keys, &table.columns).await?;
         // What was left out, of the last record that was asked about.
         let mut left_out: (usize, Vec<(String, Vec<u8>)>) = (usize::MAX, Vec::new());
@@ -68,11 +73,15 @@ pub async fn compare(
                 });
                 differs.collect()
             });
-            if is_open || found.is_some() && fields.is_empty() {
+            if found.is_some() && fields.is_empty() {
+                continue;
+            }
+            let document = resolved.batch.records[row.record].document;
+            let sort_key = packed::decode(&key).map(|key| sort_key(&key)).unwrap_or_default();
+            if place.books.has_deferred_row(tx, name, &sort_key, entity.index as u64, document).await? {
                 continue;
             }
             if left_out.0 != row.record {
-                let document = resolved.batch.records[row.record].document;
                 left_out = (row.record, place.books.left_out_of(tx, &entity.name, name, document).await?);
             }
             // A conflict has been recorded of a row that stands, anything else of one that does not.
@@ -91,6 +100,11 @@ pub async fn compare(
             };
             compared.differences.push(Difference { record: row.record, row: Some((index, key)), what });
         }
+        let shared = gone.into_iter().filter(|(_, key)| standing.contains_key(key));
+        compared.differences.extend(shared.map(|(record, key)| {
+            let row = Some((index, key));
+            Difference { record, row, what: What::Shared }
+        }));
     }
     Ok(())
 }
