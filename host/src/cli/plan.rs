@@ -217,8 +217,7 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
 fn planned(plan: &Plan, junction: &JunctionPlan) -> PlannedJunction {
     let table = &junction.table;
     let names = |entities: &[usize]| entities.iter().map(|&entity| plan.entities[entity].name.clone()).collect();
-    let columns =
-        |columns: &[usize]| columns.iter().map(|&column| table.schema.columns[column].name.clone()).collect();
+    let columns = |columns: &[usize]| columns.iter().map(|&column| table.schema.columns[column].name.clone()).collect();
     let references = table.references.iter().map(|reference| JunctionReference {
         columns: column_names(table, reference),
         parent: reference.parent.name.clone(),

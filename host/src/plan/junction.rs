@@ -97,7 +97,8 @@ pub(super) fn plan(manifest: &Manifest, entities: &[EntityPlan], found: &mut Fou
             found.push((at.clone(), message, Some("give both the same `key`, in the same order".to_owned())));
         }
         if let Some(entity) = entities.iter().find(|entity| entity.name == ledger_name(name)) {
-            let message = format!("the entity `{}` has the name under which the junction `{name}` is kept", entity.name);
+            let message =
+                format!("the entity `{}` has the name under which the junction `{name}` is kept", entity.name);
             found.push((format!("/entity/{}/name", entity.index), message, Some("give it another name".to_owned())));
         }
         let table = union(&sides);
@@ -136,8 +137,7 @@ pub(super) fn follow(junctions: &mut [JunctionPlan], ordered: &[usize]) {
 }
 
 fn names(table: &TablePlan, columns: &[usize]) -> String {
-    let names: Vec<String> =
-        columns.iter().map(|&column| format!("`{}`", table.schema.columns[column].name)).collect();
+    let names: Vec<String> = columns.iter().map(|&column| format!("`{}`", table.schema.columns[column].name)).collect();
     names.join(", ")
 }
 
@@ -200,7 +200,8 @@ fn check(
         }
     }
     for &column in &table.key {
-        let is_reference = |reference: &ReferencePlan| reference.columns.iter().any(|&fed| table.columns[fed] == column);
+        let is_reference =
+            |reference: &ReferencePlan| reference.columns.iter().any(|&fed| table.columns[fed] == column);
         if !table.references.iter().any(is_reference) {
             found.push((
                 at.to_owned(),

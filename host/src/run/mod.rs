@@ -166,8 +166,8 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         let waits_for = junction::waits_for(work.plan, index, &starts.iter().collect::<Vec<_>>());
         stands[index].is_open() && waits_for.is_empty()
     };
-    let is_done = selected.iter().all(|&entity| starts[entity].state == State::Completed)
-        && !concerned.iter().any(is_left);
+    let is_done =
+        selected.iter().all(|&entity| starts[entity].state == State::Completed) && !concerned.iter().any(is_left);
 
     let spent = |count: fn(&Fates) -> u64| starts.iter().map(|start| count(&start.fates)).sum();
     let budget = RunBudget::new(opened.plan.budget, spent(|fates| fates.dead), spent(|fates| fates.read));
@@ -202,8 +202,7 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
                 schedule::run_entities(opened, &target, &books, &run, &budget, &selected, &starts, options, shutdown)
                     .await;
             let stand = now(&starts, &ends);
-            let junctions =
-                junction::run_steps(work, &concerned, stands, &stand, shutdown, options.terminal).await;
+            let junctions = junction::run_steps(work, &concerned, stands, &stand, shutdown, options.terminal).await;
             (ends, junctions)
         };
         let lost;

@@ -218,8 +218,7 @@ pub async fn check_writable(opened: &Opened, selected: &BTreeSet<usize>) -> Resu
             let filled_in = table.references.iter().filter(|reference| reference.to_itself);
             let filled_in = filled_in.flat_map(|reference| &reference.columns).map(|&fed| table.columns[fed]);
             let changed = table.columns.iter().copied();
-            let changed =
-                changed.filter(|column| is_updated && !table.key.contains(column));
+            let changed = changed.filter(|column| is_updated && !table.key.contains(column));
             written.push(Written {
                 table: &table.schema,
                 inserted: table.columns.clone(),
@@ -311,9 +310,11 @@ fn entity_parts(
     let is_fed = |junction: &&JunctionPlan| {
         entity.tables.iter().any(|table| table.junction.is_some() && table.schema.name == junction.name())
     };
-    let junctions = plan.junctions.iter().filter(is_fed).map(|junction| {
-        format!("{}: {:?}, {:?}", junction.name(), junction.on_missing, junction.on_difference)
-    });
+    let junctions = plan
+        .junctions
+        .iter()
+        .filter(is_fed)
+        .map(|junction| format!("{}: {:?}, {:?}", junction.name(), junction.on_missing, junction.on_difference));
     EntityParts {
         name: entity.name.clone(),
         source: origin.identity(),

@@ -136,8 +136,7 @@ pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
             Ok(()) => "completed",
         };
         let error = ended.as_ref().err().map(ToString::to_string);
-        let summary =
-            serde_json::json!({ "entities": report.entities, "junctions": report.junctions, "dead_letters": report.dead_letters, "error": error });
+        let summary = serde_json::json!({ "entities": report.entities, "junctions": report.junctions, "dead_letters": report.dead_letters, "error": error });
         let mut tx = target.begin().await?;
         books.end_run(&mut *tx, &report.run, status, &summary.to_string()).await?;
         tx.commit().await?;

@@ -160,11 +160,10 @@ fn every_row_has_one_place() {
         let waits = &report["junctions"][0];
         assert_eq!((&waits["state"], &waits["sides"]), (&"completed".into(), &serde_json::json!(["cards", "clubs"])));
         let left_out = &waits["left_out"][0];
-        assert_eq!((&left_out["reason"], &left_out["entity"], &left_out["column"]), (
-            &"dropped".into(),
-            &"cards".into(),
-            &"club".into()
-        ));
+        assert_eq!(
+            (&left_out["reason"], &left_out["entity"], &left_out["column"]),
+            (&"dropped".into(), &"cards".into(), &"club".into())
+        );
         assert_eq!(left_out["count"], count("dropped"));
         assert_eq!(left_out["examples"].as_array().expect("examples").len(), 3);
     }
@@ -247,7 +246,8 @@ fn verify_finds_rows_that_are_gone_or_nobodys() {
         // Club 0 has the member 0, who has its card; nobody says anything of 3 and 5.
         database.execute("DELETE FROM members WHERE club = 0 AND person = 0; INSERT INTO members VALUES (3, 5);");
         let found = story.call(&database, &["verify"], &[]).run().expect(1).json();
-        let parts = found["entities"].as_array().expect("entities").iter().chain(found["tables"].as_array().expect("tables"));
+        let parts =
+            found["entities"].as_array().expect("entities").iter().chain(found["tables"].as_array().expect("tables"));
         let told: Vec<String> = parts
             .flat_map(|part| part["differences"].as_array().expect("differences"))
             .map(|told| format!("{} {} {}", told["entity"], told["what"], told["key"]))
@@ -316,7 +316,8 @@ fn a_repair_hands_rows_over_again() {
         let kept = story.call(&database, &["status"], &[]).run().expect(0).json();
         let deferred = |name: &str| {
             let entities = kept["entities"].as_array().expect("entities").iter();
-            let rows = entities.filter(|entity| entity["name"] == name).map(|entity| &entity["rows"]["members"]["deferred"]);
+            let rows =
+                entities.filter(|entity| entity["name"] == name).map(|entity| &entity["rows"]["members"]["deferred"]);
             rows.filter_map(Json::as_u64).sum::<u64>()
         };
         assert_eq!(places(&kept)["rows"], deferred("clubs") + deferred("cards"), "{kept}");

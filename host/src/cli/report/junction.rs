@@ -45,16 +45,8 @@ pub(super) fn lines<'a>(text: &mut String, lines: impl Iterator<Item = Line<'a>>
     }
     let _ = writeln!(text);
     let rows = lines.iter().map(|(name, at, of, _)| {
-        let all = [
-            of.rows,
-            of.inserted,
-            of.unchanged,
-            of.collapsed,
-            of.dropped,
-            of.conflicting,
-            of.refused,
-            of.waiting,
-        ];
+        let all =
+            [of.rows, of.inserted, of.unchanged, of.collapsed, of.dropped, of.conflicting, of.refused, of.waiting];
         [(*name).to_owned(), state(at)].into_iter().chain(all.map(|count| count.to_string())).collect()
     });
     let head = [
@@ -89,7 +81,8 @@ pub(super) fn left_out<'a>(text: &mut String, junctions: impl Iterator<Item = (&
                 let count = of.count.to_string();
                 let row = vec![count, name.to_owned(), of.entity.clone(), of.reason.clone(), of.column.clone()];
                 let example = of.examples.first();
-                let note = example.map(|first| format!("document {} ({}): {}: {}", first.document, first.key, first.row, first.why));
+                let note = example
+                    .map(|first| format!("document {} ({}): {}: {}", first.document, first.key, first.row, first.why));
                 (row, note.into_iter().collect())
             })
         })

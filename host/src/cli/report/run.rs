@@ -61,9 +61,10 @@ pub fn run(report: &Report, as_json: bool) {
         Mode::Execute if report.is_resumed() => ("dead letters since the migration began", PROVISIONAL),
         Mode::Execute => ("dead letters", PROVISIONAL),
     };
-    let lines = report.junctions.iter().map(|junction| {
-        (junction.name.as_str(), junction.state, junction.total, junction.waits_for.as_slice())
-    });
+    let lines = report
+        .junctions
+        .iter()
+        .map(|junction| (junction.name.as_str(), junction.state, junction.total, junction.waits_for.as_slice()));
     junction::lines(&mut text, lines);
     if report.status != Status::NothingToDo {
         reasons(&mut text, stored, &report.dead_letters);

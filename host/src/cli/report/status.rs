@@ -36,7 +36,8 @@ pub fn status(status: &StatusReport, as_json: bool) {
     let head =
         ["entity", "state", "read", "written", "unchanged", "skipped", "dead", "parked", "merged", "last checkpoint"];
     counts(&mut text, &head, &["read", "written", "dead"], rows.collect());
-    let lines = status.junctions.iter().map(|junction| (junction.name.as_str(), junction.state, junction.total, &[][..]));
+    let lines =
+        status.junctions.iter().map(|junction| (junction.name.as_str(), junction.state, junction.total, &[][..]));
     junction::lines(&mut text, lines);
     reasons(&mut text, "dead letters", &status.dead_letters);
     reasons(&mut text, "discarded dead letters", &status.discarded);

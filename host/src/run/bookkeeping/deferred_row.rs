@@ -108,10 +108,8 @@ impl Bookkeeping {
         tx: &mut dyn Transaction,
         rows: &[DeferredRow],
     ) -> Result<(), TargetError> {
-        let insert = format!(
-            "INSERT INTO {} (migration, target_table, sort_key, waits, {COLUMNS})",
-            self.tables.deferred_row
-        );
+        let insert =
+            format!("INSERT INTO {} (migration, target_table, sort_key, waits, {COLUMNS})", self.tables.deferred_row);
         let row = |row: &DeferredRow| {
             let mut values = vec![
                 text(&self.migration),

@@ -89,9 +89,8 @@ pub async fn compare(
             if left_out.1.iter().any(|(reason, left_out)| *left_out == key && is_meant(reason)) {
                 continue;
             }
-            let was_given = known[row.record].is_some_and(|known| {
-                known.rows.iter().any(|given| given.table == *name && given.key == row.key)
-            });
+            let was_given = known[row.record]
+                .is_some_and(|known| known.rows.iter().any(|given| given.table == *name && given.key == row.key));
             let what = match found {
                 Some(_) if was_given => What::Changed { fields, is_ours: false },
                 Some(_) => What::Taken(fields),

@@ -171,7 +171,12 @@ pub async fn run_steps(
             end.duration_ms = super::milliseconds(begun);
         } else if is_meant && !end.waits_for.is_empty() {
             let entities = end.waits_for.join(", ");
-            tracing::warn!(junction = name, entities, rows = end.now.waiting, "not written: it waits for these entities");
+            tracing::warn!(
+                junction = name,
+                entities,
+                rows = end.now.waiting,
+                "not written: it waits for these entities"
+            );
         }
         if end.failure.is_some() {
             // Nobody starts any more.

@@ -59,8 +59,11 @@ impl Candidate {
     pub(super) fn new(junction: &JunctionPlan, row: DeferredRow) -> Result<Self, Failure> {
         let table = &junction.table;
         let lacks = |column: &str| {
-            Failure::failed(format!("rows that wait for `{}` have the column `{column}`, and the table has none", row.table))
-                .hint("the table or the mapping has changed since they were read; put the column back")
+            Failure::failed(format!(
+                "rows that wait for `{}` have the column `{column}`, and the table has none",
+                row.table
+            ))
+            .hint("the table or the mapping has changed since they were read; put the column back")
         };
         let known = row.columns.iter().map(|name| table.schema.column(name).ok_or_else(|| lacks(name)));
         let columns: Vec<usize> = known.collect::<Result<_, _>>()?;
@@ -122,7 +125,12 @@ impl Candidate {
         let name = |fed: usize| junction.table.schema.columns[self.columns[fed]].name.clone();
         let column = differs.iter().map(|&fed| name(fed)).collect::<Vec<_>>().join(", ");
         let pairs = differs.iter().map(|&fed| {
-            format!("`{}` is {} in it and {} in the row that stands", name(fed), shown(&self.row.values[fed]), shown(&standing[fed]))
+            format!(
+                "`{}` is {} in it and {} in the row that stands",
+                name(fed),
+                shown(&self.row.values[fed]),
+                shown(&standing[fed])
+            )
         });
         let why = pairs.collect::<Vec<_>>().join(", ");
         if junction.on_difference == OnDifference::Fail {
