@@ -261,6 +261,23 @@ fn verify_finds_rows_that_are_gone_or_nobodys() {
     }
 }
 
+/// Rows that wait are not forgotten because the manifest has no junction for them any more.
+#[test]
+fn rows_that_wait_need_their_junction() {
+    let database = Database::sqlite();
+    let story = Story::new();
+    story.run(&database, "mended_v2", &["--entity", "cards", "--entity", "people"]).expect(0);
+    let before = dump::all(&database);
+    story.write("migration.toml", &MANIFEST.replace("[junction.members]", ""));
+    for more in [&["--accept-change"][..], &["--accept-change", "--execute", "--yes"]] {
+        let ended = story.call(&database, &["run"], more).run().expect(1);
+        assert!(ended.stderr.contains("rows wait for the junction `members`"), "{ended}");
+    }
+    assert_eq!(dump::all(&database), before);
+    story.write("migration.toml", MANIFEST);
+    story.run(&database, "mended_v2", &[]).expect(0);
+}
+
 /// What whimbrel keeps of junctions is forgotten with all the rest; moved again, the rows stand already.
 #[test]
 fn a_reset_forgets_junctions() {

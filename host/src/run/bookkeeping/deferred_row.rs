@@ -10,6 +10,7 @@ use crate::connector::Transaction;
 use crate::record::Value;
 use crate::record::packed;
 use crate::record::value;
+use crate::run::report::Rows;
 
 /// One row of a junction, as a record gave it.
 #[derive(Debug, Clone, PartialEq)]
@@ -192,6 +193,27 @@ impl Bookkeeping {
             format!("SELECT COUNT(*) FROM {} WHERE migration = $1 AND target_table = $2", self.tables.deferred_row);
         let rows = tx.query(&sql, &[text(&self.migration), text(table)]).await?;
         Ok(rows.into_iter().next().map_or(0, |row| Columns::new(row).unsigned()))
+    }
+
+    /// Returns the tables that rows wait for.
+    pub async fn awaited_tables(&self, tx: &mut dyn Transaction) -> Result<Vec<String>, TargetError> {
+        let sql = format!(
+            "SELECT DISTINCT target_table FROM {} WHERE migration = $1 ORDER BY target_table",
+            self.tables.deferred_row
+        );
+        let rows = tx.query(&sql, &[text(&self.migration)]).await?;
+        Ok(rows.into_iter().map(|row| Columns::new(row).text()).collect())
+    }
+
+    /// Counts the rows that the records of all entities have left to a junction, also of those that the manifest has no more.
+    pub async fn rows_given(&self, tx: &mut dyn Transaction, table: &str) -> Result<u64, TargetError> {
+        let sql = format!("SELECT rows FROM {} WHERE migration = $1", self.tables.checkpoint);
+        let mut given = 0;
+        for row in tx.query(&sql, &[text(&self.migration)]).await? {
+            let rows: Rows = serde_json::from_str(&Columns::new(row).text()).unwrap_or_default();
+            given += rows.get(table).map_or(0, |counts| counts.deferred);
+        }
+        Ok(given)
     }
 
     /// Returns whether a row with this place in the order, or without one yet, waits that a record has given.

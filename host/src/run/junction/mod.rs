@@ -23,6 +23,7 @@ use step::Step;
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
 use super::bookkeeping::LeftOut;
+use super::open::Opened;
 use super::report::State;
 use super::retry::retry;
 use super::shutdown::Shutdown;
@@ -56,6 +57,8 @@ pub struct Stand {
     pub left_out: Vec<LeftOut>,
     /// The rows that wait.
     pub waiting: u64,
+    /// The rows that records gave.
+    pub given: u64,
 }
 
 impl Stand {
@@ -65,6 +68,7 @@ impl Stand {
             checkpoint: books.checkpoint(tx, &crate::plan::junction::ledger_name(name)).await?,
             left_out: books.left_out(tx, name, EXAMPLES_MAX).await?,
             waiting: books.count_deferred_rows(tx, name).await?,
+            given: books.rows_given(tx, name).await?,
         })
     }
 
@@ -107,6 +111,22 @@ impl JunctionEnd {
     /// Returns whether this run has nothing left to do for it.
     pub fn is_done(&self) -> bool {
         !self.now.is_open() || !self.waits_for.is_empty()
+    }
+}
+
+/// Fails where rows wait for a table that is no junction any more: nobody would write them.
+pub async fn check_awaited(opened: &Opened) -> Result<(), Failure> {
+    if !opened.target.has_own_tables().await? {
+        return Ok(());
+    }
+    let mut tx = opened.target.begin().await?;
+    let awaited = Bookkeeping::new(&*opened.target, &opened.plan.name).awaited_tables(&mut *tx).await?;
+    tx.rollback().await?;
+    let is_junction = |table: &String| opened.plan.junctions.iter().any(|junction| junction.name() == table);
+    match awaited.iter().find(|table| !is_junction(table)) {
+        None => Ok(()),
+        Some(table) => Err(Failure::failed(format!("rows wait for the junction `{table}`, and the manifest has none"))
+            .hint(format!("put `[junction.{table}]` back; once its rows are written it may go"))),
     }
 }
 

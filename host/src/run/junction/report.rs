@@ -6,7 +6,6 @@ use super::JunctionEnd;
 use super::Stand;
 use crate::plan::Plan;
 use crate::run::bookkeeping::CONFLICTING;
-use crate::run::bookkeeping::Checkpoint;
 use crate::run::bookkeeping::DROPPED;
 use crate::run::bookkeeping::LeftOut;
 use crate::run::bookkeeping::REFUSED;
@@ -131,10 +130,8 @@ impl JunctionReport {
         }
     }
 
-    /// Returns whether every row that the records gave has one place. `entities` is where the entities stand.
-    pub fn is_conserved(&self, plan: &Plan, entities: &[&Checkpoint]) -> bool {
-        let sides = plan.entities.iter().zip(entities).filter(|(entity, _)| self.sides.contains(&entity.name));
-        let given = sides.filter_map(|(_, stands)| stands.rows.get(&self.name)).map(|rows| rows.deferred);
-        given.sum::<u64>() == self.total.rows
+    /// Returns whether every row that the records gave has one place.
+    pub fn is_conserved(&self, end: &JunctionEnd) -> bool {
+        end.now.given == self.total.rows
     }
 }
