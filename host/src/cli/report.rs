@@ -4,6 +4,7 @@
 pub mod author;
 mod dead_letters;
 mod identity;
+mod junction;
 mod plan;
 mod replay;
 mod review;

@@ -134,7 +134,9 @@ impl Layout {
             given.begin(entity, resolved, index);
             let own = parents_among(entity, resolved, range.clone());
             let mut leans = Vec::new();
-            for row in range.clone() {
+            // The rows of a junction are for its final step to judge.
+            let is_own = |row: &usize| entity.tables[resolved.rows[*row].table].junction.is_none();
+            for row in range.clone().filter(is_own) {
                 let table_index = resolved.rows[row].table;
                 let table = &entity.tables[table_index];
                 let known = given.look_up(plan, entity_index, resolved, row, &parents.unresolved);
@@ -250,7 +252,7 @@ impl Layout {
             layout.records.push(index);
             layout.leans.extend(leans);
             if resolved.repeats_keys {
-                for row in range.clone() {
+                for row in range.clone().filter(is_own) {
                     seen.entry(name_and_key(row)).or_insert(row);
                 }
             }

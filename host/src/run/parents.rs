@@ -70,7 +70,8 @@ pub(super) async fn find_parents(
     unresolved: &HashSet<(usize, usize)>,
 ) -> Result<FoundParents, TargetError> {
     let mut found = BTreeMap::new();
-    for (table_index, table) in entity.tables.iter().enumerate() {
+    let own = entity.tables.iter().enumerate().filter(|(_, table)| table.junction.is_none());
+    for (table_index, table) in own {
         for (position, reference) in table.references.iter().enumerate() {
             let mut keys: HashMap<Vec<u8>, bool> = HashMap::new();
             let mut wanted: Vec<Vec<Value>> = Vec::new();
@@ -147,7 +148,8 @@ pub(super) async fn look_up_ids(
     let wanted = resolved.rows.iter().flat_map(|row| &row.pending).map(|(_, parent, key)| (*parent, key.as_str()));
     fetch_ids(plan, books, tx, wanted, parents).await?;
     let mut values: HashMap<usize, Vec<Value>> = HashMap::new();
-    for (index, row) in resolved.rows.iter().enumerate() {
+    let is_own = |row: &ResolvedRow| plan.entities[entity].tables[row.table].junction.is_none();
+    for (index, row) in resolved.rows.iter().enumerate().filter(|(_, row)| is_own(row)) {
         for (column, parent, key) in &row.pending {
             let id = parents.stored_id(*parent, key.as_str());
             // A parent without a stored id is missing: its own key stands for it in the message.
@@ -169,7 +171,8 @@ pub(super) type InBatch<'a> = HashMap<(&'a str, &'a [usize]), HashMap<Vec<u8>, u
 /// Rows that other rows of this entity may have as parents.
 pub(super) fn parents_among<'a>(entity: &'a EntityPlan, resolved: &Resolved, rows: Range<usize>) -> InBatch<'a> {
     let mut among = InBatch::new();
-    for reference in entity.tables.iter().flat_map(|table| &table.references) {
+    let own = entity.tables.iter().filter(|table| table.junction.is_none());
+    for reference in own.flat_map(|table| &table.references) {
         let place = (reference.parent.name.as_str(), reference.parent_columns.as_slice());
         for row in rows.clone() {
             let table = &entity.tables[resolved.rows[row].table];

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::bookkeeping::RefusedReferences;
 use crate::connector::target::Advanced;
+use super::junction::JunctionReport;
 use crate::error::Failure;
 
 /// How the records of an entity ended. `read` is the sum of all the others.
@@ -301,6 +302,9 @@ pub struct Report {
     pub duration_ms: u64,
     /// In the order they run.
     pub entities: Vec<EntityReport>,
+    /// What was written behind them, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub junctions: Vec<JunctionReport>,
     /// Each once.
     pub plugins: Vec<PluginReport>,
     /// `ok`: every record read has one fate, and every row out one place.

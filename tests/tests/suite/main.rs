@@ -11,6 +11,7 @@ mod crm;
 mod faults;
 mod figures;
 mod ids;
+mod junction;
 mod nextcrm;
 mod people;
 mod permission;

@@ -219,6 +219,10 @@ impl Committer {
             let (kept, rows): (Vec<usize>, Vec<usize>) =
                 rows.into_iter().partition(|&row| self.kept_digest(&resolved.rows[row]).is_some());
             fates.extend(kept.into_iter().map(|row| (row, RowFate::Unchanged)));
+            if table.junction.is_some() {
+                fates.extend(rows.into_iter().map(|row| (row, RowFate::Deferred)));
+                continue;
+            }
             if rows.is_empty() {
                 continue;
             }
@@ -365,9 +369,7 @@ impl Committer {
 
 fn part_refused(resolved: &Resolved, rows: &[usize], refusal: Refusal) -> Part {
     match refusal.row.and_then(|row| rows.get(row)) {
-        Some(&row) => {
-            Part::Refused(Refusing::Record(resolved.rows[row].record, refused_row(resolved, &refusal)))
-        }
+        Some(&row) => Part::Refused(Refusing::Record(resolved.rows[row].record, refused_row(resolved, &refusal))),
         None => Part::Refused(Refusing::Somebody(refusal)),
     }
 }
