@@ -95,7 +95,8 @@ fn check_choice(at: &str, table: &TablePlan, column: &str, references: &mut [Ref
     let to_itself = references.iter().any(|reference| reference.to_itself);
     references.iter_mut().for_each(|reference| reference.on_missing = default_policy(to_itself));
     let position = table.schema.column(column);
-    let keys = table.schema.foreign_keys.iter().filter(|key| position.is_some_and(|column| key.columns.contains(&column)));
+    let keys =
+        table.schema.foreign_keys.iter().filter(|key| position.is_some_and(|column| key.columns.contains(&column)));
     for key in keys {
         let Some(other) = references.iter().find(|reference| reference.parent.name != key.parent) else { continue };
         found.push((

@@ -237,7 +237,8 @@ fn check_numbered(entity: &EntityTable, plan: &EntityPlan, found: &mut Found) {
     let own = format!("/entity/{}/id", plan.index);
     let at = if entity.settings.id.is_some() { own } else { "/defaults/id".to_owned() };
     let Some((table, id)) = plan.main_table() else {
-        let message = format!("the ids of `{}` are numbers of the target, and its transformer names no id column", plan.name);
+        let message =
+            format!("the ids of `{}` are numbers of the target, and its transformer names no id column", plan.name);
         found.push((at, message, Some("name the column with the id in the transformer's configuration".to_owned())));
         return;
     };

@@ -269,8 +269,7 @@ impl Committer {
         let mut checks_each = false;
         let (layout, row_fates) = loop {
             self.remove(&mut *tx).await?;
-            let mut layout =
-                Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
+            let mut layout = Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
             while numbered.is_changed_by(&refused, &layout.set_aside)? {
                 parents.forget_found();
                 layout = Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;

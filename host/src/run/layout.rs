@@ -160,7 +160,9 @@ impl Layout {
                         Chosen::Nobody(choice) => {
                             let waits = choices::of_column(table, reference).any(|reference| reference.to_itself);
                             match reference.on_missing {
-                                _ if waits => layout.null(table, reference, resolved, row, values, true, Some((plan, choice))),
+                                _ if waits => {
+                                    layout.null(table, reference, resolved, row, values, true, Some((plan, choice)))
+                                }
                                 OnMissing::Null => {
                                     layout.null(table, reference, resolved, row, values, false, Some((plan, choice)));
                                 }
@@ -169,7 +171,9 @@ impl Layout {
                                     layout.set_aside.entry(index).or_insert_with(refused);
                                 }
                                 OnMissing::Fail => {
-                                    return Err(no_parent(resolved, index, &choices::nobody(plan, table, choice)).into());
+                                    return Err(
+                                        no_parent(resolved, index, &choices::nobody(plan, table, choice)).into()
+                                    );
                                 }
                             }
                             continue;

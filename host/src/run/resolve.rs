@@ -246,7 +246,9 @@ impl Resolver {
             };
             match equal.map(|other| &resolved.rows[other]) {
                 None => resolved.rows.push(row),
-                Some(other) if other.values == row.values && other.pending == row.pending && other.choices == row.choices => {
+                Some(other)
+                    if other.values == row.values && other.pending == row.pending && other.choices == row.choices =>
+                {
                     collapsed.push(table);
                 }
                 // The record does not hang on what becomes of the rows of a junction.

@@ -89,7 +89,9 @@ impl Compiled {
         }
         match (&places[..], &column.reference) {
             ([], _) => Err("expected a source column, found none".to_owned()),
-            (_, Some(entities)) if entities.is_empty() => Err("expected an entity in `reference`, found none".to_owned()),
+            (_, Some(entities)) if entities.is_empty() => {
+                Err("expected an entity in `reference`, found none".to_owned())
+            }
             ([place], Some(entities)) => Ok(Feed::Reference(entities.clone(), *place)),
             (places, Some(entities)) => Ok(Feed::CompositeReference(entities.clone(), places.to_vec())),
             ([place], None) => Ok(match (column.cast, &column.allowed) {

@@ -85,7 +85,10 @@ pub fn run(report: &Report, as_json: bool) {
     }
     for moved in report.entities.iter().flat_map(|entity| &entity.advanced_sequences) {
         let Advanced { sequence, column, from, to } = moved;
-        let _ = writeln!(text, "\nthe sequence `{sequence}` stood at {from}, and at {to} now: behind the ids in `{column}`");
+        let _ = writeln!(
+            text,
+            "\nthe sequence `{sequence}` stood at {from}, and at {to} now: behind the ids in `{column}`"
+        );
     }
     slowest(&mut text, report);
     let _ = writeln!(text, "\nconservation {}, took {}", report.conservation, seconds(report.duration_ms));

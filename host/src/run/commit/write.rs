@@ -279,7 +279,8 @@ impl Committer {
             }
             if !updates.is_empty() {
                 // A number of the target's stays with its row, and some columns take no other.
-                let number = table.id.filter(|&id| entity.id == IdStrategy::Sequence && !table.key.contains(&table.columns[id]));
+                let number =
+                    table.id.filter(|&id| entity.id == IdStrategy::Sequence && !table.key.contains(&table.columns[id]));
                 let fed: Vec<usize> = (0..table.columns.len()).filter(|&fed| Some(fed) != number).collect();
                 let columns: Vec<usize> = fed.iter().map(|&fed| table.columns[fed]).collect();
                 let values = updates.iter().map(|&row| layout.values(resolved, row));
