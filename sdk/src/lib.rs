@@ -59,6 +59,7 @@ pub use outcome::Rejection;
 pub use problem::Pointer;
 pub use problem::Problem;
 pub use record::Record;
+pub use row::Elements;
 pub use row::Row;
 pub use setup::Column;
 pub use setup::Description;
