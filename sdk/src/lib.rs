@@ -50,6 +50,8 @@ mod validator;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod wire;
+#[cfg(feature = "zones")]
+pub mod zone;
 
 pub use config::Empty;
 pub use decimal::Decimal;

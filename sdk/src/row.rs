@@ -105,6 +105,12 @@ impl Row {
         self.form(column, "$instant", instant)
     }
 
+    /// Writes an instant like [`instant_text`](Self::instant_text), for a column with a zone only: one without takes other
+    /// instants as UTC.
+    pub fn zoned(&mut self, column: &str, instant: &str) -> &mut Self {
+        self.form(column, "$zoned", instant)
+    }
+
     /// Writes a timestamp without a zone: `2024-01-31T12:00:00.123456`.
     pub fn local_timestamp(&mut self, column: &str, timestamp: &str) -> &mut Self {
         self.form(column, "$localTimestamp", timestamp)

@@ -12,7 +12,7 @@ use whimbrel_sdk::bson::Value;
 use whimbrel_sdk::testing;
 
 const VECTORS: &str = include_str!("../../wit/since-v0.1.0/vectors/values.json");
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 20] = [
     "$day",
     "$decimal",
     "$instant",
@@ -21,6 +21,7 @@ const KINDS: [&str; 19] = [
     "$localTimestamp",
     "$ref",
     "$time",
+    "$zoned",
     "array",
     "bool",
     "bytes",
@@ -140,6 +141,10 @@ fn write_form(row: &mut Row, column: &str, raw: Raw<'_>, document: Document<'_>)
         "$json" => {
             row.json(column, text);
             Some("$json")
+        }
+        "$zoned" => {
+            row.zoned(column, text);
+            Some("$zoned")
         }
         "$literal" => {
             row.literal(column, text);

@@ -69,7 +69,7 @@ pub fn convert<'a>(value: RawBsonRef<'a>, column: &Column) -> Result<Converted<'
                 // Arrays of arrays could be nested without end.
                 Ok(RawBsonRef::Array(_)) | Err(_) => Err(malformed("an array of single values", value)),
                 Ok(item) => match natural(item, column)? {
-                    Natural::Value(item) | Natural::Literal(item) => Ok(item),
+                    Natural::Value(item) | Natural::Literal(item) | Natural::Zoned(item) => Ok(item),
                     Natural::Reference { .. } => Err(malformed("an array of values", value)),
                 },
             });
@@ -78,6 +78,12 @@ pub fn convert<'a>(value: RawBsonRef<'a>, column: &Column) -> Result<Converted<'
         _ => match natural(value, column)? {
             Natural::Value(value) => fit(value, column).map(Converted::Value),
             Natural::Literal(value) => literal(value, column).map(Converted::Value),
+            Natural::Zoned(value) if column.kind == ColumnType::LocalTimestamp => Err(mismatch(
+                "type-mismatch",
+                format!("{}, in a zone that is named", expected_type(column)),
+                found(&value),
+            )),
+            Natural::Zoned(value) => fit(value, column).map(Converted::Value),
             Natural::Reference { entity, id } => Ok(Converted::Reference { entity, id }),
         },
     }
@@ -88,6 +94,8 @@ enum Natural<'a> {
     Value(Value),
     /// A database's own text of what no other form says.
     Literal(Value),
+    /// An instant that no clock without a zone is to show.
+    Zoned(Value),
     Reference {
         entity: &'a str,
         id: RawBsonRef<'a>,
@@ -220,8 +228,7 @@ pub fn fit(value: Value, column: &Column) -> Result<Value, Mismatch> {
 
 /// Reads a document of one of the extended forms.
 fn extended<'a>(document: &'a RawDocument, whole: RawBsonRef<'a>) -> Result<Natural<'a>, Mismatch> {
-    const FORMS: &str =
-        "`$decimal`, `$instant`, `$localTimestamp`, `$day`, `$time`, `$json`, `$literal` or `$ref` with `$id`";
+    const FORMS: &str = "`$decimal`, `$instant`, `$zoned`, `$localTimestamp`, `$day`, `$time`, `$json`, `$literal` or `$ref` with `$id`";
     let mut fields = document.iter();
     let (first, second) = (fields.next(), fields.next());
     let (Some(Ok((name, value))), None) = (first, fields.next()) else {
@@ -241,9 +248,14 @@ fn extended<'a>(document: &'a RawDocument, whole: RawBsonRef<'a>) -> Result<Natu
     if name.as_str() == "$literal" {
         return Ok(Natural::Literal(Value::Text(text.into())));
     }
+    const INSTANT: &str = "`YYYY-MM-DDThh:mm:ss.ffffffZ`";
+    if name.as_str() == "$zoned" {
+        let instant = instant::parse_instant(text).map(Value::Timestamp);
+        return instant.map(Natural::Zoned).ok_or_else(|| malformed(&format!("{INSTANT} in `$zoned`"), whole));
+    }
     let (value, form) = match name.as_str() {
         "$decimal" => (Decimal::parse(text).map(Value::Decimal), "decimal digits"),
-        "$instant" => (instant::parse_instant(text).map(Value::Timestamp), "`YYYY-MM-DDThh:mm:ss.ffffffZ`"),
+        "$instant" => (instant::parse_instant(text).map(Value::Timestamp), INSTANT),
         "$localTimestamp" => (instant::parse_local(text).map(Value::LocalTimestamp), "`YYYY-MM-DDThh:mm:ss.ffffff`"),
         "$day" => (instant::parse_day(text).map(Value::Date), "`YYYY-MM-DD`"),
         "$time" => (instant::parse_time(text).map(Value::Time), "`hh:mm:ss.ffffff`"),

@@ -116,7 +116,7 @@ fn messages_say_expected_then_found() {
         (
             bson::rawbson!({"a": 1}),
             "json",
-            "expected `$decimal`, `$instant`, `$localTimestamp`, `$day`, `$time`, `$json`, `$literal` or `$ref` with `$id`, found a document that begins with `a`",
+            "expected `$decimal`, `$instant`, `$zoned`, `$localTimestamp`, `$day`, `$time`, `$json`, `$literal` or `$ref` with `$id`, found a document that begins with `a`",
         ),
     ] {
         let found = convert(value.as_raw_bson_ref(), &column(spec)).map_err(|mismatch| mismatch.to_string());
