@@ -16,9 +16,11 @@ use crate::connector::target::Mode;
 use crate::error::Failure;
 use crate::plan::Manifest;
 use crate::run::bookkeeping::Bookkeeping;
+use crate::run::bookkeeping::ReadUnder;
 use crate::run::bookkeeping::RefusedReferences;
 use crate::run::bookkeeping::StoredEvent;
 use crate::run::bookkeeping::StoredRun;
+use crate::run::bookkeeping::is_consistent;
 use crate::run::report::FailureReport;
 use crate::run::report::Fates;
 use crate::run::report::Reason;
@@ -50,6 +52,9 @@ pub struct StatusReport {
     pub last_run: Option<LastRun>,
     /// In the manifest's order.
     pub entities: Vec<EntityStatus>,
+    /// Whether all that was read of each source was read as it stood at one moment; absent where no source is kept still.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consistent: Option<bool>,
     /// Why dead letters were set aside.
     pub dead_letters: Vec<Reason>,
     /// Dead letters that were given up.
@@ -104,6 +109,9 @@ pub struct EntityStatus {
     pub position: String,
     /// When the last checkpoint was saved; empty where there is none.
     pub updated_at: String,
+    /// As what its source was read, first to last; none where the source is not kept still while it is read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<ReadUnder>,
     /// References that found no parent and stay NULL.
     pub nulled_references: u64,
     /// References that stay NULL because the target refused their parents.
@@ -125,6 +133,7 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
         target: target.url().to_owned(),
         last_run: None,
         entities: Vec::new(),
+        consistent: None,
         dead_letters: Vec::new(),
         discarded: Vec::new(),
         provisional: Vec::new(),
@@ -145,12 +154,14 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
             document: checkpoint.position.document,
             position: checkpoint.position.token,
             updated_at: checkpoint.updated_at,
+            snapshots: checkpoint.snapshots,
             nulled_references: 0,
             refused_references: Vec::new(),
             skip_reasons: SkipReasons::new(),
             failure: None,
         });
     }
+    status.consistent = is_consistent(status.entities.iter().flat_map(|entity| &entity.snapshots));
     if has_begun {
         let mut nulled = books.nulled_references(&mut *tx).await?;
         let mut refused = books.refused_references(&mut *tx).await?;

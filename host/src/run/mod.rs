@@ -169,6 +169,7 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         duration_ms: 0,
         entities: Vec::new(),
         plugins: opened.plugins.clone(),
+        consistent: None,
         conservation: "ok".to_owned(),
         dead_letters: Vec::new(),
         provisional: Vec::new(),
@@ -218,6 +219,11 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         report.entities.push(entity);
         failures.extend(ends[index].as_mut().and_then(|end| end.failure.take()));
     }
+    let reads = starts.iter().zip(&ends).flat_map(|(start, end)| match end {
+        Some(end) => &end.checkpoint.snapshots,
+        None => &start.snapshots,
+    });
+    report.consistent = bookkeeping::is_consistent(reads);
     // Several entities may have learned the same.
     failures.dedup_by(|failure, before| failure.message == before.message);
     if report.entities.iter().any(|entity| entity.total.read != entity.total.sum()) {

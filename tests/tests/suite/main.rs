@@ -18,6 +18,7 @@ mod recovery;
 mod repair;
 mod replay;
 mod report;
+mod snapshots;
 mod source;
 mod status;
 mod stop;

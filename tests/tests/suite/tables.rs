@@ -132,14 +132,14 @@ fn every_type_of_postgres_arrives_as_it_left() {
 }
 
 /// A source, and a manifest that moves its one table to a target.
-struct Small {
+pub struct Small {
     folder: tempfile::TempDir,
-    source: Database,
-    target: Database,
+    pub source: Database,
+    pub target: Database,
 }
 
 impl Small {
-    fn new(source: Database, rows: &str, manifest: &str, table: &str) -> Self {
+    pub fn new(source: Database, rows: &str, manifest: &str, table: &str) -> Self {
         components::plugins();
         let (folder, target) = (tempfile::tempdir().unwrap(), Database::sqlite());
         source.execute(rows);
@@ -153,11 +153,11 @@ impl Small {
         Self { folder, source, target }
     }
 
-    fn manifest(&self) -> PathBuf {
+    pub fn manifest(&self) -> PathBuf {
         self.folder.path().join("migration.toml")
     }
 
-    fn call(&self, arguments: &[&str]) -> Whimbrel {
+    pub fn call(&self, arguments: &[&str]) -> Whimbrel {
         let manifest = self.manifest().display().to_string();
         Whimbrel::new(arguments[..1].iter().copied().chain([manifest.as_str()]).chain(arguments[1..].iter().copied()))
             .env("OLD", &self.source.url)
@@ -165,7 +165,7 @@ impl Small {
     }
 }
 
-const THINGS: &str = "[[entity]]\nname = \"things\"\nfrom = \"old.things\"\nkey = \"id\"\ninto = [\"things\"]\n\
+pub const THINGS: &str = "[[entity]]\nname = \"things\"\nfrom = \"old.things\"\nkey = \"id\"\ninto = [\"things\"]\n\
     transaction-rows = 3\nbatch-records = 3\nconfig.columns = { id = \"id\", note = \"note\" }\n";
 
 #[test]

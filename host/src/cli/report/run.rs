@@ -10,6 +10,7 @@ use super::reasons;
 use super::refused;
 use super::seconds;
 use super::skipped;
+use super::snapshots;
 use super::state;
 use super::table::counts;
 use crate::run::report::EntityReport;
@@ -67,6 +68,11 @@ pub fn run(report: &Report, as_json: bool) {
         nulled(&mut text, report.entities.iter().map(|entity| (entity.name.as_str(), entity.nulled_references)));
         refused(&mut text, report.entities.iter().map(|entity| (entity.name.as_str(), &entity.refused_references[..])));
     }
+    snapshots(
+        &mut text,
+        report.consistent,
+        report.entities.iter().map(|entity| (entity.name.as_str(), &entity.snapshots[..])),
+    );
     for entity in &report.entities {
         for (table, why) in &entity.not_predicted {
             let _ = writeln!(text, "\nnot predicted: `{table}` has {}", why.join(", "));

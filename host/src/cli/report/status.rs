@@ -9,6 +9,7 @@ use super::print;
 use super::reasons;
 use super::refused;
 use super::skipped;
+use super::snapshots;
 use super::state;
 use super::swap;
 use super::table::counts;
@@ -41,6 +42,11 @@ pub fn status(status: &StatusReport, as_json: bool) {
     skipped(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), &entity.skip_reasons)));
     nulled(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), entity.nulled_references)));
     refused(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), &entity.refused_references[..])));
+    snapshots(
+        &mut text,
+        status.consistent,
+        status.entities.iter().map(|entity| (entity.name.as_str(), &entity.snapshots[..])),
+    );
     swap::components(&mut text, status);
     print(&text);
 }

@@ -16,6 +16,8 @@ mod statement;
 pub use attempt::Attempt;
 pub use attempt::StoredAttempt;
 pub use checkpoint::Checkpoint;
+pub use checkpoint::ReadUnder;
+pub use checkpoint::is_consistent;
 pub use dead_letter::DeadLetter;
 pub use dead_letter::StoredLetter;
 pub use ledger::Entry;
@@ -96,7 +98,7 @@ impl Bookkeeping {
             (
                 &self.tables.checkpoint,
                 &into.tables.checkpoint,
-                "state, document, token, batches, fates, rows, source, updated_at",
+                "state, document, token, batches, fates, rows, source, snapshots, updated_at",
                 "entity",
             ),
             (
