@@ -38,7 +38,8 @@ fn element_to_json(item: &Value) -> Option<String> {
         Value::Float(value) => if *value < 0.0 { "-Infinity" } else { "Infinity" }.to_owned(),
         Value::Decimal(value) => return Some(value.to_string()),
         Value::Text(value) => value.to_string(),
-        Value::Json(text) => return Some(text.clone()),
+        // Null is what a missing element is.
+        Value::Json(text) => return (text.trim_ascii() != "null").then(|| text.clone()),
         Value::Bytes(bytes) => bytes.iter().fold("\\x".to_owned(), |text, byte| format!("{text}{byte:02x}")),
         Value::Uuid(value) => value.to_string(),
         Value::Timestamp(us) => format!("{}Z", instant::display_local(*us)?),
@@ -67,7 +68,7 @@ pub(super) fn of_json(text: &str, column: &Column, element: &ColumnType) -> Resu
 }
 
 fn element_of_json(text: &str, column: &Column) -> Result<Value, Mismatch> {
-    if let ColumnType::Json { .. } = column.kind {
+    if let (ColumnType::Json { .. }, false) = (&column.kind, text == "null") {
         return fit(Value::Json(text.to_owned()), column);
     }
     let wrong = || mismatch("type-mismatch", expected_type(column), found(&Value::Json(text.to_owned())));

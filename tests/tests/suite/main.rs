@@ -27,4 +27,5 @@ mod tables;
 mod takeover;
 mod target;
 mod tidy;
+mod types;
 mod verify;

@@ -133,7 +133,7 @@ fn every_type_of_postgres_arrives_as_it_left() {
 
 /// A source, and a manifest that moves its one table to a target.
 pub struct Small {
-    folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
     pub source: Database,
     pub target: Database,
 }
