@@ -9,7 +9,7 @@ use compact_str::ToCompactString;
 pub const DIGITS_MAX: usize = 131_072;
 
 /// Digits behind the point that are remembered though they are zeros; `numeric` has no more.
-const SCALE_MAX: i32 = 0x3fff;
+const SCALE_MAX: u16 = 0x3fff;
 
 /// A decimal number, exactly: equal numbers are equal values, however they were written. Zeros at the end behind the point
 /// (`1.50`) are carried along, and make no difference.
@@ -21,7 +21,7 @@ pub struct Decimal {
     /// The value is `0.digits` times ten to this power; 0 for zero.
     exponent: i32,
     /// Digits behind the point as it was written, where that is more than the number needs.
-    written_scale: i32,
+    written_scale: u16,
 }
 
 impl PartialEq for Decimal {
@@ -110,18 +110,18 @@ impl Decimal {
 
     /// Returns how many digits behind the point it is to be written with: as it came, and at least what it needs.
     pub fn written_scale(&self) -> i32 {
-        self.written_scale.max(self.scale()).max(0)
+        i32::from(self.written_scale).max(self.scale())
     }
 
     /// Returns the digits of plain notation as it came, zeros behind the point included.
     pub fn to_written(&self) -> String {
         let mut text = self.to_string();
         let behind = self.scale().max(0);
-        if self.written_scale > behind {
+        if self.written_scale() > behind {
             if behind == 0 {
                 text.push('.');
             }
-            text.extend((behind..self.written_scale).map(|_| '0'));
+            text.extend((behind..self.written_scale()).map(|_| '0'));
         }
         text
     }
@@ -167,7 +167,8 @@ impl Decimal {
             digits.truncate(digits.trim_end_matches('0').len());
             (digits, i32::try_from(whole.len()).ok()?)
         };
-        let written_scale = i32::try_from(fraction.len()).ok()?.checked_sub(power)?.clamp(0, SCALE_MAX);
+        let written_scale = i32::try_from(fraction.len()).ok()?.checked_sub(power)?.max(0);
+        let written_scale = u16::try_from(written_scale).unwrap_or(SCALE_MAX).min(SCALE_MAX);
         if digits.is_empty() {
             return Some(Self { written_scale, ..Self::zero() });
         }

@@ -373,8 +373,8 @@ fn rows_that_come_before_the_key_of_a_stopped_run_are_told() {
 }
 
 /// What a test knows of a table, without the code under test.
-struct Table {
-    name: String,
+pub struct Table {
+    pub name: String,
     /// Names and declared types.
     columns: Vec<(String, String)>,
     key: Vec<String>,
@@ -386,7 +386,7 @@ fn texts<const N: usize>(rows: Vec<Row>) -> Vec<[String; N]> {
     rows.into_iter().map(|row| row.into_iter().map(Option::unwrap).collect::<Vec<_>>().try_into().unwrap()).collect()
 }
 
-fn tables_of(database: &Database) -> Vec<Table> {
+pub fn tables_of(database: &Database) -> Vec<Table> {
     let is_file = database.file().is_some();
     let names = match is_file {
         true => "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
@@ -429,7 +429,7 @@ fn tables_of(database: &Database) -> Vec<Table> {
 }
 
 /// The same tables for another kind of database.
-fn script(tables: &[Table], is_postgres: bool) -> String {
+pub fn script(tables: &[Table], is_postgres: bool) -> String {
     let quoted = |names: &[String]| names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
     let declared = |declared: &str| match (is_postgres, declared) {
         (true, "BLOB") => "bytea".to_owned(),
@@ -456,7 +456,7 @@ fn script(tables: &[Table], is_postgres: bool) -> String {
 }
 
 /// Moves every table as it is, and returns the number of rows.
-fn move_all(tables: &[Table], source: &Database, target: &Database, schema: &str) -> u64 {
+pub fn move_all(tables: &[Table], source: &Database, target: &Database, schema: &str) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("schema.sql"), schema).unwrap();
     let mut manifest = format!(

@@ -9,9 +9,12 @@ use std::fmt::Write as _;
 use std::fs;
 
 use whimbrel_tests::Database;
+use whimbrel_tests::components;
 use whimbrel_tests::root;
+use whimbrel_tests::shared_data;
 
 use self::values::Column;
+use super::tables;
 use super::tables::Small;
 
 const HEAD: &str = "# Types
@@ -39,6 +42,26 @@ fn the_page_about_types_says_what_is_so() {
         assert_eq!(kept, seen, "docs/types.md says otherwise than what is seen; `WHIMBREL_BLESS=1` writes it anew");
     }
     assert_eq!(kept, page);
+}
+
+#[test]
+fn the_types_of_another_project_are_copied() {
+    let Some(data) = shared_data("transferia-canon") else { return };
+    let Some(source) = Database::postgres() else { return };
+    components::plugins();
+    for file in ["array_types", "date_types", "numeric_types", "text_types"] {
+        source.execute(&fs::read_to_string(data.join(format!("canon/postgres/dump/{file}.sql"))).unwrap());
+    }
+    let tables = tables::tables_of(&source);
+    assert_eq!(tables.len(), 4);
+    let target = source.another();
+    let kinds = "CREATE TYPE my_enum_type AS ENUM ('VALUE_ONE', 'VALUE_TWO', 'VALUE_THREE');\n";
+    let schema = format!("{kinds}{}", tables::script(&tables, true));
+    assert!(tables::move_all(&tables, &source, &target, &schema) >= 4);
+    for table in &tables {
+        let all = format!("SELECT t::text FROM \"{}\" AS t ORDER BY 1", table.name);
+        assert_eq!(target.query(&all), source.query(&all), "{}", table.name);
+    }
 }
 
 /// What each row of each table holds, by table and id.
