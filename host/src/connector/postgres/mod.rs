@@ -17,6 +17,7 @@ mod name;
 mod parameter;
 mod script;
 mod session;
+mod sift;
 mod snapshot;
 mod spelling;
 mod target;
