@@ -186,6 +186,7 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         entities: Vec::new(),
         junctions: Vec::new(),
         plugins: opened.plugins.clone(),
+        consistent: None,
         conservation: "ok".to_owned(),
         dead_letters: Vec::new(),
         provisional: Vec::new(),
@@ -259,6 +260,11 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         report.junctions.push(junction);
         failures.extend(end.failure.take());
     }
+    let reads = starts.iter().zip(&ends).flat_map(|(start, end)| match end {
+        Some(end) => &end.checkpoint.snapshots,
+        None => &start.snapshots,
+    });
+    report.consistent = bookkeeping::is_consistent(reads);
     // Several entities may have learned the same.
     failures.dedup_by(|failure, before| failure.message == before.message);
     if report.entities.iter().any(|entity| entity.total.read != entity.total.sum()) {

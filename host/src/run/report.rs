@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::bookkeeping::ReadUnder;
 use super::bookkeeping::RefusedReferences;
 use crate::connector::target::Advanced;
 use super::junction::JunctionReport;
@@ -204,6 +205,9 @@ pub struct EntityReport {
     pub not_predicted: BTreeMap<String, Vec<String>>,
     /// Time spent in this run, in milliseconds.
     pub duration_ms: u64,
+    /// As what its source was read, first to last; none where the source is not kept still while it is read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<ReadUnder>,
     /// References that found no parent and stay NULL, since the migration began.
     pub nulled_references: u64,
     /// References that stay NULL because the target refused their parents, since the migration began.
@@ -307,6 +311,9 @@ pub struct Report {
     pub junctions: Vec<JunctionReport>,
     /// Each once.
     pub plugins: Vec<PluginReport>,
+    /// Whether all entities were read as their source stood at one moment; absent where no source is kept still.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consistent: Option<bool>,
     /// `ok`: every record read has one fate, and every row out one place.
     pub conservation: String,
     /// Why the dead letters were set aside, most frequent first.

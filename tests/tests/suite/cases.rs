@@ -51,6 +51,7 @@ macro_rules! cases {
 
 cases! { super::check, CASES:
     allow_empty
+    arrays
     budget_percent
     composite_keys
     conflict_fail

@@ -11,6 +11,7 @@ use super::reasons;
 use super::refused;
 use super::seconds;
 use super::skipped;
+use super::snapshots;
 use super::state;
 use super::table::counts;
 use crate::connector::target::Advanced;
@@ -77,6 +78,11 @@ pub fn run(report: &Report, as_json: bool) {
     junction::left_out(
         &mut text,
         report.junctions.iter().map(|junction| (junction.name.as_str(), &junction.left_out[..])),
+    );
+    snapshots(
+        &mut text,
+        report.consistent,
+        report.entities.iter().map(|entity| (entity.name.as_str(), &entity.snapshots[..])),
     );
     for entity in &report.entities {
         for (table, why) in &entity.not_predicted {
