@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use super::bookkeeping::NulledReference;
 use super::commit::Committer;
 use super::layout::column_names;
+use super::rewritten;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::connector::target::Refusal;
@@ -245,7 +246,8 @@ async fn fill_part(
     for ((table, columns), rows) in &calls {
         let table = &entity.tables[*table];
         let rows: Vec<&[Value]> = rows.iter().map(Vec::as_slice).collect();
-        filled = tx.update(Rows { table: &table.schema, columns, key: &table.key, rows: &rows }).await;
+        let call = Rows { table: &table.schema, columns, key: &table.key, rows: &rows };
+        filled = rewritten::update(tx, table, call).await;
         if filled.is_err() {
             break;
         }

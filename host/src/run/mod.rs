@@ -34,6 +34,7 @@ pub mod replay;
 pub mod report;
 pub mod resolve;
 pub mod retry;
+pub mod rewritten;
 pub mod schedule;
 pub mod selection;
 pub mod shutdown;

@@ -76,6 +76,7 @@ cases! { super::check, CASES:
     self_reference_update
     skip_reasons
     skipped_rows
+    trigger_update
     validators
     value_types
 }

@@ -27,6 +27,7 @@ use crate::run::layout::repeated_key;
 use crate::run::ledger::RowFate;
 use crate::run::resolve::Resolved;
 use crate::run::resolve::Settled;
+use crate::run::rewritten;
 use crate::run::transform::Refused;
 
 /// How many savepoints the search for refused rows may set in one batch.
@@ -236,7 +237,7 @@ impl Committer {
             if !updates.is_empty() {
                 let values: Vec<&[Value]> = updates.iter().map(|&row| layout.values(resolved, row)).collect();
                 let call = Rows { rows: &values, ..call };
-                match tx.update(call).await {
+                match rewritten::update(tx, table, call).await {
                     Ok(()) => {}
                     Err(TargetError::Refused(refusal)) => return Ok(part_refused(resolved, &updates, refusal)),
                     Err(error) => return Err(error.into()),
