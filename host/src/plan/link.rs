@@ -138,11 +138,11 @@ pub(super) fn set_policies(entity: &EntityTable, plan: &mut EntityPlan, found: &
                     found.push((
                         format!("{at}/references/{name}/on-missing"),
                         format!("the column `{}.{}` cannot be NULL", schema.name, names.join(", ")),
-                        Some("use `dead-letter` or `fail`".to_owned()),
+                        Some("use `dead-letter`, `skip` or `fail`".to_owned()),
                     ));
                 }
             }
-            if reference.to_itself && reference.on_missing == OnMissing::DeadLetter {
+            if reference.to_itself && matches!(reference.on_missing, OnMissing::DeadLetter | OnMissing::Skip) {
                 found.push((
                     format!("{at}/references/{}/on-missing", names.join(", ")),
                     format!("the self-reference `{}.{}` can be `null` or `fail`", schema.name, names.join(", ")),

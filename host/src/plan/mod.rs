@@ -170,6 +170,8 @@ pub enum OnMissing {
     DeadLetter,
     /// The column becomes NULL, which is recorded.
     Null,
+    /// The record is left out, which is counted under its reason.
+    Skip,
 }
 
 /// How many dead letters are borne.

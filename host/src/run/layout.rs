@@ -12,6 +12,7 @@ use super::claimed::RowKey;
 use super::given::GivenIds;
 use super::ledger;
 use super::parents::InBatch;
+use super::parents::LeftOut;
 use super::parents::Parents;
 use super::parents::find_parents;
 use super::parents::look_up_ids;
@@ -61,6 +62,8 @@ pub struct Layout {
     pub records: Vec<usize>,
     /// Records that cannot be written: their key repeats, or a parent is missing.
     pub set_aside: Dead,
+    /// Records that are left out because a parent is missing.
+    pub skipped: BTreeMap<usize, LeftOut>,
     /// Rows whose values differ from the resolved ones: references written NULL or looked up.
     patched: HashMap<usize, Vec<Value>>,
     /// What rows with references that wait are to hold in the end.
@@ -109,6 +112,7 @@ impl Layout {
         let mut layout = Self {
             records: Vec::with_capacity(resolved.records.len()),
             set_aside: Dead::new(),
+            skipped: BTreeMap::new(),
             patched: looked_up.clone(),
             wanted: HashMap::new(),
             intended: HashMap::new(),
@@ -177,6 +181,10 @@ impl Layout {
                                 .entry(index)
                                 .or_insert_with(|| missing_parent(plan, table, reference, &resolved.rows[row], values));
                         }
+                        (Found::Missing, OnMissing::Skip) => {
+                            let left_out = || LeftOut::new(plan, table, reference, &resolved.rows[row], values);
+                            layout.skipped.entry(index).or_insert_with(left_out);
+                        }
                         (Found::Missing, OnMissing::Fail) => {
                             return Err(no_parent(
                                 resolved,
@@ -199,7 +207,7 @@ impl Layout {
                     layout.intended.insert(row, ledger::digest(&intended));
                 }
             }
-            if layout.set_aside.contains_key(&index) {
+            if layout.set_aside.contains_key(&index) || layout.skipped.contains_key(&index) {
                 given.forget(resolved, index);
                 continue;
             }

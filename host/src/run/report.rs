@@ -18,7 +18,7 @@ pub struct Fates {
     pub written: u64,
     /// Every row stood there already, equal.
     pub unchanged: u64,
-    /// Left out by the transformer, or by `on-conflict = "skip"`.
+    /// Left out by the transformer, by `on-conflict = "skip"`, or by `on-missing = "skip"`.
     pub skipped: u64,
     /// Set aside as a dead letter.
     pub dead: u64,

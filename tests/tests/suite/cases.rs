@@ -62,6 +62,7 @@ cases! { super::check, CASES:
     gzip
     id_column
     id_keep
+    missing_parent_skip
     nested_and_children
     quoted_names
     references

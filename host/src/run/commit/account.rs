@@ -118,7 +118,12 @@ impl Committer {
                     continue;
                 }
             };
-            let of_record = || range.clone().filter_map(|row| row_fates[row].as_ref().map(|fate| (row, fate)));
+            let left_out = layout.skipped.get(&index);
+            let fate_of_row = |row: usize| match left_out {
+                Some(_) => Some(&RowFate::Skipped),
+                None => row_fates[row].as_ref(),
+            };
+            let of_record = || range.clone().filter_map(|row| fate_of_row(row).map(|fate| (row, fate)));
             let fate = if of_record().any(|(_, fate)| matches!(fate, RowFate::Inserted | RowFate::Updated(_))) {
                 Fate::Written
             } else if of_record().any(|(_, fate)| *fate == RowFate::Skipped) {
@@ -131,7 +136,7 @@ impl Committer {
                 Fate::Written => fates.written += 1,
                 Fate::Skipped => {
                     fates.skipped += 1;
-                    skips.add(STANDS);
+                    skips.add(left_out.map_or(STANDS, |left_out| &left_out.reason));
                 }
                 Fate::Unchanged => fates.unchanged += 1,
                 Fate::Dead => fates.dead += 1,
