@@ -7,6 +7,7 @@ mod plan;
 mod replay;
 mod review;
 mod run;
+mod shown;
 mod status;
 mod swap;
 mod table;

@@ -75,6 +75,8 @@ pub struct DescribedColumn {
     pub name: String,
     /// The entity that it refers to.
     pub references: Option<String>,
+    /// The source fields that it is made of, as far as the component says.
+    pub sources: Vec<String>,
 }
 
 /// The documents of one call.

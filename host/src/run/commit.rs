@@ -10,6 +10,7 @@ mod write;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+pub(super) use account::STANDS;
 use account::advance;
 use account::conserve;
 pub use again::Again;
@@ -33,6 +34,8 @@ use super::parents::Parents;
 use super::resolve::Resolved;
 use super::retry;
 use super::retry::RETRIES_MAX;
+use super::shown::Committed;
+use super::shown::ShowRows;
 use super::swap::history::Announcement;
 use crate::connector::Target;
 use crate::connector::TargetError;
@@ -54,6 +57,8 @@ pub struct Committer {
     ended: Vec<Ended>,
     /// What the batch at hand has to say of the component that made it.
     announcement: Option<Announcement>,
+    /// Sees every batch that is committed.
+    show_rows: Option<Arc<ShowRows>>,
 }
 
 /// Why a batch was not committed.
@@ -131,7 +136,14 @@ impl Committer {
             again: Again::No,
             ended: Vec::new(),
             announcement: None,
+            show_rows: None,
         }
+    }
+
+    /// Lets somebody see every batch that is committed.
+    #[must_use]
+    pub fn showing(self, show_rows: Option<Arc<ShowRows>>) -> Self {
+        Self { show_rows, ..self }
     }
 
     /// Returns the entity's plan.
@@ -339,6 +351,10 @@ impl Committer {
         // Before the commit: its answer may be lost, and it has landed all the same.
         self.ended = ended;
         tx.commit().await?;
+        if let Some(show_rows) = &self.show_rows {
+            let committed = Committed { resolved, layout: &layout, dead: &dead, row_fates: &row_fates };
+            show_rows.add(self.entity(), &committed);
+        }
         Ok((to, outcome.packed))
     }
 

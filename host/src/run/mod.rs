@@ -38,6 +38,7 @@ pub mod rewritten;
 pub mod schedule;
 pub mod selection;
 pub mod shutdown;
+pub mod shown;
 pub mod skips;
 pub mod stand_in;
 pub mod survey;
@@ -66,6 +67,7 @@ use report::State;
 use report::Status;
 use schedule::EntityEnd;
 use selection::ChangedSource;
+use shown::ShowRows;
 use shutdown::Shutdown;
 use swap::history::Announcement;
 use who::run_id;
@@ -100,6 +102,8 @@ pub struct Options {
     pub accept_change: bool,
     /// Show bars.
     pub terminal: bool,
+    /// Collects what is to be shown of single records.
+    pub show_rows: Option<Arc<ShowRows>>,
 }
 
 /// How a run ended that has begun.
@@ -216,6 +220,7 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         let mut entity = conclude::entity_report(&entity.name, &starts[index], ends[index].as_ref());
         entity.not_predicted =
             not_predicted.map(|table| (table.schema.name.clone(), table.schema.not_predicted.clone())).collect();
+        entity.shown = options.show_rows.as_ref().and_then(|show_rows| show_rows.take(&entity.name));
         report.entities.push(entity);
         failures.extend(ends[index].as_mut().and_then(|end| end.failure.take()));
     }

@@ -114,7 +114,7 @@ pub async fn run_entities(
             source: Some(source),
             origin,
             read: None,
-            committer: committer(&plan, index, target, books, run, budget),
+            committer: committer(&plan, index, target, books, run, budget).showing(options.show_rows.clone()),
             mapper,
             checkpoint: starts[index].clone(),
             limit: options.limit,
@@ -164,6 +164,9 @@ pub async fn run_entities(
             None => None,
             Some(CommitError::Failure(failure)) => Some(failure),
             Some(CommitError::OverBudget(letters)) => {
+                if let Some(show_rows) = &options.show_rows {
+                    show_rows.add_letters(&plan.entities[index].name, &letters);
+                }
                 let committer = committer(&plan, index, target, books, run, budget);
                 Some(dead_letter::over_budget(&committer, budget, run, &ended.checkpoint, &letters).await)
             }

@@ -43,6 +43,21 @@ enum Feed {
     Constant(serde_json::Value),
 }
 
+impl Feed {
+    /// Returns the places of the source columns that it takes.
+    fn places(&self) -> &[usize] {
+        match self {
+            Self::Copy(place)
+            | Self::Cast(place, _)
+            | Self::Enum(place, _)
+            | Self::Id(_, place)
+            | Self::Reference(_, place) => std::slice::from_ref(place),
+            Self::CompositeReference(_, places) => places,
+            Self::Constant(_) => &[],
+        }
+    }
+}
+
 /// Compiles a configuration, or returns all that is wrong with it.
 pub(crate) fn compile(setup: &Setup, config: &Config) -> Result<Compiled, Vec<Problem>> {
     let mut problems = Vec::new();
@@ -119,6 +134,7 @@ impl Compiled {
                 Feed::Reference(entity, _) | Feed::CompositeReference(entity, _) => table.reference(name, entity),
                 _ => table.column(name),
             };
+            table = table.of(feed.places().iter().map(|&place| &self.names[place]));
         }
         Description::new().table(table).reads(&self.names).ignores(&config.ignore)
     }

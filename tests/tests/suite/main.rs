@@ -18,6 +18,7 @@ mod recovery;
 mod repair;
 mod replay;
 mod report;
+mod shown;
 mod source;
 mod status;
 mod stop;

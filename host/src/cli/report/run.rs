@@ -9,6 +9,7 @@ use super::print;
 use super::reasons;
 use super::refused;
 use super::seconds;
+use super::shown::shown;
 use super::skipped;
 use super::state;
 use super::table::counts;
@@ -72,6 +73,7 @@ pub fn run(report: &Report, as_json: bool) {
             let _ = writeln!(text, "\nnot predicted: `{table}` has {}", why.join(", "));
         }
     }
+    shown(&mut text, report);
     slowest(&mut text, report);
     let _ = writeln!(text, "\nconservation {}, took {}", report.conservation, seconds(report.duration_ms));
     print(&text);

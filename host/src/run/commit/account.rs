@@ -22,7 +22,7 @@ use crate::run::resolve::Settled;
 use crate::run::skips::Skips;
 
 /// Why `on-conflict = "skip"` leaves a record out.
-const STANDS: &str = "its row stands in the target with other values, and `on-conflict` says `skip`";
+pub const STANDS: &str = "its row stands in the target with other values, and `on-conflict` says `skip`";
 
 /// What a batch came to.
 pub(super) struct Outcome {
