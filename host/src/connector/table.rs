@@ -277,8 +277,9 @@ impl TableSource {
 
     fn document(&self, row: &Row) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
-        for (name, value) in self.names.iter().zip(&row.values) {
-            document.append(name, form(value));
+        let columns = self.names.iter().zip(&self.selection.table.columns);
+        for ((name, column), value) in columns.zip(&row.values) {
+            document.append(name, form(value, &column.kind));
         }
         document
     }

@@ -273,7 +273,7 @@ fn table_plan(
                     "the column `{}.{name}` has the type `{}`, which cannot be written",
                     schema.name, column.declared
                 ),
-                None,
+                Some("declare it as `TEXT`, or as `JSON` for arrays".to_owned()),
             ));
         }
         columns.push(index);

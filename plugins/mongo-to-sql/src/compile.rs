@@ -153,7 +153,11 @@ impl Compiler<'_> {
     fn id_column(&mut self, columns: &IndexMap<String, ColumnConfig>, pointer: &Pointer) -> Option<String> {
         let key = &self.setup.key;
         let is_key = |column: &ColumnConfig| {
-            column.from == *key && column.kind.is_none() && column.reference.is_none() && column.allowed.is_none()
+            column.from == *key
+                && !column.array
+                && column.kind.is_none()
+                && column.reference.is_none()
+                && column.allowed.is_none()
         };
         let mut names = columns.iter().filter(|(_, column)| is_key(column)).map(|(name, _)| name);
         let id = names.next()?;
@@ -186,7 +190,11 @@ impl Compiler<'_> {
             let first = parts.next().unwrap_or(Part { place: Place::Element, path: String::new() });
             let more: Vec<_> = parts.collect();
             let is_id = id == Some(name);
-            let convert = if is_id { Convert::Own(self.setup.entity.clone()) } else { self.convert(config, &pointer) };
+            let convert = match self.convert(config, &pointer) {
+                _ if is_id => Convert::Own(self.setup.entity.clone()),
+                element if config.array => Convert::Array(Box::new(element)),
+                convert => convert,
+            };
             let default = self.default(config, &pointer, &convert, is_id);
             if !more.is_empty() {
                 self.check_composite(config, &pointer, is_id);
@@ -296,6 +304,9 @@ impl Compiler<'_> {
             let message = "expected `as` to be `timestamp`, `local-timestamp` or `date` beside `zone`";
             self.problem(&pointer.key("zone"), message);
         }
+        if config.array && kind == Some(Kind::TextArray) {
+            self.problem(&pointer.key("array"), "expected no `array` beside `text-array`, which says it already");
+        }
         if config.required && config.default.is_some() {
             self.problem(&pointer.key("default"), "expected no `default` beside `required`, found both");
         }
@@ -305,6 +316,9 @@ impl Compiler<'_> {
     fn check_composite(&mut self, config: &ColumnConfig, pointer: &Pointer, is_id: bool) {
         if config.reference.is_none() && !is_id {
             self.problem(&pointer.key("from"), "expected one path, or `reference` beside several, found several alone");
+        }
+        if config.array {
+            self.problem(&pointer.key("array"), "expected one path beside `array`, found several");
         }
         if config.default.is_some() {
             self.problem(&pointer.key("default"), "expected no default for a reference of several values, found one");

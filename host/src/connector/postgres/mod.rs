@@ -18,6 +18,7 @@ mod parameter;
 mod script;
 mod session;
 mod snapshot;
+mod spelling;
 mod target;
 #[cfg(test)]
 mod tests;

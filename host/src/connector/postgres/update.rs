@@ -38,7 +38,7 @@ pub(super) async fn update(connection: &mut PgConnection, rows: Rows<'_>) -> Res
     let all: Vec<usize> = (0..rows.rows.len()).collect();
     for chunk in all.chunks(UPDATE_ROWS_MAX) {
         let mut query = sqlx::query(AssertSqlSafe(sql.as_str())).persistent(false);
-        for texts in arrays::texts(&rows, chunk)? {
+        for texts in arrays::texts(connection, &rows, chunk).await? {
             query = query.bind(texts);
         }
         let done = query

@@ -8,8 +8,8 @@ use crate::record::Column;
 use crate::record::ColumnType;
 use crate::record::Value;
 use crate::record::decimal::Decimal;
+use crate::record::form::form;
 use crate::record::json;
-use crate::record::packed;
 
 /// A value that takes another form.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,11 +24,10 @@ pub(super) struct Changed {
 
 /// Returns what will stand in the column, with all the digits that it shows; `None` for NULL.
 pub(super) fn after(value: &Value, column: &Column) -> Option<String> {
-    let text = match value {
-        Value::Null => return None,
-        Value::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-        value => packed::display(std::slice::from_ref(value)),
-    };
+    if value.is_null() {
+        return None;
+    }
+    let (_, text) = field::kind_and_text(form(value, &column.kind).as_raw_bson_ref());
     let (Value::Decimal(_), ColumnType::Decimal { limits: Some((_, digits)), inexact: false }) = (value, &column.kind)
     else {
         return Some(text);
@@ -45,60 +44,31 @@ pub(super) fn of(document: &RawDocument, sources: &[String], value: &Value, colu
     let [path] = sources else { return None };
     let found = field::at(document, path).filter(|found| !matches!(found, RawBsonRef::Null))?;
     // An element of an array stands for itself somewhere in it.
-    if matches!(found, RawBsonRef::Array(_)) && !matches!(value, Value::TextArray(_) | Value::Json(_)) {
+    if matches!(found, RawBsonRef::Array(_)) && !matches!(value, Value::Array(_) | Value::Json(_)) {
         return None;
     }
-    let (kind, before) = field::kind_and_text(found);
-    let text = after(value, column);
+    let (was, before) = field::kind_and_text(found);
+    let (now, text) = field::kind_and_text(form(value, &column.kind).as_raw_bson_ref());
     let changed = |words: String, is_lossy| Some(Changed { words, is_lossy, before: before.clone() });
-    let Some(text) = text else { return changed("left NULL".to_owned(), true) };
-    let now = kind_of(value);
-    match (value, kind) {
-        (Value::Decimal(now), "decimal") => {
-            let (was, shown) = (field::scale(&before), field::scale(&text));
-            match Decimal::parse(&before) {
-                Some(number) if number == *now && was > shown => changed("zeros behind the point".to_owned(), true),
-                Some(number) if number == *now => None,
-                _ => changed("another number".to_owned(), true),
+    match (value, was) {
+        (Value::Null, _) => changed("left NULL".to_owned(), true),
+        (Value::Decimal(now), "decimal") => match Decimal::parse(&before) {
+            Some(number) if number == *now => {
+                let shown = after(value, column).and_then(|text| field::scale(&text));
+                if field::scale(&before) > shown { changed("zeros behind the point".to_owned(), true) } else { None }
             }
-        }
-        (Value::Json(now), "JSON") => match (json::canonical(&before), json::canonical(now)) {
-            (before, now) if before == now => None,
-            _ => changed("another document".to_owned(), true),
+            _ => changed("another number".to_owned(), true),
         },
+        (Value::Json(_), "JSON") if json::canonical(&before) == json::canonical(&text) => None,
         // The same digits, or an id that is computed.
-        (Value::Uuid(_), "text") => changed(format!("{kind} → {now}"), before.replace('-', "").to_lowercase() != text.replace('-', "")),
-        _ if kind != now => changed(format!("{kind} → {now}"), loses(kind, now)),
-        (Value::Text(_), _) if text.trim_end_matches(' ') != before => changed("another text".to_owned(), true),
-        (Value::Text(_), _) if text != before => changed("padded with blanks".to_owned(), false),
-        (Value::Uuid(_) | Value::Integer(_) | Value::Bool(_), _) if text != before => {
-            changed(format!("another {now}"), true)
+        (Value::Uuid(_), "text") => {
+            let bare = |text: &str| text.replace('-', "").to_lowercase();
+            changed(format!("{was} → {now}"), bare(&before) != bare(&text))
         }
-        (Value::Timestamp(_) | Value::LocalTimestamp(_) | Value::Date(_) | Value::Time(_), _)
-            if !same_moment(&before, &text) =>
-        {
-            changed(format!("another {now}"), true)
-        }
-        _ => None,
-    }
-}
-
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Integer(_) => "integer",
-        Value::Float(_) => "double",
-        Value::Decimal(_) => "decimal",
-        Value::Text(_) => "text",
-        Value::Bytes(_) => "bytes",
-        Value::Uuid(_) => "UUID",
-        Value::Timestamp(_) => "instant",
-        Value::LocalTimestamp(_) => "local timestamp",
-        Value::Date(_) => "day",
-        Value::Time(_) => "time",
-        Value::Json(_) => "JSON",
-        Value::TextArray(_) => "array",
+        _ if was != now => changed(format!("{was} → {now}"), loses(was, now)),
+        _ if text == before => None,
+        _ if text.trim_end_matches(' ') == before => changed("padded with blanks".to_owned(), false),
+        _ => changed(format!("another {now}"), true),
     }
 }
 
@@ -112,19 +82,6 @@ fn loses(before: &str, now: &str) -> bool {
             | ("instant", "local timestamp" | "day" | "time")
             | ("local timestamp", "day" | "time")
     )
-}
-
-/// Whether two texts are one moment: fractions of a second may be written or not.
-fn same_moment(one: &str, other: &str) -> bool {
-    let bare = |text: &str| {
-        let (text, zone) = match text.strip_suffix('Z') {
-            Some(text) => (text, "Z"),
-            None => (text, ""),
-        };
-        let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text };
-        format!("{}{zone}", text.replace(' ', "T"))
-    };
-    bare(one) == bare(other)
 }
 
 #[cfg(test)]

@@ -107,6 +107,8 @@ fn form(document: &RawDocument) -> Option<(&'static str, &str)> {
         "$day" => "day",
         "$time" => "time",
         "$json" => "JSON",
+        // What a database spells and no other form says.
+        "$literal" => "literal",
         _ => return None,
     };
     Some((kind, text))

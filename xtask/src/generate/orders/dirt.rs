@@ -140,7 +140,7 @@ impl Dirt {
             (Self::NoUser, _) => dead("check", "user_or_session"),
             (Self::SecondCart, _) => dead("unique", "one_cart_per_user_and_storefront"),
             (Self::NoStorefront, _) => dead("missing-parent", "storefront_id"),
-            (Self::HourTwice | Self::HourNever, _) => dead("local-time", "created_at"),
+            (Self::HourTwice | Self::HourNever, _) => dead("ambiguous-time", "created_at"),
             (Self::JustKept | Self::LongestName | Self::EndsJustAfter, _) => outcome("written", "", ""),
             (Self::JustTooOld | Self::EndsNow, _) => outcome("left-out", "", ""),
             (Self::QuantityZero, "cart_items") => dead("check", "cart_item_quantity"),
