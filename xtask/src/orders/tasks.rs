@@ -70,7 +70,7 @@ pub fn demo(root: &Path, target: &Path) -> Result<(), Box<dyn Error>> {
         expect(Command::new(&whimbrel).args(arguments).envs(urls.clone()).current_dir(root), code)
     };
     step("3/5", "what would be moved, and in which order");
-    says(&["plan", MANIFEST], 0)?;
+    says(&["plan", MANIFEST, "--now", NOW], 0)?;
     step("4/5", "dry run: everything but the writing");
     says(&["run", MANIFEST, "--now", NOW], DEAD_LETTERS)?;
     step("5/5", "the migration");

@@ -31,8 +31,8 @@ FROM product_variants AS v JOIN products AS p ON p.id = v.product_id WHERE NOT p
 CREATE TABLE expected.shopping_carts AS
 WITH judged AS (
     SELECT *, CASE
-        WHEN NOT expected.is_once(created_at) THEN 'local-time created_at'
-        WHEN NOT expected.is_once(updated_at) THEN 'local-time updated_at'
+        WHEN NOT expected.is_once(created_at) THEN 'ambiguous-time created_at'
+        WHEN NOT expected.is_once(updated_at) THEN 'ambiguous-time updated_at'
         WHEN storefront_id NOT IN (SELECT id FROM storefronts) THEN 'missing-parent storefront_id'
         WHEN user_id IS NULL THEN 'check user_or_session'
     END AS fault
@@ -51,8 +51,8 @@ CREATE TABLE expected.cart_items AS
 WITH judged AS (
     SELECT i.*, CASE
         WHEN NOT expected.fits(i.price_snapshot) THEN 'dead precision price_snapshot'
-        WHEN NOT expected.is_once(i.created_at) THEN 'dead local-time created_at'
-        WHEN NOT expected.is_once(i.updated_at) THEN 'dead local-time updated_at'
+        WHEN NOT expected.is_once(i.created_at) THEN 'dead ambiguous-time created_at'
+        WHEN NOT expected.is_once(i.updated_at) THEN 'dead ambiguous-time updated_at'
         WHEN c.fate <> 'written' THEN 'dead missing-parent cart_id'
         WHEN i.variant_id NOT IN (SELECT id FROM expected.b2c_product_variants) THEN 'dead missing-parent variant_id'
         WHEN i.listing_id NOT IN (SELECT id FROM expected.listings) THEN 'skipped'
@@ -85,8 +85,8 @@ WITH judged AS (
         WHEN NOT expected.fits(total) THEN 'precision total'
         WHEN NOT expected.fits(commission) THEN 'precision commission'
         WHEN NOT expected.fits(seller_amount) THEN 'precision seller_amount'
-        WHEN NOT expected.is_once(created_at) THEN 'local-time created_at'
-        WHEN NOT expected.is_once(updated_at) THEN 'local-time updated_at'
+        WHEN NOT expected.is_once(created_at) THEN 'ambiguous-time created_at'
+        WHEN NOT expected.is_once(updated_at) THEN 'ambiguous-time updated_at'
         WHEN storefront_id NOT IN (SELECT id FROM storefronts) THEN 'missing-parent storefront_id'
         WHEN escrow_days < 0 THEN 'check order_escrow_days'
         WHEN payment_status NOT IN ('pending', 'paid', 'failed', 'refunded', 'partially_refunded')
@@ -115,7 +115,7 @@ WITH judged AS (
         WHEN length(i.listing_name) > 255 THEN 'too-long listing_name'
         WHEN NOT expected.fits(i.unit_price) THEN 'precision price'
         WHEN NOT expected.fits(i.total) THEN 'precision total'
-        WHEN NOT expected.is_once(i.created_at) THEN 'local-time created_at'
+        WHEN NOT expected.is_once(i.created_at) THEN 'ambiguous-time created_at'
         WHEN o.fate <> 'written' THEN 'missing-parent order_id'
         WHEN i.unit_price < 0 THEN 'check order_item_price'
         WHEN i.quantity <= 0 THEN 'check order_item_quantity'
