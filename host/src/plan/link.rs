@@ -10,7 +10,6 @@ use super::resolve::Described;
 use super::resolve::Found;
 use super::resolve::TargetTables;
 use super::tables::EntityTable;
-use crate::record::TableSchema;
 
 /// Finds where every reference of an entity points.
 pub(super) fn link(
@@ -36,7 +35,7 @@ pub(super) fn link(
             if parent == index && table.id == Some(column) {
                 continue;
             }
-            if entities[parent].id == IdStrategy::Column && table.key.contains(&table.columns[column]) {
+            if parent == index && entities[parent].id == IdStrategy::Column && table.key.contains(&table.columns[column]) {
                 found.push((
                     at.clone(),
                     format!(
@@ -51,7 +50,8 @@ pub(super) fn link(
                 ));
                 continue;
             }
-            let Some((parent_table, id)) = main_table(&entities[parent]) else {
+            let main_table = entities[parent].main_table().map(|(table, id)| (&table.schema, table.columns[id]));
+            let Some((parent_table, id)) = main_table else {
                 let message =
                     format!("the column `{name}` refers to `{referred}`, whose transformer names no id column");
                 found.push((at.clone(), message, None));
@@ -108,11 +108,6 @@ fn add_foreign_keys(
 /// A self-reference is written NULL until the entity's end, when its row cannot be set aside any more.
 fn default_policy(to_itself: bool) -> OnMissing {
     if to_itself { OnMissing::Null } else { OnMissing::DeadLetter }
-}
-
-/// The table whose id column references to the entity resolve to, and that column.
-fn main_table(entity: &EntityPlan) -> Option<(&TableSchema, usize)> {
-    entity.tables.iter().find_map(|table| table.id.map(|id| (&table.schema, table.columns[id])))
 }
 
 /// Puts the manifest's policies onto the references and checks that they can be kept.

@@ -81,6 +81,11 @@ pub struct EntityPlan {
 }
 
 impl EntityPlan {
+    /// Returns the table whose id column references to the entity resolve to, and which of its fed columns that is.
+    pub fn main_table(&self) -> Option<(&TablePlan, usize)> {
+        self.tables.iter().find_map(|table| Some((table, table.id?)))
+    }
+
     /// Returns whether both feed some table.
     pub fn shares_table(&self, other: &Self) -> bool {
         let feeds = |name: &str| other.tables.iter().any(|table| table.schema.name == name);
@@ -142,15 +147,23 @@ pub enum IdStrategy {
     Keep,
     /// The value that the transformer gives in the id column.
     Column,
+    /// A number that the target gives, as it does to rows without an id.
+    Sequence,
 }
 
 impl IdStrategy {
+    /// Returns whether ids are kept by source key, as nobody could compute them.
+    pub fn is_stored(self) -> bool {
+        matches!(self, Self::Column | Self::Sequence)
+    }
+
     /// Returns the manifest's word for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::UuidV5 => "uuid-v5",
             Self::Keep => "keep",
             Self::Column => "column",
+            Self::Sequence => "sequence",
         }
     }
 }

@@ -191,7 +191,7 @@ fn entity_plan(
         }
     }
     let (tables, table_order) = parents_first(planned, description.tables.len());
-    EntityPlan {
+    let entity_plan = EntityPlan {
         name: entity.name.clone(),
         index,
         source: source.to_owned(),
@@ -211,6 +211,32 @@ fn entity_plan(
         sources: description.sources.clone(),
         reads: description.reads.clone(),
         ignores: description.ignores.clone(),
+    };
+    check_numbered(entity, &entity_plan, found);
+    entity_plan
+}
+
+/// Finds an id column that nothing numbers.
+fn check_numbered(entity: &EntityTable, plan: &EntityPlan, found: &mut Found) {
+    if plan.id != IdStrategy::Sequence || plan.tables.is_empty() {
+        return;
+    }
+    let own = format!("/entity/{}/id", plan.index);
+    let at = if entity.settings.id.is_some() { own } else { "/defaults/id".to_owned() };
+    let Some((table, id)) = plan.main_table() else {
+        let message = format!("the ids of `{}` are numbers of the target, and its transformer names no id column", plan.name);
+        found.push((at, message, Some("name the column with the id in the transformer's configuration".to_owned())));
+        return;
+    };
+    let column = &table.schema.columns[table.columns[id]];
+    if column.sequence.is_none() || !matches!(column.kind, ColumnType::Integer { .. }) {
+        let message = format!(
+            "the column `{}.{}` has the type `{}` and no numbering of its own",
+            table.schema.name, column.name, column.declared
+        );
+        let hint = "make it an identity column or `serial` in PostgreSQL, `INTEGER PRIMARY KEY` in SQLite, or choose \
+                    another `id`";
+        found.push((at, message, Some(hint.to_owned())));
     }
 }
 

@@ -11,6 +11,8 @@ use std::collections::HashMap;
 use super::bookkeeping::NulledReference;
 use super::commit::Committer;
 use super::layout::column_names;
+use super::parents::Parents;
+use super::parents::fetch_ids;
 use super::rewritten;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
@@ -18,7 +20,6 @@ use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
-use crate::plan::IdStrategy;
 use crate::plan::OnMissing;
 use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
@@ -120,10 +121,26 @@ pub async fn find_parents(
         by_reference.entry((waits.table, waits.reference)).or_default().push(index);
     }
     let mut parents: Vec<Option<Vec<Value>>> = waiting.iter().map(|_| None).collect();
+    let mut stored = Parents::default();
     for of_reference in by_reference.into_values() {
         let reference = waiting[of_reference[0]].reference(committer.entity());
-        for &index in &of_reference {
-            parents[index] = parent_key(committer, tx, reference, &waiting[index].nulled).await?;
+        let parent = reference.entity.filter(|&parent| committer.entity_at(parent).id.is_stored());
+        let keys: Vec<Vec<Value>> =
+            of_reference.iter().map(|&index| packed::decode(&waiting[index].nulled.value).unwrap_or_default()).collect();
+        // An entity with stored ids: what waits is the source key, whose id may be known by now.
+        let source_key = |key: &[Value]| match (parent, key) {
+            (Some(parent), [Value::Text(source_key)]) => Some((parent, source_key.to_string())),
+            _ => None,
+        };
+        let source_keys: Vec<Option<(usize, String)>> = keys.iter().map(|key| source_key(key)).collect();
+        let wanted = source_keys.iter().flatten().map(|(parent, key)| (*parent, key.as_str()));
+        fetch_ids(committer.plan(), committer.books(), tx, wanted, &mut stored).await?;
+        for ((&index, key), source_key) in of_reference.iter().zip(keys).zip(&source_keys) {
+            let key = match source_key {
+                Some((parent, source_key)) => stored.stored_id(*parent, source_key).into_iter().collect(),
+                None => key,
+            };
+            parents[index] = Some(key).filter(|key| is_key_of(reference, key));
         }
         let wanted: Vec<Vec<Value>> = of_reference.iter().filter_map(|&index| parents[index].clone()).collect();
         let found = tx.find(&reference.parent, &reference.parent_columns, &wanted, &[]).await?;
@@ -134,26 +151,11 @@ pub async fn find_parents(
     Ok(waiting.into_iter().zip(parents).collect())
 }
 
-/// Returns the key that a reference looks for; `None` where it can be no key of the parent.
-async fn parent_key(
-    committer: &Committer,
-    tx: &mut dyn Transaction,
-    reference: &ReferencePlan,
-    waits: &NulledReference,
-) -> Result<Option<Vec<Value>>, TargetError> {
-    let mut key = packed::decode(&waits.value).unwrap_or_default();
-    // An entity with stored ids: what waits is the source key, whose id may be known by now.
-    let parent = reference.entity.map(|parent| committer.entity_at(parent));
-    if let (Some(parent), [Value::Text(source_key)]) =
-        (parent.filter(|parent| parent.id == IdStrategy::Column), key.as_slice())
-    {
-        let id = committer.books().id(tx, &parent.name, source_key).await?;
-        key = id.as_deref().and_then(packed::decode).unwrap_or_default();
-    }
+/// Returns whether these values can be a key of the parent.
+fn is_key_of(reference: &ReferencePlan, key: &[Value]) -> bool {
     let is_one_of =
         |(value, &column): (&Value, &usize)| convert::fit(value.clone(), &reference.parent.columns[column]).is_ok();
-    let fits = key.len() == reference.parent_columns.len() && key.iter().zip(&reference.parent_columns).all(is_one_of);
-    Ok(fits.then_some(key))
+    key.len() == reference.parent_columns.len() && key.iter().zip(&reference.parent_columns).all(is_one_of)
 }
 
 /// Fills references in; returns those that the target refused, with its reasons. They stay NULL.

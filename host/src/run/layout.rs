@@ -28,7 +28,6 @@ use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
-use crate::plan::IdStrategy;
 use crate::plan::OnMissing;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
@@ -244,6 +243,15 @@ impl Layout {
         Ok(layout)
     }
 
+    /// Returns the records that are not written, set aside or left out.
+    pub fn aside(&self) -> Cow<'_, Dead> {
+        if self.skipped.is_empty() {
+            return Cow::Borrowed(&self.set_aside);
+        }
+        let left_out = self.skipped.iter().map(|(record, left_out)| (*record, left_out.refused.clone()));
+        Cow::Owned(left_out.chain(self.set_aside.clone()).collect())
+    }
+
     /// Returns the ledger's digest of a row: of the values that it holds when every reference has its parent.
     pub fn digest(&self, resolved: &Resolved, row: usize) -> u64 {
         if let Some(intended) = self.intended.get(&row) {
@@ -289,9 +297,9 @@ impl Layout {
         of_rows(&self.deferred, is_written)
     }
 
-    /// Returns the ids that the transformer gave, by source key, where the entity's strategy is `column`.
+    /// Returns the ids to be stored, by source key, where the entity's are.
     pub fn ids_of_living(&self, entity: &EntityPlan, resolved: &Resolved, refused: &Dead) -> Vec<(String, Vec<u8>)> {
-        if entity.id != IdStrategy::Column {
+        if !entity.id.is_stored() {
             return Vec::new();
         }
         self.records

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::bookkeeping::RefusedReferences;
 use super::shown::Shown;
+use crate::connector::target::Advanced;
 use crate::error::Failure;
 
 /// How the records of an entity ended. `read` is the sum of all the others.
@@ -212,6 +213,9 @@ pub struct EntityReport {
     /// Single records, field by field, where a dry run was asked for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shown: Option<Shown>,
+    /// Sequences that were behind the ids of its rows and were moved in this run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub advanced_sequences: Vec<Advanced>,
     /// What ended it too early in this run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureReport>,

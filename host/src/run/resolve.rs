@@ -85,6 +85,8 @@ pub struct ResolvedRow {
     pub digest: u64,
     /// References to entities whose ids are stored, not computed: fed column, entity's index, source key.
     pub pending: Vec<(usize, usize, Key)>,
+    /// Whether its key is a number that has just been taken: nothing of this record can stand under it.
+    pub is_numbered: bool,
     /// Source keys of the records that its computed references mean, by fed column: nobody gets the source key back from
     /// an id, and whoever is told that a parent never came looks for it in the source.
     pub referred: Vec<(usize, Key)>,
@@ -167,21 +169,8 @@ impl Resolver {
             };
             resolved.records.push(settled);
         }
-        resolved.repeats_keys = self.repeats_keys(&resolved.rows);
+        resolved.repeats_keys = repeats_keys(self.tables(), &resolved.rows);
         resolved
-    }
-
-    /// Returns whether two rows of a table have the same key. Equal hashes are taken for equal keys: the commit, which
-    /// tells them apart, then looks closer for nothing.
-    fn repeats_keys(&self, rows: &[ResolvedRow]) -> bool {
-        let tables = &self.plan.entities[self.entity].tables;
-        // Two of the plan's tables may be one of the target's.
-        let first_of_name = |table: usize| {
-            tables.iter().position(|other| other.schema.name == tables[table].schema.name).unwrap_or(table)
-        };
-        let seeds: Vec<u64> = (0..tables.len()).map(|table| first_of_name(table) as u64).collect();
-        let mut seen = HashSet::with_capacity(rows.len());
-        rows.iter().any(|row| !seen.insert(xxh3_64_with_seed(&row.key, seeds[row.table])))
     }
 
     fn count_dead(&self, resolved: &mut Resolved, record: usize, tables: impl Iterator<Item = u32>) {
@@ -213,6 +202,7 @@ impl Resolver {
         let mut firsts: Option<HashMap<(usize, Vec<u8>), usize>> = (ordered.len() > COMPARED_MAX).then(HashMap::new);
         for (table, row) in ordered {
             let row = self.row(index, table, &row.body)?;
+            self.check_own_id(&row, resolved)?;
             let equal = match &mut firsts {
                 Some(firsts) => match firsts.entry((table, row.key.clone())) {
                     Entry::Occupied(first) => Some(*first.get()),
@@ -242,6 +232,22 @@ impl Resolver {
             resolved.rows_collapsed[table] += 1;
         }
         Ok(())
+    }
+
+    /// A number of the target's belongs to the record's own key and to nothing else.
+    fn check_own_id(&self, row: &ResolvedRow, resolved: &Resolved) -> Result<(), Box<Refused>> {
+        let entity = &self.plan.entities[self.entity];
+        let (IdStrategy::Sequence, Some(id)) = (entity.id, entity.tables[row.table].id) else { return Ok(()) };
+        let key = resolved.batch.records[row.record].key.as_ref();
+        if row.pending.iter().any(|(column, parent, of)| *column == id && *parent == self.entity && Some(of) == key) {
+            return Ok(());
+        }
+        let column = &self.columns[row.table][id].name;
+        let message = format!(
+            "`{}.{column}`: with `id = \"sequence\"` expected a reference to the record's own key, found something else",
+            entity.tables[row.table].schema.name
+        );
+        Err(self.refuse("unusable-reference", Some(column.clone()), message))
     }
 
     fn row(&self, index: usize, table: usize, body: &[u8]) -> Result<ResolvedRow, Box<Refused>> {
@@ -297,7 +303,14 @@ impl Resolver {
             }
         }
         for &position in &self.key_positions[table] {
-            value::encode_into(&resolved.values[position], &mut resolved.key);
+            // Until the id is known, what it belongs to tells the rows apart.
+            match resolved.pending.iter().find(|(waiting, ..)| *waiting == position) {
+                Some((_, parent, key)) => {
+                    let stands_in = Value::Text(format!("{parent} {}", key.as_str()).into());
+                    value::encode_into(&stands_in, &mut resolved.key);
+                }
+                None => value::encode_into(&resolved.values[position], &mut resolved.key),
+            }
         }
         resolved.digest = ledger::digest(&resolved.values);
         Ok(resolved)
@@ -353,7 +366,7 @@ impl Resolver {
                 let message = format!("{}: with `id = \"column\"` the transformer gives the id itself", place());
                 return Err(refuse("unusable-reference", message));
             }
-            IdStrategy::Column => {
+            IdStrategy::Column | IdStrategy::Sequence => {
                 resolved.pending.push((position, parent, key));
                 Ok(Value::Null)
             }
@@ -369,6 +382,17 @@ impl Resolver {
     fn refuse(&self, code: &str, field: Option<String>, message: String) -> Box<Refused> {
         Box::new(Refused { stage: "resolve", code: code.to_owned(), field, message, plugin: None })
     }
+}
+
+/// Returns whether two rows of a table have the same key. Equal hashes are taken for equal keys: the commit, which
+/// tells them apart, then looks closer for nothing.
+pub(super) fn repeats_keys(tables: &[TablePlan], rows: &[ResolvedRow]) -> bool {
+    // Two of the plan's tables may be one of the target's.
+    let first_of_name =
+        |table: usize| tables.iter().position(|other| other.schema.name == tables[table].schema.name).unwrap_or(table);
+    let seeds: Vec<u64> = (0..tables.len()).map(|table| first_of_name(table) as u64).collect();
+    let mut seen = HashSet::with_capacity(rows.len());
+    rows.iter().any(|row| !seen.insert(xxh3_64_with_seed(&row.key, seeds[row.table])))
 }
 
 /// Which columns of a row are there; a row rarely has more than a word of them.

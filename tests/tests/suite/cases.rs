@@ -75,6 +75,8 @@ cases! { super::check, CASES:
     self_reference_refused
     self_reference_skip
     self_reference_update
+    sequence
+    sequence_standing
     skip_reasons
     skipped_rows
     trigger_update
@@ -119,6 +121,7 @@ cases! { super::fails, FAILURES:
     fail_schema_in_part
     fail_self_reference
     fail_self_reference_refused
+    fail_sequence
     fail_several
     fail_target_is_folder
     fail_target_unreachable

@@ -8,7 +8,7 @@ use crate::connector::TargetError;
 
 /// The schema that holds them.
 pub(super) const SCHEMA: &str = "whimbrel";
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "migration",
     "holder",
     "checkpoint",
@@ -18,6 +18,7 @@ const TABLES: [&str; 12] = [
     "deferred_reference",
     "nulled_reference",
     "id_map",
+    "numbering",
     "run",
     "review",
     "plugin_event",

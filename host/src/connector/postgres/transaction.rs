@@ -14,12 +14,14 @@ use super::insert::KeyStates;
 use super::lookup;
 use super::lookup::PageLimit;
 use super::name::quote;
+use super::numbers;
 use super::parameter;
 use super::parameter::Parameter;
 use super::update;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::connector::fence::Fence;
+use crate::connector::target::Advanced;
 use crate::connector::target::Inserted;
 use crate::connector::target::Rows;
 use crate::record::TableSchema;
@@ -114,6 +116,20 @@ impl Transaction for PostgresTransaction {
         let limit = PageLimit { rows: limit, bytes: usize::MAX };
         let page = lookup::page(&mut self.connection, table, key, after, None, columns, limit).await;
         page.map(|(rows, _)| rows)
+    }
+
+    async fn take_numbers(
+        &mut self,
+        table: &TableSchema,
+        column: usize,
+        _: Option<i64>,
+        count: usize,
+    ) -> Result<Vec<i64>, TargetError> {
+        numbers::take(&mut self.connection, table, column, count).await
+    }
+
+    async fn advance_sequence(&mut self, table: &TableSchema, column: usize) -> Result<Option<Advanced>, TargetError> {
+        numbers::advance(&mut self.connection, table, column).await
     }
 
     async fn check_constraints(&mut self) -> Result<(), TargetError> {

@@ -10,6 +10,7 @@ use super::scratch::Set;
 use super::scratch::failed;
 use crate::connector::sqlite::SqliteTransaction;
 use crate::connector::sqlite::blocking;
+use crate::connector::target::Advanced;
 use crate::connector::target::Inserted;
 use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
@@ -352,6 +353,22 @@ impl Transaction for PredictedTransaction {
     ) -> Result<Vec<Vec<Value>>, TargetError> {
         let what = format!("predict all rows of `{}`", table.name);
         Err(TargetError::Database { what, source: "a prediction looks rows up by their keys".into() })
+    }
+
+    async fn take_numbers(
+        &mut self,
+        _: &TableSchema,
+        _: usize,
+        last: Option<i64>,
+        count: usize,
+    ) -> Result<Vec<i64>, TargetError> {
+        // What the target would give is not known without taking it: no row has a number below zero.
+        let last = last.unwrap_or(0).min(0);
+        Ok((1..=i64::try_from(count).unwrap_or(i64::MAX)).map(|number| last - number).collect())
+    }
+
+    async fn advance_sequence(&mut self, _: &TableSchema, _: usize) -> Result<Option<Advanced>, TargetError> {
+        Ok(None)
     }
 
     async fn check_constraints(&mut self) -> Result<(), TargetError> {

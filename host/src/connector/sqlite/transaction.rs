@@ -10,6 +10,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::blocking;
 use super::insert::Insert;
 use super::name;
+use super::numbers;
 use super::parents::DeferredParents;
 use super::refusal;
 use super::select;
@@ -18,6 +19,7 @@ use super::target::Mode;
 use super::types;
 use super::types::BindError;
 use super::update;
+use crate::connector::target::Advanced;
 use crate::connector::target::Inserted;
 use crate::connector::target::Rows;
 use crate::connector::target::TargetError;
@@ -152,6 +154,22 @@ impl Transaction for SqliteTransaction {
     ) -> Result<Vec<Vec<Value>>, TargetError> {
         self.check_open()?;
         blocking(|| select::page(&self.connection, table, key, after, columns, limit))
+    }
+
+    async fn take_numbers(
+        &mut self,
+        table: &TableSchema,
+        column: usize,
+        last: Option<i64>,
+        count: usize,
+    ) -> Result<Vec<i64>, TargetError> {
+        self.check_open()?;
+        blocking(|| numbers::take(&self.connection, table, column, last, count))
+    }
+
+    async fn advance_sequence(&mut self, _: &TableSchema, _: usize) -> Result<Option<Advanced>, TargetError> {
+        // A rowid follows the largest one by itself; so does AUTOINCREMENT.
+        Ok(None)
     }
 
     async fn check_constraints(&mut self) -> Result<(), TargetError> {

@@ -69,9 +69,9 @@ impl Resolver {
                     Err(mismatch) => Err(mismatch),
                 }
             }
-            IdStrategy::Column => {
-                let message =
-                    format!("expected an entity whose ids are computed, found `{entity}` with `id = \"column\"`");
+            stored @ (IdStrategy::Column | IdStrategy::Sequence) => {
+                let id = stored.name();
+                let message = format!("expected an entity whose ids are computed, found `{entity}` with `id = \"{id}\"`");
                 return Err(refuse("unusable-reference", message));
             }
         };

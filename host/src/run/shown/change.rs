@@ -103,6 +103,7 @@ mod tests {
             has_default: false,
             has_fresh_default: false,
             generated: false,
+            sequence: None,
         };
         of(&document, &["a.b".to_owned()], &value, &column).map(|changed| (changed.words, changed.is_lossy))
     }

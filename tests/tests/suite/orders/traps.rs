@@ -227,3 +227,21 @@ fn a_run_without_execute_writes_nothing() {
     shop.predict(&target).expect(0);
     assert_eq!(dump::all(&target), before);
 }
+
+#[test]
+fn a_sequence_goes_on_behind_the_migrated_ids() {
+    let Some(shop) = shop_with("") else { return };
+    let (target, _) = shop.moved();
+    target.execute(
+        "INSERT INTO shopping_carts (user_id, storefront_id) VALUES (77, 1);
+         INSERT INTO orders (order_number, storefront_id, status, payment_status, subtotal, total, seller_amount)
+         VALUES ('NEW', 1, 'pending', 'pending', 1, 1, 1);
+         INSERT INTO order_items (order_id, listing_id, listing_name, quantity, price, total)
+         SELECT id, 1, 'new', 1, 1, 1 FROM orders WHERE order_number = 'NEW';
+         INSERT INTO inventory_reservations (listing_id, quantity, status, expires_at) VALUES (1, 1, 'active', now());",
+    );
+    for (table, moved) in [("shopping_carts", 5), ("orders", 15), ("inventory_reservations", 3)] {
+        let newest = one(&target, &format!("SELECT max(id) FROM {table}"));
+        assert_eq!(newest, (moved + 1).to_string(), "{table}");
+    }
+}
