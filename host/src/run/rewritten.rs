@@ -36,8 +36,10 @@ pub async fn update(tx: &mut dyn Transaction, table: &TablePlan, call: Rows<'_>)
             if !value::same_in(&schema.kind, expected, &after[fed]) {
                 let shown = |value: &Value| packed::display(std::slice::from_ref(value));
                 let (expected, found) = (shown(expected), shown(&after[fed]));
-                let message =
-                    format!("a trigger put `{found}` into `{}` while the row was updated, expected `{expected}`", schema.name);
+                let message = format!(
+                    "a trigger put `{found}` into `{}` while the row was updated, expected `{expected}`",
+                    schema.name
+                );
                 return Err(refused(call, index, Some(schema.name.clone()), message));
             }
         }

@@ -138,7 +138,8 @@ fn is_as_expected(shop: &Shop, target: &Database, report: &Json) {
         ));
         let letters: BTreeMap<u64, String> =
             letters.into_iter().map(|row| (number(&row[0]), format!("dead {}", row[1].as_ref().unwrap()))).collect();
-        let dead: BTreeMap<u64, String> = fates.clone().into_iter().filter(|(_, fate)| fate.starts_with("dead")).collect();
+        let dead: BTreeMap<u64, String> =
+            fates.clone().into_iter().filter(|(_, fate)| fate.starts_with("dead")).collect();
         assert_eq!(letters, dead, "{table}: dead letters");
 
         let told = report["entities"].as_array().unwrap().iter().find(|told| told["name"] == entity).unwrap();
@@ -189,7 +190,8 @@ fn every_row_is_where_the_rules_put_it() {
     for (_, table, source) in ENTITIES {
         let planted: Vec<u64> =
             shop.written.planted.iter().filter(|planted| planted.table == source).map(|planted| planted.id).collect();
-        let odd: Vec<_> = shop.fates(table).into_iter().filter(|(id, fate)| fate != "written" && !planted.contains(id)).collect();
+        let odd: Vec<_> =
+            shop.fates(table).into_iter().filter(|(id, fate)| fate != "written" && !planted.contains(id)).collect();
         assert_eq!(odd, [], "{table}");
     }
 
@@ -251,7 +253,11 @@ fn the_small_set_is_the_published_one() {
     );
     let target = shop.source.another();
     let predicted = shop.predict(&target).expect(0).json();
-    assert_eq!(target.query("SELECT 1 AS one FROM information_schema.tables WHERE table_name = 'orders'").len(), 0, "it is a dry run");
+    assert_eq!(
+        target.query("SELECT 1 AS one FROM information_schema.tables WHERE table_name = 'orders'").len(),
+        0,
+        "it is a dry run"
+    );
     let (target, report) = shop.moved();
     shop.expect();
     is_as_expected(&shop, &target, &report);
@@ -278,7 +284,11 @@ fn what_a_dry_run_cannot_foresee_is_named() {
         let fates = shop.fates(table);
         assert_eq!(told["total"]["read"], fates.len() as u64);
         // What the dry run finds by itself is what the real one finds; constraints of the target are named instead.
-        let found = |fate: &&String| fate.starts_with("dead ambiguous-time") || fate.starts_with("dead too-long") || fate.starts_with("dead precision");
+        let found = |fate: &&String| {
+            fate.starts_with("dead ambiguous-time")
+                || fate.starts_with("dead too-long")
+                || fate.starts_with("dead precision")
+        };
         let sure = fates.values().filter(found).count() as u64;
         assert!(told["total"]["dead"].as_u64().unwrap() >= sure, "{told:#}");
         if fates.values().any(|fate| fate.starts_with("dead check") || fate.starts_with("dead unique")) {

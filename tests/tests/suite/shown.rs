@@ -91,9 +91,14 @@ fn fields_stand_beside_their_columns_and_refused_records_have_their_reason() {
         assert_eq!(records[0]["others"], before("__v", "integer", "0"));
         assert!(records[1]["reason"].as_str().unwrap().contains("has no row in `teams`"), "{}", records[1]);
 
-        let changes: Vec<Json> = shown["changes"].as_array().unwrap().iter().map(|change| {
-            json!([change["table"], change["column"], change["change"], change["is_lossy"], change["count"]])
-        }).collect();
+        let changes: Vec<Json> = shown["changes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|change| {
+                json!([change["table"], change["column"], change["change"], change["is_lossy"], change["count"]])
+            })
+            .collect();
         let expected = [
             json!(["people", "id", "integer → UUID", true, 2]),
             json!(["people", "team", "integer → UUID", true, 1]),
@@ -111,7 +116,10 @@ fn as_many_refused_records_are_shown_as_sound_ones() {
     let report = call(&Database::sqlite(), MANIFEST, &["--show-rows", "3", "--json"]).run().expect(3).json();
     let records = report["entities"][1]["shown"]["records"].as_array().unwrap();
     let told: Vec<Json> = records.iter().map(|record| json!([record["document"], record["fate"]])).collect();
-    assert_eq!(told, [json!([1, "written"]), json!([2, "written"]), json!([3, "skipped"]), json!([4, "dead"]), json!([5, "dead"])]);
+    assert_eq!(
+        told,
+        [json!([1, "written"]), json!([2, "written"]), json!([3, "skipped"]), json!([4, "dead"]), json!([5, "dead"])]
+    );
     let dead = records.last().unwrap();
     assert!(dead["reason"].as_str().unwrap().starts_with("transform/enum-value: "), "{dead}");
     assert_eq!(dead["rows"], json!([]));

@@ -26,9 +26,9 @@ pub fn make_anew(server: &str, name: &str) -> Result<String, Box<dyn std::error:
     for sql in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
         runtime.block_on(execute(&mut connection, &sql))?;
     }
-    let (address, parameters) = server.split_once('?').map_or((server, String::new()), |(address, parameters)| {
-        (address, format!("?{parameters}"))
-    });
+    let (address, parameters) = server
+        .split_once('?')
+        .map_or((server, String::new()), |(address, parameters)| (address, format!("?{parameters}")));
     let (address, _) = address.rsplit_once('/').ok_or("the server's URL names no database")?;
     Ok(format!("{address}/{name}{parameters}"))
 }

@@ -26,7 +26,8 @@ pub(super) fn shown(text: &mut String, report: &Report) {
 }
 
 fn change(change: &Change) -> Vec<String> {
-    let example = format!("{} → {} (document {})", cut(&change.before), after(change.after.as_deref()), change.document);
+    let example =
+        format!("{} → {} (document {})", cut(&change.before), after(change.after.as_deref()), change.document);
     let lossy = if change.is_lossy { "!" } else { "" };
     vec![
         lossy.to_owned(),
@@ -51,9 +52,16 @@ fn write_record(text: &mut String, entity: &str, record: &ShownRecord) {
                 None => (["-".to_owned(), String::new(), String::new()], &[][..]),
             };
             let place = format!("{}.{}", row.table, column.column);
-            let now = [place, column.declared.clone(), after(column.after.as_deref()), column.change.clone().unwrap_or_default()];
+            let now = [
+                place,
+                column.declared.clone(),
+                after(column.after.as_deref()),
+                column.change.clone().unwrap_or_default(),
+            ];
             lines.push(first.into_iter().chain(now).collect());
-            lines.extend(more.iter().map(|before| line(before).into_iter().chain(std::array::from_fn::<_, 4, _>(|_| String::new())).collect()));
+            lines.extend(more.iter().map(|before| {
+                line(before).into_iter().chain(std::array::from_fn::<_, 4, _>(|_| String::new())).collect()
+            }));
         }
     }
     for other in &record.others {

@@ -127,7 +127,12 @@ mod tests {
                 ColumnType::Uuid,
                 Some(("ObjectId → UUID", true)),
             ),
-            (Bson::from(doc! { "$localTimestamp": "2024-01-31T12:00:00" }), Value::LocalTimestamp(1_706_702_400_000_000), ColumnType::LocalTimestamp, None),
+            (
+                Bson::from(doc! { "$localTimestamp": "2024-01-31T12:00:00" }),
+                Value::LocalTimestamp(1_706_702_400_000_000),
+                ColumnType::LocalTimestamp,
+                None,
+            ),
             (
                 Bson::from(doc! { "$localTimestamp": "2024-01-31T12:00:00" }),
                 Value::Timestamp(1_706_698_800_000_000),

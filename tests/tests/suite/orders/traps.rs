@@ -90,16 +90,15 @@ fn names_of_500_characters_are_not_cut_to_255() {
 #[test]
 fn a_cart_without_a_user_and_a_second_cart_break_the_targets_rules() {
     let cart = |id: u64, user: &str| {
-        format!("INSERT INTO shopping_carts VALUES ({id}, {user}, 1, 'active', '2025-11-01 10:00', '2025-11-01 11:00');")
+        format!(
+            "INSERT INTO shopping_carts VALUES ({id}, {user}, 1, 'active', '2025-11-01 10:00', '2025-11-01 11:00');"
+        )
     };
     let rows = [cart(100, "NULL"), cart(101, "5"), cart(102, "5"), cart(103, "NULL")].concat();
     let Some(shop) = shop_with(&rows) else { return };
     let (target, _) = shop.moved();
-    let expected = [
-        "carts check user_or_session",
-        "carts check user_or_session",
-        "carts unique one_cart_per_user_and_storefront",
-    ];
+    let expected =
+        ["carts check user_or_session", "carts check user_or_session", "carts unique one_cart_per_user_and_storefront"];
     assert_eq!(letters(&target), expected);
     assert_eq!(one(&target, "SELECT string_agg(id::text, ',') FROM shopping_carts WHERE id >= 100"), "101");
 }
@@ -107,7 +106,13 @@ fn a_cart_without_a_user_and_a_second_cart_break_the_targets_rules() {
 #[test]
 fn a_failed_insert_does_not_poison_the_rest() {
     let bad: String = (100..400)
-        .map(|id| order(&[("id", &id.to_string()), ("order_number", &format!("'N{id}'")), ("escrow_days", &(id % 3 - 1).to_string())]))
+        .map(|id| {
+            order(&[
+                ("id", &id.to_string()),
+                ("order_number", &format!("'N{id}'")),
+                ("escrow_days", &(id % 3 - 1).to_string()),
+            ])
+        })
         .collect();
     let Some(shop) = shop_with(&bad) else { return };
     let (target, report) = shop.moved();

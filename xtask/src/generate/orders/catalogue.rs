@@ -52,7 +52,10 @@ pub fn write<E>(tables: &mut Tables<'_, E>, size: Size) -> Result<Catalogue, E> 
     let catalogue = Catalogue { storefronts: 3 + size.products / 100, products: size.products };
     for storefront in 1..=catalogue.storefronts {
         let name = format!("Продавница {storefront}");
-        tables.add("storefronts", &[storefront.to_string(), sql::text(&name), sql::text(&format!("shop-{storefront}"))])?;
+        tables.add(
+            "storefronts",
+            &[storefront.to_string(), sql::text(&name), sql::text(&format!("shop-{storefront}"))],
+        )?;
     }
     for product in 1..=size.products {
         let storefront = (!product.is_multiple_of(5)).then_some(1 + product % catalogue.storefronts);

@@ -85,14 +85,8 @@ pub struct Outcome {
 
 impl Dirt {
     /// Carts that may be given to kept rows.
-    pub(super) const CARTS: &[Self] = &[
-        Self::NoUser,
-        Self::SecondCart,
-        Self::NoStorefront,
-        Self::HourTwice,
-        Self::JustKept,
-        Self::JustTooOld,
-    ];
+    pub(super) const CARTS: &[Self] =
+        &[Self::NoUser, Self::SecondCart, Self::NoStorefront, Self::HourTwice, Self::JustKept, Self::JustTooOld];
     /// The same for items of carts.
     pub(super) const CART_ITEMS: &[Self] = &[
         Self::QuantityZero,

@@ -57,7 +57,8 @@ impl Sales<'_> {
             8 => (random.pick(&["processing", "shipped"]), "paid"),
             _ => (random.pick(&["cancelled", "refunded", "failed"]), "refunded"),
         };
-        let (mut status, mut payment, mut method) = (status, payment, random.pick(&["card", "cash", "пошта"]).to_owned());
+        let (mut status, mut payment, mut method) =
+            (status, payment, random.pick(&["card", "cash", "пошта"]).to_owned());
         let (mut storefront, mut escrow) = (self.storefront(random), signed(below(random, 8)));
         let subtotal = 1_000 + signed(below(random, 50_000_000));
         let (tax, shipping, discount) = (subtotal / 5, signed(below(random, 90_000)), subtotal / 50);
@@ -130,7 +131,8 @@ impl Sales<'_> {
             let listing = self.catalogue.listing(place);
             let variant = self.variant(&mut random, listing);
             let mut name = Catalogue::title(listing);
-            let (mut quantity, mut price) = (1 + signed(below(&mut random, 4)), 100 + signed(below(&mut random, 9_999_900)));
+            let (mut quantity, mut price) =
+                (1 + signed(below(&mut random, 4)), 100 + signed(below(&mut random, 9_999_900)));
             match dirt {
                 Some(Dirt::LongName) => name = "ш".repeat(300),
                 Some(Dirt::LongestName) => name = format!("{}🫖", "ш".repeat(254)),
