@@ -24,7 +24,8 @@ enum Task {
     Bench(bench::Args),
     /// Build everything, generate the source of an example, and move it
     Demo {
-        /// A CRM's MongoDB dump into SQLite, or a shop's orders from PostgreSQL to PostgreSQL
+        /// A CRM's MongoDB dump into SQLite; the whole of NextCRM into SQLite, or into TARGET_URL; or a shop's orders from
+        /// PostgreSQL to PostgreSQL
         #[arg(value_enum, default_value_t = Example::Crm)]
         example: Example,
     },
@@ -58,6 +59,8 @@ enum Task {
 enum Example {
     /// `examples/crm`
     Crm,
+    /// `examples/nextcrm`
+    Nextcrm,
     /// `examples/orders`
     Orders,
 }
@@ -76,6 +79,21 @@ enum Generate {
         /// How many times 22,000 documents
         #[arg(long, default_value_t = 1)]
         scale: u32,
+    },
+    /// Write NextCRM's dump, and beside it a list of what was planted
+    Nextcrm {
+        /// The dump's folder
+        #[arg(long, default_value = "examples/nextcrm/dump/nextcrm")]
+        into: PathBuf,
+        /// Documents of all collections together, about
+        #[arg(long, default_value_t = 20_000)]
+        records: usize,
+        /// The same seed gives the same bytes
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Documents with dirt, in a hundred
+        #[arg(long, default_value_t = 2.0)]
+        dirt: f64,
     },
     /// Fill a PostgreSQL database with the orders example's source
     Orders(orders::Args),
@@ -101,6 +119,7 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
     match task {
         Task::Bench(args) => bench::run(root, &args)?,
         Task::Demo { example: Example::Crm } => demo::run(root, &target_folder(root))?,
+        Task::Demo { example: Example::Nextcrm } => demo::nextcrm(root, &target_folder(root))?,
         Task::Demo { example: Example::Orders } => orders::demo(root, &target_folder(root))?,
         Task::Test { filter } => test::run(root, &target_folder(root), &filter)?,
         Task::Plugins => {
@@ -113,6 +132,12 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
         Task::Generate(Generate::Crm { into, seed, scale }) => {
             let summary = generate::crm(&root.join(into), generate::Options { seed, scale })?;
             say(&format!("{} documents, {} of them dirty", summary.total(), summary.planted.values().sum::<u64>()));
+        }
+        Task::Generate(Generate::Nextcrm { into, records, seed, dirt }) => {
+            let options = generate::nextcrm::Options { records, seed, dirt };
+            let summary = generate::nextcrm::nextcrm(&root.join(into), options)?;
+            let (documents, dirty) = (summary.documents.values().sum::<u64>(), summary.planted.values().sum::<u64>());
+            say(&format!("{documents} documents, {dirty} of them dirty as `planted.jsonl` beside them says"));
         }
         Task::Torture { figures: true, .. } => torture::figures(root)?,
         Task::Torture { swaps: Some(swaps), .. } => torture::swap(root, swaps)?,

@@ -121,6 +121,28 @@ pub struct Rows<'a> {
     pub rows: &'a [&'a [Value]],
 }
 
+/// Records whose rows are written together or not at all.
+#[derive(Debug, Clone, Copy)]
+pub struct Records<'a> {
+    /// Their rows, in the order in which tables are written.
+    pub tables: &'a [Rows<'a>],
+    /// For each table, the number of each row's record, from 0 and ascending.
+    pub of: &'a [Vec<usize>],
+    /// How many records there are.
+    pub count: usize,
+}
+
+/// What became of one record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sifted {
+    /// All its rows stand in their tables now.
+    New,
+    /// None of them does, for one of them was refused.
+    Refused(Refusal),
+    /// None of them does: a row with the key of one of them stands there. Records behind this one were not tried.
+    Conflict,
+}
+
 /// One open transaction. Dropped without `commit`, it rolls back.
 #[async_trait]
 pub trait Transaction: Send {
@@ -129,6 +151,12 @@ pub trait Transaction: Send {
     /// A row that a constraint refuses gives [`TargetError::Refused`]; the transaction can then only be rolled back, or
     /// rolled back to a savepoint.
     async fn insert(&mut self, rows: Rows<'_>) -> Result<Vec<Inserted>, TargetError>;
+
+    /// Inserts records one after another, and leaves those out that are refused: what stands is what would stand had
+    /// each been tried by itself. For many refusals; `None` where the target has no quick way, and nothing has happened.
+    async fn sift(&mut self, _records: &Records<'_>) -> Result<Option<Vec<Sifted>>, TargetError> {
+        Ok(None)
+    }
 
     /// Sets all columns but the key's of the rows with these keys. Every row is there.
     async fn update(&mut self, rows: Rows<'_>) -> Result<(), TargetError>;

@@ -110,8 +110,14 @@ fn default_policy(to_itself: bool) -> OnMissing {
     if to_itself { OnMissing::Null } else { OnMissing::DeadLetter }
 }
 
-/// Puts the manifest's policies onto the references and checks that they can be kept.
-pub(super) fn set_policies(entity: &EntityTable, plan: &mut EntityPlan, found: &mut Found) {
+/// Puts the manifest's policies onto the references and checks that they can be kept. `default` is for references that
+/// the manifest does not name; what their columns do not allow stays as it is.
+pub(super) fn set_policies(
+    entity: &EntityTable,
+    default: Option<OnMissing>,
+    plan: &mut EntityPlan,
+    found: &mut Found,
+) {
     let at = format!("/entity/{}", plan.index);
     let (mut used, mut known) = (Vec::new(), Vec::new());
     for table in &mut plan.tables {
@@ -123,6 +129,12 @@ pub(super) fn set_policies(entity: &EntityTable, plan: &mut EntityPlan, found: &
                 reference.columns.iter().map(|&position| column_of(position).name.as_str()).collect();
             let nullable = reference.columns.iter().any(|&position| may_be_null[position]);
             known.extend(names.iter().map(|&name| name.to_owned()));
+            match default {
+                Some(OnMissing::Null) if !nullable => {}
+                Some(OnMissing::DeadLetter | OnMissing::Skip) if reference.to_itself => {}
+                Some(default) => reference.on_missing = default,
+                None => {}
+            }
             let policy = entity.references.iter().find(|(name, _)| {
                 names.iter().any(|column| *name == column || **name == format!("{}.{column}", schema.name))
             });

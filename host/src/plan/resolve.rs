@@ -62,7 +62,9 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
     }
     for index in 0..entities.len() {
         link::link(index, &described[index], &mut entities, target, &mut found);
-        link::set_policies(&tables.entity[index], &mut entities[index], &mut found);
+        let entity = &tables.entity[index];
+        let default = entity.settings.or(&tables.defaults).on_missing;
+        link::set_policies(entity, default, &mut entities[index], &mut found);
     }
     unpredicted::add_parents(&mut entities);
     let mut edges: Vec<(usize, usize)> = (0..entities.len())

@@ -5,6 +5,7 @@
 
 mod account;
 mod again;
+mod sift;
 mod write;
 
 use std::collections::HashSet;
@@ -55,6 +56,8 @@ pub struct Committer {
     run: String,
     run_budget: Arc<RunBudget>,
     claimed: Claimed,
+    /// Whether the target has refused many records of the batch before.
+    refuses_many: bool,
     again: Again,
     ended: Vec<Ended>,
     /// What the batch at hand has to say of the component that made it.
@@ -135,6 +138,7 @@ impl Committer {
             run,
             run_budget,
             claimed: Claimed::default(),
+            refuses_many: false,
             again: Again::No,
             ended: Vec::new(),
             announcement: None,

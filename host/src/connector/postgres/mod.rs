@@ -18,6 +18,7 @@ mod numbers;
 mod parameter;
 mod script;
 mod session;
+mod sift;
 mod snapshot;
 mod spelling;
 mod target;

@@ -17,13 +17,16 @@ use super::name::quote;
 use super::numbers;
 use super::parameter;
 use super::parameter::Parameter;
+use super::sift;
 use super::update;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::connector::fence::Fence;
 use crate::connector::target::Advanced;
 use crate::connector::target::Inserted;
+use crate::connector::target::Records;
 use crate::connector::target::Rows;
+use crate::connector::target::Sifted;
 use crate::record::TableSchema;
 use crate::record::Value;
 use crate::record::value;
@@ -68,6 +71,10 @@ impl PostgresTransaction {
 impl Transaction for PostgresTransaction {
     async fn insert(&mut self, rows: Rows<'_>) -> Result<Vec<Inserted>, TargetError> {
         insert::insert(&mut self.connection, &mut self.keys, rows).await
+    }
+
+    async fn sift(&mut self, records: &Records<'_>) -> Result<Option<Vec<Sifted>>, TargetError> {
+        sift::sift(&mut self.connection, records).await
     }
 
     async fn update(&mut self, rows: Rows<'_>) -> Result<(), TargetError> {

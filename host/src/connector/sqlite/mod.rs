@@ -19,6 +19,7 @@ mod refusal;
 mod schema;
 mod script;
 mod select;
+mod sift;
 mod snapshot;
 mod target;
 mod transaction;

@@ -15,13 +15,16 @@ use super::parents::DeferredParents;
 use super::refusal;
 use super::select;
 use super::select::Select;
+use super::sift;
 use super::target::Mode;
 use super::types;
 use super::types::BindError;
 use super::update;
 use crate::connector::target::Advanced;
 use crate::connector::target::Inserted;
+use crate::connector::target::Records;
 use crate::connector::target::Rows;
+use crate::connector::target::Sifted;
 use crate::connector::target::TargetError;
 use crate::connector::target::Transaction;
 use crate::record::TableSchema;
@@ -93,6 +96,18 @@ impl Transaction for SqliteTransaction {
             }
             Ok(answers)
         })
+    }
+
+    async fn sift(&mut self, records: &Records<'_>) -> Result<Option<Vec<Sifted>>, TargetError> {
+        self.check_open()?;
+        for rows in records.tables {
+            let deferred = blocking(|| self.deferred.for_rows(&self.connection, *rows));
+            // Whose parents are looked for at the end only, nobody can say here whether it is refused.
+            if deferred.map_err(|error| refusal::error(error, READ_SCHEMA))? {
+                return Ok(None);
+            }
+        }
+        blocking(|| sift::sift(&self.connection, records)).map(Some)
     }
 
     async fn update(&mut self, rows: Rows<'_>) -> Result<(), TargetError> {
