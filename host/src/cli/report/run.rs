@@ -10,6 +10,7 @@ use super::print;
 use super::reasons;
 use super::refused;
 use super::seconds;
+use super::shown::shown;
 use super::skipped;
 use super::snapshots;
 use super::state;
@@ -96,6 +97,7 @@ pub fn run(report: &Report, as_json: bool) {
             "\nthe sequence `{sequence}` stood at {from}, and at {to} now: behind the ids in `{column}`"
         );
     }
+    shown(&mut text, report);
     slowest(&mut text, report);
     let _ = writeln!(text, "\nconservation {}, took {}", report.conservation, seconds(report.duration_ms));
     print(&text);
