@@ -67,6 +67,7 @@ cases! { super::check, CASES:
     junction
     junction_empty
     junction_further_columns
+    junction_many_refused
     junction_standing
     junction_stored_ids
     nested_and_children
