@@ -83,6 +83,11 @@ pub struct EntityPlan {
 }
 
 impl EntityPlan {
+    /// Returns the table whose id column references to the entity resolve to, and which of its fed columns that is.
+    pub fn main_table(&self) -> Option<(&TablePlan, usize)> {
+        self.tables.iter().find_map(|table| Some((table, table.id?)))
+    }
+
     /// Returns whether both feed some table; a junction is nobody's.
     pub fn shares_table(&self, other: &Self) -> bool {
         let feeds = |name: &str| other.tables.iter().any(|table| table.schema.name == name);
@@ -129,6 +134,8 @@ pub struct ReferencePlan {
     pub parent_columns: Vec<usize>,
     /// What happens where there is no parent.
     pub on_missing: OnMissing,
+    /// The entity's name, where the column may refer to others as well: each row means one of them.
+    pub choice: Option<String>,
     /// Whether the parent is the same table: it is then filled in at the entity's end.
     pub to_itself: bool,
 }
@@ -143,15 +150,23 @@ pub enum IdStrategy {
     Keep,
     /// The value that the transformer gives in the id column.
     Column,
+    /// A number that the target gives, as it does to rows without an id.
+    Sequence,
 }
 
 impl IdStrategy {
+    /// Returns whether ids are kept by source key, as nobody could compute them.
+    pub fn is_stored(self) -> bool {
+        matches!(self, Self::Column | Self::Sequence)
+    }
+
     /// Returns the manifest's word for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::UuidV5 => "uuid-v5",
             Self::Keep => "keep",
             Self::Column => "column",
+            Self::Sequence => "sequence",
         }
     }
 }

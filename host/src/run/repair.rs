@@ -259,6 +259,7 @@ impl Repair<'_> {
         }
         if self.execute && self.checkpoint.state == State::Completed {
             while retry(&name, async || finish::fill(&self.committer).await).await? {}
+            finish::advance_again(&self.committer).await?;
         }
         Ok(())
     }

@@ -217,6 +217,9 @@ impl<'a> Replay<'a> {
                 break;
             }
             entity.filled += heal::heal(&entity.committer).await?;
+            if self.moved > 0 && entity.checkpoint.state == State::Completed {
+                finish::advance_again(&entity.committer).await?;
+            }
         }
         let entities: Vec<&Checkpoint> = self.entities.iter().map(|entity| &entity.checkpoint).collect();
         self.junctions = junction::again(self.work, &entities, shutdown).await?;

@@ -10,6 +10,7 @@ mod corpus;
 mod crm;
 mod faults;
 mod figures;
+mod ids;
 mod junction;
 mod nextcrm;
 mod people;

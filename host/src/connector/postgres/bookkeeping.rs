@@ -8,7 +8,7 @@ use crate::connector::TargetError;
 
 /// The schema that holds them.
 pub(super) const SCHEMA: &str = "whimbrel";
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "migration",
     "holder",
     "checkpoint",
@@ -20,6 +20,7 @@ const TABLES: [&str; 14] = [
     "deferred_row",
     "left_out_row",
     "id_map",
+    "numbering",
     "run",
     "review",
     "plugin_event",

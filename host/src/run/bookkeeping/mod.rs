@@ -22,6 +22,7 @@ pub use dead_letter::DeadLetter;
 pub use dead_letter::StoredLetter;
 pub use deferred_row::DeferredRow;
 pub use deferred_row::SourceKey;
+pub use id_map::Numbering;
 pub use ledger::Entry;
 pub use ledger::EntryKind;
 pub use ledger::StoredEntry;
@@ -52,6 +53,8 @@ use crate::record::Value;
 pub struct Bookkeeping {
     migration: String,
     tables: Names,
+    /// What follows a column that is to be one of the texts in `$3`.
+    among: String,
 }
 
 /// The full names of whimbrel's own tables.
@@ -67,6 +70,7 @@ struct Names {
     deferred_row: String,
     left_out_row: String,
     id_map: String,
+    numbering: String,
     run: String,
     review: String,
     plugin_event: String,
@@ -78,6 +82,7 @@ impl Bookkeeping {
         let own = |name| target.own_table(name);
         Self {
             migration: migration.to_owned(),
+            among: target.among("$3"),
             tables: Names {
                 migration: own("migration"),
                 checkpoint: own("checkpoint"),
@@ -89,6 +94,7 @@ impl Bookkeeping {
                 deferred_row: own("deferred_row"),
                 left_out_row: own("left_out_row"),
                 id_map: own("id_map"),
+                numbering: own("numbering"),
                 run: own("run"),
                 review: own("review"),
                 plugin_event: own("plugin_event"),
@@ -119,6 +125,7 @@ impl Bookkeeping {
                 "sequence",
             ),
             (&self.tables.id_map, &into.tables.id_map, "key, id", "key"),
+            (&self.tables.numbering, &into.tables.numbering, "last, spare", "entity"),
             (
                 &self.tables.deferred_reference,
                 &into.tables.deferred_reference,
@@ -190,7 +197,7 @@ impl Bookkeeping {
         Ok(counts)
     }
 
-    fn per_migration(&self) -> [(&'static str, &str, &'static str); 13] {
+    fn per_migration(&self) -> [(&'static str, &str, &'static str); 14] {
         [
             ("checkpoint", &self.tables.checkpoint, "migration"),
             ("dead_letter", &self.tables.dead_letter, "migration"),
@@ -201,6 +208,7 @@ impl Bookkeeping {
             ("deferred_row", &self.tables.deferred_row, "migration"),
             ("left_out_row", &self.tables.left_out_row, "migration"),
             ("id_map", &self.tables.id_map, "migration"),
+            ("numbering", &self.tables.numbering, "migration"),
             ("run", &self.tables.run, "migration"),
             ("review", &self.tables.review, "migration"),
             ("plugin_event", &self.tables.plugin_event, "migration"),

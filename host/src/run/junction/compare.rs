@@ -1,8 +1,6 @@
 //! The rows that a batch gives to junctions, beside what stands there: each is expected, but for what is recorded as left
 //! out, and for what still waits.
 
-use std::collections::HashMap;
-
 use super::key::sort_key;
 use crate::connector::Transaction;
 use crate::error::Failure;
@@ -20,6 +18,8 @@ use crate::run::compare::Place;
 use crate::run::compare::What;
 use crate::run::ledger;
 use crate::run::ledger::Fate;
+use crate::run::parents::Parents;
+use crate::run::parents::fetch_ids;
 use crate::run::resolve::Resolved;
 use crate::run::resolve::ResolvedRow;
 use crate::run::resolve::Settled;
@@ -33,11 +33,14 @@ pub async fn compare(
     compared: &mut Compared,
 ) -> Result<(), Failure> {
     let entity = &place.plan.entities[place.entity];
+    let mut parents = Parents::default();
     for (index, table) in entity.tables.iter().enumerate().filter(|(_, table)| table.junction.is_some()) {
         let name = &table.schema.name;
         let mut rows: Vec<(&ResolvedRow, Vec<Value>, Vec<u8>)> = Vec::new();
         let mut gone: Vec<(usize, Vec<u8>)> = Vec::new();
-        let mut ids = HashMap::new();
+        let given = resolved.rows.iter().filter(|row| row.table == index).flat_map(|row| &row.pending);
+        let wanted = given.map(|(_, parent, key)| (*parent, key.as_str()));
+        fetch_ids(place.plan, place.books, tx, wanted, &mut parents).await?;
         for (record, settled) in resolved.records.iter().enumerate() {
             let source = resolved.batch.body(&resolved.batch.records[record]);
             let is_same = |known: &&Known| known.fate != Fate::Dead && known.source == ledger::source_digest(source);
@@ -46,12 +49,20 @@ pub async fn compare(
             let is_gone = |row: &&KnownRow| row.table == *name && !given().any(|given| given.key == row.key);
             gone.extend(known.rows.iter().filter(is_gone).map(|row| (record, row.key.clone())));
             for row in given() {
-                let values = with_ids(place, tx, row, &mut ids).await?;
+                let values = with_ids(place, row, &parents);
                 let fed = table.key.iter().filter_map(|key| table.columns.iter().position(|column| column == key));
                 let key: Vec<Value> = fed.map(|fed| values[fed].clone()).collect();
                 rows.push((row, values, value::encode(&key)));
             }
         }
+        // One that was given before its ids were known has no key that could stand there.
+        let fits = |key: &[u8]| {
+            let values = packed::decode(key).unwrap_or_default();
+            let columns = table.key.iter().map(|&column| &table.schema.columns[column]);
+            values.len() == table.key.len()
+                && values.into_iter().zip(columns).all(|(value, of)| convert::fit(value, of).is_ok())
+        };
+        gone.retain(|(_, key)| fits(key));
         let keys = rows.iter().map(|(_, _, key)| key).chain(gone.iter().map(|(_, key)| key));
         let keys: Vec<Vec<Value>> = keys.filter_map(|key| packed::decode(key)).collect();
         let standing = tx.find(&table.schema, &table.key, &keys, &table.columns).await?;
@@ -109,23 +120,13 @@ pub async fn compare(
 }
 
 /// The values of a row with the ids that are stored; NULL where one is not there.
-async fn with_ids(
-    place: Place<'_>,
-    tx: &mut dyn Transaction,
-    row: &ResolvedRow,
-    ids: &mut HashMap<(usize, String), Option<Vec<u8>>>,
-) -> Result<Vec<Value>, Failure> {
+fn with_ids(place: Place<'_>, row: &ResolvedRow, parents: &Parents) -> Vec<Value> {
     let table = &place.plan.entities[place.entity].tables[row.table];
     let mut values = row.values.clone();
     for (fed, parent, key) in &row.pending {
-        let of = (*parent, key.as_str().to_owned());
-        if !ids.contains_key(&of) {
-            let id = place.books.id(tx, &place.plan.entities[*parent].name, key.as_str()).await?;
-            ids.insert(of.clone(), id);
-        }
-        let id = ids.get(&of).and_then(Option::as_deref).and_then(packed::decode).and_then(|mut id| id.pop());
         let column = &table.schema.columns[table.columns[*fed]];
+        let id = parents.stored_id(*parent, key.as_str());
         values[*fed] = id.and_then(|id| convert::fit(id, column).ok()).unwrap_or(Value::Null);
     }
-    Ok(values)
+    values
 }

@@ -1,7 +1,5 @@
 //! The final step of one junction: page by page, in the order of the keys, each page one transaction.
 
-use std::collections::HashMap;
-
 use super::JunctionCounts;
 use super::Stand;
 use super::Work;
@@ -14,20 +12,21 @@ use crate::connector::Transaction;
 use crate::error::Failure;
 use crate::plan::JunctionPlan;
 use crate::record::Position;
-use crate::record::Value;
 use crate::record::convert;
-use crate::record::packed;
 use crate::run::bookkeeping::Checkpoint;
 use crate::run::bookkeeping::DeferredRow;
 use crate::run::bookkeeping::Entry;
 use crate::run::bookkeeping::EntryKind;
 use crate::run::bookkeeping::LeftOutRow;
+use crate::run::bookkeeping::SourceKey;
 use crate::run::claimed::Claimed;
 use crate::run::commit::moved;
 use crate::run::ledger;
 use crate::run::ledger::Fate;
 use crate::run::ledger::Packer;
 use crate::run::ledger::RowFate;
+use crate::run::parents::Parents;
+use crate::run::parents::fetch_ids;
 use crate::run::report::State;
 use crate::run::retry::retry;
 use crate::run::shutdown::Shutdown;
@@ -98,10 +97,14 @@ impl<'a> Step<'a> {
             tx.rollback().await?;
             return Ok(false);
         };
-        let mut known: HashMap<(String, String), Option<Value>> = HashMap::new();
+        let mut parents = Parents::default();
+        let waiting = rows.iter().flat_map(|(_, row)| &row.sources);
+        let wanted: Vec<(usize, &str)> =
+            waiting.filter_map(|source| Some((self.entity(source)?, source.key.as_str()))).collect();
+        fetch_ids(self.work.plan, books, &mut *tx, wanted.into_iter(), &mut parents).await?;
         let (mut found, mut left_out) = (Vec::new(), Vec::new());
         for (_, mut row) in rows {
-            match self.fill_in(&mut *tx, &mut row, &mut known).await? {
+            match self.fill_in(&mut row, &parents) {
                 None => {
                     let key = Candidate::new(junction, row.clone())?.key_values();
                     row.sources.iter_mut().for_each(|source| source.waits_for = None);
@@ -122,33 +125,28 @@ impl<'a> Step<'a> {
         Ok(true)
     }
 
+    /// The entity whose stored id a row waits for.
+    fn entity(&self, source: &SourceKey) -> Option<usize> {
+        let name = source.waits_for.as_ref()?;
+        self.work.plan.entities.iter().position(|entity| entity.name == *name)
+    }
+
     /// Puts the ids into a row; returns the column and the words where one is not there.
-    async fn fill_in(
-        &self,
-        tx: &mut dyn Transaction,
-        row: &mut DeferredRow,
-        known: &mut HashMap<(String, String), Option<Value>>,
-    ) -> Result<Option<(String, String)>, Failure> {
+    fn fill_in(&self, row: &mut DeferredRow, parents: &Parents) -> Option<(String, String)> {
         let schema = &self.junction.table.schema;
         for source in &row.sources {
-            let Some(entity) = &source.waits_for else { continue };
-            let place = (entity.clone(), source.key.clone());
-            if !known.contains_key(&place) {
-                let id = self.work.books.id(tx, entity, &source.key).await?;
-                let id = id.as_deref().and_then(packed::decode).and_then(|mut values| values.pop());
-                known.insert(place.clone(), id);
-            }
+            let Some(name) = &source.waits_for else { continue };
             let fed = row.columns.iter().position(|column| *column == source.column);
             let column = schema.column(&source.column).map(|column| &schema.columns[column]);
-            let id = known.get(&place).and_then(Option::clone);
+            let id = self.entity(source).and_then(|entity| parents.stored_id(entity, &source.key));
             let fitting = id.zip(column).and_then(|(id, column)| convert::fit(id, column).ok());
             let (Some(id), Some(value)) = (fitting, fed.and_then(|fed| row.values.get_mut(fed))) else {
-                let why = format!("there is no row of `{entity}` with the key `{}`", source.key);
-                return Ok(Some((source.column.clone(), why)));
+                let why = format!("there is no row of `{name}` with the key `{}`", source.key);
+                return Some((source.column.clone(), why));
             };
             *value = id;
         }
-        Ok(None)
+        None
     }
 
     /// Gives the next rows their places; returns how many, or `None` where no row is left.
