@@ -17,9 +17,11 @@ use crate::error::Failure;
 use crate::plan::Manifest;
 use crate::run::bookkeeping::Bookkeeping;
 use crate::run::bookkeeping::LeftOut;
+use crate::run::bookkeeping::ReadUnder;
 use crate::run::bookkeeping::RefusedReferences;
 use crate::run::bookkeeping::StoredEvent;
 use crate::run::bookkeeping::StoredRun;
+use crate::run::bookkeeping::is_consistent;
 use crate::run::junction::JunctionCounts;
 use crate::run::junction::Stand;
 use crate::run::report::FailureReport;
@@ -56,6 +58,9 @@ pub struct StatusReport {
     /// What is written behind them, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub junctions: Vec<JunctionStatus>,
+    /// Whether all that was read of each source was read as it stood at one moment; absent where no source is kept still.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consistent: Option<bool>,
     /// Why dead letters were set aside.
     pub dead_letters: Vec<Reason>,
     /// Dead letters that were given up.
@@ -110,6 +115,9 @@ pub struct EntityStatus {
     pub position: String,
     /// When the last checkpoint was saved; empty where there is none.
     pub updated_at: String,
+    /// As what its source was read, first to last; none where the source is not kept still while it is read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<ReadUnder>,
     /// References that found no parent and stay NULL.
     pub nulled_references: u64,
     /// References that stay NULL because the target refused their parents.
@@ -145,6 +153,7 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
         last_run: None,
         entities: Vec::new(),
         junctions: Vec::new(),
+        consistent: None,
         dead_letters: Vec::new(),
         discarded: Vec::new(),
         provisional: Vec::new(),
@@ -165,6 +174,7 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
             document: checkpoint.position.document,
             position: checkpoint.position.token,
             updated_at: checkpoint.updated_at,
+            snapshots: checkpoint.snapshots,
             nulled_references: 0,
             refused_references: Vec::new(),
             skip_reasons: SkipReasons::new(),
@@ -180,6 +190,7 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
             left_out: stand.left_out,
         });
     }
+    status.consistent = is_consistent(status.entities.iter().flat_map(|entity| &entity.snapshots));
     if has_begun {
         let mut nulled = books.nulled_references(&mut *tx).await?;
         let mut refused = books.refused_references(&mut *tx).await?;

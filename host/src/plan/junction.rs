@@ -213,19 +213,12 @@ fn check(
             ));
         }
     }
-    let mut several: Vec<&Vec<usize>> = table
-        .references
-        .iter()
-        .filter(|reference| reference.choice.is_some())
-        .map(|reference| &reference.columns)
-        .collect();
-    several.dedup();
-    for columns in several {
-        let columns: Vec<usize> = columns.iter().map(|&fed| table.columns[fed]).collect();
+    if let Some(choice) = table.references.iter().find(|reference| reference.choice.is_some()) {
+        let columns: Vec<usize> = choice.columns.iter().map(|&fed| table.columns[fed]).collect();
         found.push((
             at.to_owned(),
-            format!("{} of the junction `{name}` may refer to several entities", names(table, &columns)),
-            Some("give every entity a column, or a junction, of its own".to_owned()),
+            format!("{} of the junction `{name}` refers to one of several entities", names(table, &columns)),
+            Some("make a junction for each of them".to_owned()),
         ));
     }
     let is_junction = |parent: &str| {

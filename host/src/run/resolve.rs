@@ -1,5 +1,7 @@
 //! The third stage: row bodies become values of their columns' types, and references become ids. Pure: no target is asked.
 
+mod elements;
+
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::collections::hash_map::Entry;
@@ -323,6 +325,7 @@ impl Resolver {
                     Converted::Reference { entity, id } => {
                         self.reference(plan, position, column, entity, id, &mut resolved)?
                     }
+                    Converted::Array(items) => self.elements(plan, column, items)?,
                 };
         }
         for (position, column) in columns.iter().enumerate() {
@@ -402,7 +405,7 @@ impl Resolver {
                 })?;
                 match convert::convert(kept.as_raw_bson_ref(), column) {
                     Ok(Converted::Value(value)) => Ok(value),
-                    Ok(Converted::Reference { .. }) => {
+                    Ok(_) => {
                         return Err(refuse("unusable-reference", format!("{}: a key is no reference", place())));
                     }
                     Err(mismatch) => Err(mismatch),

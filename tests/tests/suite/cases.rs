@@ -51,6 +51,7 @@ macro_rules! cases {
 
 cases! { super::check, CASES:
     allow_empty
+    arrays
     budget_percent
     composite_keys
     conflict_fail
@@ -71,6 +72,7 @@ cases! { super::check, CASES:
     junction_sequence
     junction_standing
     junction_stored_ids
+    missing_parent_skip
     nested_and_children
     one_of_several
     quoted_names
@@ -88,6 +90,7 @@ cases! { super::check, CASES:
     sequence_standing
     skip_reasons
     skipped_rows
+    trigger_update
     validators
     value_types
 }

@@ -10,7 +10,9 @@ use super::print;
 use super::reasons;
 use super::refused;
 use super::seconds;
+use super::shown::shown;
 use super::skipped;
+use super::snapshots;
 use super::state;
 use super::table::counts;
 use crate::connector::target::Advanced;
@@ -78,6 +80,11 @@ pub fn run(report: &Report, as_json: bool) {
         &mut text,
         report.junctions.iter().map(|junction| (junction.name.as_str(), &junction.left_out[..])),
     );
+    snapshots(
+        &mut text,
+        report.consistent,
+        report.entities.iter().map(|entity| (entity.name.as_str(), &entity.snapshots[..])),
+    );
     for entity in &report.entities {
         for (table, why) in &entity.not_predicted {
             let _ = writeln!(text, "\nnot predicted: `{table}` has {}", why.join(", "));
@@ -90,6 +97,7 @@ pub fn run(report: &Report, as_json: bool) {
             "\nthe sequence `{sequence}` stood at {from}, and at {to} now: behind the ids in `{column}`"
         );
     }
+    shown(&mut text, report);
     slowest(&mut text, report);
     let _ = writeln!(text, "\nconservation {}, took {}", report.conservation, seconds(report.duration_ms));
     print(&text);

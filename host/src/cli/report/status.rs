@@ -10,6 +10,7 @@ use super::print;
 use super::reasons;
 use super::refused;
 use super::skipped;
+use super::snapshots;
 use super::state;
 use super::swap;
 use super::table::counts;
@@ -48,6 +49,11 @@ pub fn status(status: &StatusReport, as_json: bool) {
     junction::left_out(
         &mut text,
         status.junctions.iter().map(|junction| (junction.name.as_str(), &junction.left_out[..])),
+    );
+    snapshots(
+        &mut text,
+        status.consistent,
+        status.entities.iter().map(|entity| (entity.name.as_str(), &entity.snapshots[..])),
     );
     swap::components(&mut text, status);
     print(&text);

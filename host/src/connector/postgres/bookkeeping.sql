@@ -26,6 +26,7 @@ CREATE TABLE whimbrel.checkpoint (
     fates TEXT NOT NULL,
     rows TEXT NOT NULL,
     source TEXT, -- what it was when the entity was completed
+    snapshots TEXT NOT NULL, -- JSON: as what the source was read, first to last
     updated_at TEXT NOT NULL,
     PRIMARY KEY (migration, entity)
 );

@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS whimbrel_checkpoint (
     fates TEXT NOT NULL, -- JSON
     rows TEXT NOT NULL, -- JSON
     source TEXT, -- what it was when the entity was completed
+    snapshots TEXT NOT NULL, -- JSON: as what the source was read, first to last
     updated_at TEXT NOT NULL,
     PRIMARY KEY (migration, entity)
 );

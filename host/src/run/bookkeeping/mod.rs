@@ -18,6 +18,8 @@ mod statement;
 pub use attempt::Attempt;
 pub use attempt::StoredAttempt;
 pub use checkpoint::Checkpoint;
+pub use checkpoint::ReadUnder;
+pub use checkpoint::is_consistent;
 pub use dead_letter::DeadLetter;
 pub use dead_letter::StoredLetter;
 pub use deferred_row::DeferredRow;
@@ -115,7 +117,7 @@ impl Bookkeeping {
             (
                 &self.tables.checkpoint,
                 &into.tables.checkpoint,
-                "state, document, token, batches, fates, rows, source, updated_at",
+                "state, document, token, batches, fates, rows, source, snapshots, updated_at",
                 "entity",
             ),
             (

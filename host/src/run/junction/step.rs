@@ -1,5 +1,9 @@
 //! The final step of one junction: page by page, in the order of the keys, each page one transaction.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+
 use super::JunctionCounts;
 use super::Stand;
 use super::Work;
@@ -12,21 +16,20 @@ use crate::connector::Transaction;
 use crate::error::Failure;
 use crate::plan::JunctionPlan;
 use crate::record::Position;
+use crate::record::Value;
 use crate::record::convert;
+use crate::record::packed;
 use crate::run::bookkeeping::Checkpoint;
 use crate::run::bookkeeping::DeferredRow;
 use crate::run::bookkeeping::Entry;
 use crate::run::bookkeeping::EntryKind;
 use crate::run::bookkeeping::LeftOutRow;
-use crate::run::bookkeeping::SourceKey;
 use crate::run::claimed::Claimed;
 use crate::run::commit::moved;
 use crate::run::ledger;
 use crate::run::ledger::Fate;
 use crate::run::ledger::Packer;
 use crate::run::ledger::RowFate;
-use crate::run::parents::Parents;
-use crate::run::parents::fetch_ids;
 use crate::run::report::State;
 use crate::run::retry::retry;
 use crate::run::shutdown::Shutdown;
@@ -97,14 +100,23 @@ impl<'a> Step<'a> {
             tx.rollback().await?;
             return Ok(false);
         };
-        let mut parents = Parents::default();
-        let waiting = rows.iter().flat_map(|(_, row)| &row.sources);
-        let wanted: Vec<(usize, &str)> =
-            waiting.filter_map(|source| Some((self.entity(source)?, source.key.as_str()))).collect();
-        fetch_ids(self.work.plan, books, &mut *tx, wanted.into_iter(), &mut parents).await?;
+        let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for source in rows.iter().flat_map(|(_, row)| &row.sources) {
+            if let Some(entity) = &source.waits_for {
+                wanted.entry(entity).or_default().insert(&source.key);
+            }
+        }
+        let mut known = HashMap::new();
+        for (entity, keys) in wanted {
+            let keys: Vec<&str> = keys.into_iter().collect();
+            for (key, id) in books.ids(&mut *tx, entity, &keys).await? {
+                let id = packed::decode(&id).and_then(|mut values| values.pop());
+                known.insert((entity.to_owned(), key.to_owned()), id);
+            }
+        }
         let (mut found, mut left_out) = (Vec::new(), Vec::new());
         for (_, mut row) in rows {
-            match self.fill_in(&mut row, &parents) {
+            match self.fill_in(&mut row, &known) {
                 None => {
                     let key = Candidate::new(junction, row.clone())?.key_values();
                     row.sources.iter_mut().for_each(|source| source.waits_for = None);
@@ -125,23 +137,22 @@ impl<'a> Step<'a> {
         Ok(true)
     }
 
-    /// The entity whose stored id a row waits for.
-    fn entity(&self, source: &SourceKey) -> Option<usize> {
-        let name = source.waits_for.as_ref()?;
-        self.work.plan.entities.iter().position(|entity| entity.name == *name)
-    }
-
     /// Puts the ids into a row; returns the column and the words where one is not there.
-    fn fill_in(&self, row: &mut DeferredRow, parents: &Parents) -> Option<(String, String)> {
+    fn fill_in(
+        &self,
+        row: &mut DeferredRow,
+        known: &HashMap<(String, String), Option<Value>>,
+    ) -> Option<(String, String)> {
         let schema = &self.junction.table.schema;
         for source in &row.sources {
-            let Some(name) = &source.waits_for else { continue };
+            let Some(entity) = &source.waits_for else { continue };
+            let place = (entity.clone(), source.key.clone());
             let fed = row.columns.iter().position(|column| *column == source.column);
             let column = schema.column(&source.column).map(|column| &schema.columns[column]);
-            let id = self.entity(source).and_then(|entity| parents.stored_id(entity, &source.key));
+            let id = known.get(&place).and_then(Option::clone);
             let fitting = id.zip(column).and_then(|(id, column)| convert::fit(id, column).ok());
             let (Some(id), Some(value)) = (fitting, fed.and_then(|fed| row.values.get_mut(fed))) else {
-                let why = format!("there is no row of `{name}` with the key `{}`", source.key);
+                let why = format!("there is no row of `{entity}` with the key `{}`", source.key);
                 return Some((source.column.clone(), why));
             };
             *value = id;
