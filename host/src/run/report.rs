@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::bookkeeping::ReadUnder;
 use super::bookkeeping::RefusedReferences;
+use super::junction::JunctionReport;
 use super::shown::Shown;
 use crate::connector::target::Advanced;
-use super::junction::JunctionReport;
 use crate::error::Failure;
 
 /// How the records of an entity ended. `read` is the sum of all the others.

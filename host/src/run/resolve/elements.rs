@@ -76,7 +76,8 @@ impl Resolver {
             }
             stored @ (IdStrategy::Column | IdStrategy::Sequence) => {
                 let id = stored.name();
-                let message = format!("expected an entity whose ids are computed, found `{entity}` with `id = \"{id}\"`");
+                let message =
+                    format!("expected an entity whose ids are computed, found `{entity}` with `id = \"{id}\"`");
                 return Err(refuse("unusable-reference", message));
             }
         };
