@@ -86,7 +86,20 @@ impl Table {
     /// Adds a column that refers to records of an entity.
     #[must_use]
     pub fn reference(mut self, name: impl Into<String>, entity: impl Into<String>) -> Self {
-        self.columns.push(Column { name: name.into(), references: Some(entity.into()), ..Column::default() });
+        self.columns.push(Column { name: name.into(), references: vec![entity.into()], ..Column::default() });
+        self
+    }
+
+    /// Adds a column that refers to records of one of several entities. A row says which by its reference; with
+    /// [`Row::reference_to_any`](crate::Row::reference_to_any) the host finds it out.
+    #[must_use]
+    pub fn reference_to_any<S: Into<String>>(
+        mut self,
+        name: impl Into<String>,
+        entities: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let references = entities.into_iter().map(Into::into).collect();
+        self.columns.push(Column { name: name.into(), references, ..Column::default() });
         self
     }
 
@@ -120,8 +133,8 @@ impl Table {
 pub struct Column {
     /// The target column.
     pub name: String,
-    /// The entity whose id the column holds.
-    pub references: Option<String>,
+    /// The entities whose ids the column holds.
+    pub references: Vec<String>,
     /// The source fields that the column is made of, as dotted paths; empty where it is made of none. They are shown to
     /// people: `whimbrel run --show-rows` holds them beside the column.
     pub sources: Vec<String>,

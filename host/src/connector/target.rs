@@ -79,9 +79,10 @@ pub trait Target: Send + Sync {
     /// this parameter.
     fn among(&self, parameter: &str) -> String;
 
-    /// Returns whether numbers stay taken where the transaction that took them comes to nothing.
-    fn keeps_numbers(&self) -> bool {
-        false
+    /// Returns the SQL that takes a number of this sequence, where a number stays taken though its transaction comes to
+    /// nothing.
+    fn kept_number(&self, _sequence: &str) -> Option<String> {
+        None
     }
 
     /// Returns the tables with a foreign key to this one.
@@ -220,6 +221,10 @@ pub trait Transaction: Send {
 
     /// Returns the rows of one query on whimbrel's own tables. Only NULL, integers, floats, text and bytes come back.
     async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, TargetError>;
+
+    /// Runs one statement on whimbrel's own tables and commits, as one message where there is a server: it is done whole
+    /// or not at all, even where this process ends meanwhile.
+    async fn execute_and_commit(mut self: Box<Self>, sql: &str) -> Result<(), TargetError>;
 
     /// Commits. [`TargetError::Transient`] means that whether it landed is not known.
     async fn commit(self: Box<Self>) -> Result<(), TargetError>;

@@ -9,6 +9,7 @@ use super::hint;
 use super::resolve::Described;
 use super::resolve::Found;
 use super::resolve::TargetTables;
+use super::schema::Finding;
 use super::tables::EntityTable;
 
 /// Finds where every reference of an entity points.
@@ -26,51 +27,85 @@ pub(super) fn link(
         let mut references = Vec::new();
         let columns =
             described.tables.iter().filter(|other| other.name == table.schema.name).flat_map(|table| &table.columns);
-        for (name, referred) in columns {
+        for (name, all) in columns {
             let position = table.columns.iter().position(|&column| table.schema.columns[column].name == *name);
-            let (Some(column), Some(referred)) = (position, referred) else { continue };
-            // A name that is no entity has been found before.
-            let Some(parent) = names.iter().position(|name| name == referred) else { continue };
-            // A record's own id proves itself.
-            if parent == index && table.id == Some(column) {
+            let Some(column) = position else { continue };
+            let is_own_id = |referred: &String| names[index] == *referred && table.id == Some(column);
+            if all.len() > 1 && all.iter().any(is_own_id) {
+                let message = format!("the id column `{}.{name}` refers to other entities too", table.schema.name);
+                found.push((at.clone(), message, Some("a record's id is its own alone".to_owned())));
                 continue;
             }
-            if parent == index && entities[parent].id == IdStrategy::Column && table.key.contains(&table.columns[column]) {
-                found.push((
-                    at.clone(),
-                    format!(
-                        "the column `{}.{name}` is part of the key and refers to `{referred}`, whose ids \
-                         (`id = \"column\"`) are known only when its rows are written",
-                        table.schema.name
-                    ),
-                    Some(
-                        "tell the rows apart by other columns, or choose `keep` or `uuid-v5` as that entity's `id`"
-                            .to_owned(),
-                    ),
-                ));
-                continue;
+            let first = references.len();
+            for referred in all {
+                // A name that is no entity has been found before.
+                let Some(parent) = names.iter().position(|name| name == referred) else { continue };
+                // A record's own id proves itself.
+                if is_own_id(referred) {
+                    continue;
+                }
+                let is_in_key = table.key.contains(&table.columns[column]);
+                if parent == index && entities[parent].id == IdStrategy::Column && is_in_key {
+                    found.push(given_in_key(&at, table, name, referred));
+                    continue;
+                }
+                let main_table = entities[parent].main_table().map(|(table, id)| (&table.schema, table.columns[id]));
+                let Some((parent_table, id)) = main_table else {
+                    let message =
+                        format!("the column `{name}` refers to `{referred}`, whose transformer names no id column");
+                    found.push((at.clone(), message, None));
+                    continue;
+                };
+                references.push(ReferencePlan {
+                    columns: vec![column],
+                    choice: (all.len() > 1).then(|| referred.clone()),
+                    entity: Some(parent),
+                    to_itself: parent_table.name == table.schema.name,
+                    parent_columns: vec![id],
+                    parent: parent_table.clone(),
+                    on_missing: default_policy(parent_table.name == table.schema.name),
+                });
             }
-            let main_table = entities[parent].main_table().map(|(table, id)| (&table.schema, table.columns[id]));
-            let Some((parent_table, id)) = main_table else {
-                let message =
-                    format!("the column `{name}` refers to `{referred}`, whose transformer names no id column");
-                found.push((at.clone(), message, None));
-                continue;
-            };
-            references.push(ReferencePlan {
-                columns: vec![column],
-                entity: Some(parent),
-                to_itself: parent_table.name == table.schema.name,
-                parent_columns: vec![id],
-                parent: parent_table.clone(),
-                on_missing: default_policy(parent_table.name == table.schema.name),
-            });
+            if all.len() > 1 {
+                check_choice(&at, table, name, &mut references[first..], found);
+            }
         }
         add_foreign_keys(table, entities, target, &mut references);
         linked.push(references);
     }
     for (table, references) in entities[index].tables.iter_mut().zip(linked) {
         table.references = references;
+    }
+}
+
+fn given_in_key(at: &str, table: &TablePlan, column: &str, referred: &str) -> Finding {
+    (
+        at.to_owned(),
+        format!(
+            "the column `{}.{column}` is part of the key and refers to `{referred}`, whose ids (`id = \"column\"`) are \
+             known only when its rows are written",
+            table.schema.name
+        ),
+        Some("tell the rows apart by other columns, or choose `keep` or `uuid-v5` as that entity's `id`".to_owned()),
+    )
+}
+
+/// A column with several parents has one policy, and no foreign key that would refuse most of them.
+fn check_choice(at: &str, table: &TablePlan, column: &str, references: &mut [ReferencePlan], found: &mut Found) {
+    let to_itself = references.iter().any(|reference| reference.to_itself);
+    references.iter_mut().for_each(|reference| reference.on_missing = default_policy(to_itself));
+    let position = table.schema.column(column);
+    let keys = table.schema.foreign_keys.iter().filter(|key| position.is_some_and(|column| key.columns.contains(&column)));
+    for key in keys {
+        let Some(other) = references.iter().find(|reference| reference.parent.name != key.parent) else { continue };
+        found.push((
+            at.to_owned(),
+            format!(
+                "the column `{}.{column}` may refer to `{}`, and the foreign key `{}` takes rows of `{}` alone",
+                table.schema.name, other.parent.name, key.name, key.parent
+            ),
+            Some("drop the foreign key, or give every entity a column of its own".to_owned()),
+        ));
     }
 }
 
@@ -95,6 +130,7 @@ fn add_foreign_keys(
             continue;
         }
         references.push(ReferencePlan {
+            choice: None,
             entity: entities.iter().position(|entity| entity.tables.iter().any(|fed| fed.schema.name == parent.name)),
             to_itself: parent.name == table.schema.name,
             columns,
@@ -124,6 +160,9 @@ pub(super) fn set_policies(
         let may_be_null: Vec<bool> = (0..table.columns.len()).map(|fed| table.may_be_null(fed)).collect();
         let TablePlan { schema, columns, references, .. } = table;
         let column_of = |position: usize| &schema.columns[columns[position]];
+        // A column of which one parent is the same table waits as a whole.
+        let waiting = references.iter().filter(|reference| reference.to_itself && reference.choice.is_some());
+        let waiting: Vec<Vec<usize>> = waiting.map(|reference| reference.columns.clone()).collect();
         for reference in references {
             let names: Vec<&str> =
                 reference.columns.iter().map(|&position| column_of(position).name.as_str()).collect();
@@ -131,7 +170,8 @@ pub(super) fn set_policies(
             known.extend(names.iter().map(|&name| name.to_owned()));
             match default {
                 Some(OnMissing::Null) if !nullable => {}
-                Some(OnMissing::DeadLetter | OnMissing::Skip) if reference.to_itself => {}
+                Some(OnMissing::DeadLetter | OnMissing::Skip)
+                    if reference.to_itself || waiting.contains(&reference.columns) => {}
                 Some(default) => reference.on_missing = default,
                 None => {}
             }

@@ -133,6 +133,8 @@ pub struct ReferencePlan {
     pub parent_columns: Vec<usize>,
     /// What happens where there is no parent.
     pub on_missing: OnMissing,
+    /// The entity's name, where the column may refer to others as well: each row means one of them.
+    pub choice: Option<String>,
     /// Whether the parent is the same table: it is then filled in at the entity's end.
     pub to_itself: bool,
 }

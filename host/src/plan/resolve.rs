@@ -38,8 +38,8 @@ pub struct Described {
 pub struct DescribedTable {
     /// Its name.
     pub name: String,
-    /// Column names and the entities they refer to.
-    pub columns: Vec<(String, Option<String>)>,
+    /// Column names and the entities they refer to: each row to one of them.
+    pub columns: Vec<(String, Vec<String>)>,
     /// The columns that tell rows apart; empty is the primary key.
     pub key: Vec<String>,
     /// The column with the record's own id.
@@ -113,8 +113,15 @@ pub fn check_described(manifest: &Manifest, index: usize, description: &Describe
         ));
     }
     let entities: Vec<String> = manifest.tables.entity.iter().map(|entity| entity.name.clone()).collect();
-    for (column, referred) in description.tables.iter().flat_map(|table| &table.columns) {
-        if let Some(referred) = referred.as_ref().filter(|referred| !entities.contains(referred)) {
+    for (column, all) in description.tables.iter().flat_map(|table| &table.columns) {
+        for (place, referred) in all.iter().enumerate() {
+            if all[..place].contains(referred) {
+                let message = format!("the column `{column}` refers to `{referred}` twice");
+                found.push((entity.place_of(index, column), message, None));
+            }
+            if entities.contains(referred) {
+                continue;
+            }
             found.push((
                 entity.place_of(index, column),
                 format!("the column `{column}` refers to `{referred}`, which is no entity"),

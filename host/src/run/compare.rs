@@ -274,7 +274,7 @@ async fn was_written(
     }
     let entity = &place.plan.entities[place.entity];
     let is_late = |reference: &ReferencePlan| {
-        reference.entity.is_some_and(|parent| place.plan.entities[parent].id.is_stored())
+        reference.choice.is_some() || reference.entity.is_some_and(|parent| place.plan.entities[parent].id.is_stored())
     };
     let mut whole = values.to_vec();
     for nulled in place.books.nulled_of(tx, &entity.name, &table.schema.name, key, place.waits).await? {
@@ -286,8 +286,9 @@ async fn was_written(
             }
         }
     }
-    let loose: Vec<&ReferencePlan> =
-        table.references.iter().filter(|reference| is_late(reference)).take(REFERENCES_MAX).collect();
+    let mut loose: Vec<&ReferencePlan> = table.references.iter().filter(|reference| is_late(reference)).collect();
+    loose.dedup_by(|one, other| one.columns == other.columns);
+    loose.truncate(REFERENCES_MAX);
     Ok((0..1_u32 << loose.len()).any(|some| {
         let mut before = whole.clone();
         for (_, reference) in loose.iter().enumerate().filter(|(index, _)| some >> index & 1 == 1) {

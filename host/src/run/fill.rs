@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 use super::bookkeeping::NulledReference;
+use super::choices;
 use super::commit::Committer;
 use super::layout::column_names;
 use super::parents::Parents;
 use super::parents::fetch_ids;
+use super::resolve::Decided;
 use super::rewritten;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
@@ -23,6 +25,7 @@ use crate::plan::EntityPlan;
 use crate::plan::OnMissing;
 use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
+use crate::record::Key;
 use crate::record::Value;
 use crate::record::convert;
 use crate::record::packed;
@@ -42,7 +45,10 @@ impl Waiting {
     /// Finds its place; gives it back where the plan has no such reference any more.
     pub fn new(entity: &EntityPlan, id: i64, nulled: NulledReference) -> Result<Self, NulledReference> {
         let place = entity.tables.iter().enumerate().find_map(|(table, plan)| {
-            let is_meant = |reference: &ReferencePlan| column_names(plan, reference) == nulled.column;
+            let is_meant = |reference: &ReferencePlan| {
+                let names_parent = |name: &String| nulled.parent == *name || nulled.parent == choices::names(plan, reference);
+                column_names(plan, reference) == nulled.column && reference.choice.as_ref().is_none_or(names_parent)
+            };
             let reference = plan.references.iter().position(is_meant).filter(|_| plan.schema.name == nulled.table)?;
             Some((table, reference))
         });
@@ -60,6 +66,12 @@ impl Waiting {
     /// Returns its plan.
     pub fn reference<'a>(&self, entity: &'a EntityPlan) -> &'a ReferencePlan {
         &self.table(entity).references[self.reference]
+    }
+
+    /// Returns whether it may be to one of several entities, of which none had the record.
+    fn is_open(&self, entity: &EntityPlan) -> bool {
+        let (table, reference) = (self.table(entity), self.reference(entity));
+        reference.choice.is_some() && self.nulled.parent == choices::names(table, reference)
     }
 
     /// Returns its row's key.
@@ -122,7 +134,14 @@ pub async fn find_parents(
     }
     let mut parents: Vec<Option<Vec<Value>>> = waiting.iter().map(|_| None).collect();
     let mut stored = Parents::default();
-    for of_reference in by_reference.into_values() {
+    let entity = committer.entity();
+    for mut of_reference in by_reference.into_values() {
+        let (open, named) = of_reference.into_iter().partition(|&index| waiting[index].is_open(entity));
+        of_reference = named;
+        find_chosen(committer, tx, &waiting, open, &mut stored, &mut parents).await?;
+        if of_reference.is_empty() {
+            continue;
+        }
         let reference = waiting[of_reference[0]].reference(committer.entity());
         let parent = reference.entity.filter(|&parent| committer.entity_at(parent).id.is_stored());
         let keys: Vec<Vec<Value>> =
@@ -149,6 +168,32 @@ pub async fn find_parents(
         }
     }
     Ok(waiting.into_iter().zip(parents).collect())
+}
+
+/// Looks for the records of references that may be to one of several entities; adds the ids of those that one entity has.
+async fn find_chosen(
+    committer: &Committer,
+    tx: &mut dyn Transaction,
+    waiting: &[Waiting],
+    open: Vec<usize>,
+    stored: &mut Parents,
+    parents: &mut [Option<Vec<Value>>],
+) -> Result<(), TargetError> {
+    let of: Vec<Vec<(usize, Key)>> =
+        open.iter().map(|&index| choices::of_recorded(committer.plan(), &waiting[index].nulled.value)).collect();
+    let wanted = of.iter().flatten().map(|(entity, key)| (*entity, key));
+    let standing = choices::standing(committer.plan(), committer.books(), tx, wanted, stored).await?;
+    for (index, of) in open.into_iter().zip(of) {
+        let place = |entity: usize, key: &Key| (entity, key.as_str().to_owned());
+        let Decided::One(entity) = choices::decide(&of, |entity, key| standing.contains_key(&place(entity, key))) else {
+            continue;
+        };
+        let id = of.iter().find(|(of, _)| *of == entity).and_then(|(_, key)| standing.get(&place(entity, key)));
+        let table = waiting[index].table(committer.entity());
+        let column = &table.schema.columns[table.columns[waiting[index].reference(committer.entity()).columns[0]]];
+        parents[index] = id.and_then(|id| convert::fit(id.clone(), column).ok()).map(|id| vec![id]);
+    }
+    Ok(())
 }
 
 /// Returns whether these values can be a key of the parent.

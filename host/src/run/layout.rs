@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
+use super::choices;
+use super::choices::Chosen;
 use super::claimed::RowKey;
 use super::given::GivenIds;
 use super::ledger;
@@ -20,6 +22,7 @@ use super::parents::missing_parent;
 use super::parents::no_parent;
 use super::parents::parents_among;
 use super::parents::reference_key;
+use super::resolve::Choice;
 use super::resolve::Resolved;
 use super::resolve::ResolvedRow;
 use super::resolve::Settled;
@@ -148,6 +151,39 @@ impl Layout {
                 let values = values.as_slice();
                 let nulls = layout.nulled.len() + layout.deferred.len();
                 for (position, reference) in table.references.iter().enumerate() {
+                    match choices::chosen(table, reference, &resolved.rows[row].choices) {
+                        Chosen::This => {}
+                        Chosen::Other => continue,
+                        Chosen::Several(choice, entities) => {
+                            let refused = || choices::several(plan, table, choice, entities);
+                            layout.set_aside.entry(index).or_insert_with(refused);
+                            continue;
+                        }
+                        Chosen::Nobody(choice) => {
+                            let waits = choices::of_column(table, reference).any(|reference| reference.to_itself);
+                            match reference.on_missing {
+                                _ if waits => layout.null(table, reference, resolved, row, values, true, Some((plan, choice))),
+                                OnMissing::Null => {
+                                    layout.null(table, reference, resolved, row, values, false, Some((plan, choice)));
+                                }
+                                OnMissing::DeadLetter => {
+                                    let refused = || choices::nobody(plan, table, choice);
+                                    layout.set_aside.entry(index).or_insert_with(refused);
+                                }
+                                OnMissing::Skip => {
+                                    let candidates = choices::of_column(table, reference);
+                                    let names: Vec<&str> = candidates.map(|of| of.parent.name.as_str()).collect();
+                                    let refused = choices::nobody(plan, table, choice);
+                                    let left_out = LeftOut::saying(table, reference, &names, refused);
+                                    layout.skipped.entry(index).or_insert(left_out);
+                                }
+                                OnMissing::Fail => {
+                                    return Err(no_parent(resolved, index, &choices::nobody(plan, table, choice)).into());
+                                }
+                            }
+                            continue;
+                        }
+                    }
                     let Some(key) = reference_key(reference, values) else { continue };
                     let stands = found.get(&(table_index, position)).and_then(|keys| keys.get(&key)).copied();
                     let among = |rows: &InBatch<'_>| {
@@ -170,9 +206,9 @@ impl Layout {
                     match (outcome, reference.on_missing) {
                         (Found::Parent, _) => {}
                         (Found::InBatch(parent), _) => leans.push((index, parent)),
-                        (Found::Later, _) => layout.null(table, reference, resolved, row, values, true),
+                        (Found::Later, _) => layout.null(table, reference, resolved, row, values, true, None),
                         (Found::Missing, OnMissing::Null) => {
-                            layout.null(table, reference, resolved, row, values, false)
+                            layout.null(table, reference, resolved, row, values, false, None)
                         }
                         (Found::Missing, OnMissing::DeadLetter) => {
                             layout
@@ -317,7 +353,8 @@ impl Layout {
             .collect()
     }
 
-    /// Writes a reference NULL: until the entity's end, or for good.
+    /// Writes a reference NULL: until the entity's end, or for good. `open` is one of which no entity has the record.
+    #[expect(clippy::too_many_arguments, reason = "one row of bookkeeping, each argument another part of it")]
     fn null(
         &mut self,
         table: &TablePlan,
@@ -326,6 +363,7 @@ impl Layout {
         row: usize,
         values: &[Value],
         deferred: bool,
+        open: Option<(&Plan, &Choice)>,
     ) {
         // What waits for an id that is stored is the source key: the id is looked up when all are known.
         let pending = &resolved.rows[row].pending;
@@ -353,9 +391,13 @@ impl Layout {
             row_key: display_key(table, &resolved.rows[row]),
             row_key_blob: resolved.rows[row].key.clone(),
             column: column_names(table, reference),
-            parent: reference.parent.name.clone(),
-            parent_key: packed::display(&key),
-            value: value::encode(&key),
+            parent: match (&reference.choice, open) {
+                (_, Some(_)) => choices::names(table, reference),
+                (Some(entity), None) => entity.clone(),
+                (None, None) => reference.parent.name.clone(),
+            },
+            parent_key: open.map_or_else(|| packed::display(&key), |(_, choice)| choices::shown(choice)),
+            value: open.map_or_else(|| value::encode(&key), |(plan, choice)| choices::recorded(plan, choice)),
             document: record.document,
             record_key: record.key.as_ref().map_or_else(String::new, |key| key.as_str().to_owned()),
             parent_record_key: resolved.rows[row].referred.iter().find_map(of_parent),

@@ -5,6 +5,7 @@ mod begun;
 pub mod bookkeeping;
 pub mod budget;
 pub mod check;
+pub mod choices;
 pub mod claimed;
 pub mod commit;
 pub mod committed;

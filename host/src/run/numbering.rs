@@ -1,5 +1,5 @@
-//! Stored ids in the rows of a batch, before it is laid out: those that are known by source key, and numbers that the
-//! target gives (`id = "sequence"`).
+//! What a batch needs of the target before it is laid out: stored ids by source key, numbers that the target gives
+//! (`id = "sequence"`), and which of several entities a reference is to.
 //!
 //! Every record with rows whose key has no number yet takes the next one, whatever becomes of it: so it makes no
 //! difference where a batch ends. A target that never takes a number back is asked for them in a transaction before the
@@ -11,13 +11,17 @@ use std::collections::HashMap;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Numbering;
+use super::choices;
+use super::choices::Ids;
 use super::layout::Dead;
 use super::layout::LayoutError;
 use super::layout::Place;
 use super::ledger;
 use super::parents::Parents;
 use super::parents::fetch_ids;
+use super::resolve::Decided;
 use super::resolve::Resolved;
+use super::resolve::ResolvedRow;
 use super::resolve::Settled;
 use super::resolve::repeats_keys;
 use crate::connector::Target;
@@ -32,6 +36,7 @@ use crate::plan::TablePlan;
 use crate::record::Key;
 use crate::record::Value;
 use crate::record::convert;
+use crate::record::key::EntityIds;
 use crate::record::value;
 
 /// A batch with the stored ids that its rows need for their keys.
@@ -44,12 +49,14 @@ pub struct Numbered<'a> {
     known: HashMap<usize, HashMap<String, Value>>,
     /// Ids of rows that stand in the target under the key of a record's, by record.
     standing: HashMap<usize, Value>,
+    /// Ids of the records that stand among those that a reference may be to.
+    chosen: Ids,
     numbering: Numbering,
     /// How many of the spare numbers were given.
     given: usize,
     /// Whether numbers that were not given stay taken.
     keeps_numbers: bool,
-    /// Records that share the number of an earlier one of the same source key.
+    /// Records, each with an earlier one of the batch that it has a number or a reference from.
     shares: Vec<(usize, usize)>,
     dead: BTreeSet<usize>,
 }
@@ -63,7 +70,8 @@ pub async fn reserve(
 ) -> Result<(), LayoutError> {
     let entity = &place.plan.entities[place.entity];
     let Some((table, id)) = numbered_column(entity) else { return Ok(()) };
-    if !target.keeps_numbers() || own_keys(entity, resolved).next().is_none() {
+    let Some(number) = numbered_sequence(entity).and_then(|sequence| target.kept_number(sequence)) else { return Ok(()) };
+    if own_keys(entity, resolved).next().is_none() {
         return Ok(());
     }
     let mut tx = target.begin().await?;
@@ -72,20 +80,17 @@ pub async fn reserve(
     let lacking = own_keys(entity, resolved).filter(|(_, key)| parents.stored_id(place.entity, key.as_str()).is_none());
     let lacking = lacking.count();
     let stored = place.books.numbering(&mut *tx, &entity.name).await?;
-    if lacking <= stored.as_ref().map_or(0, |numbering| numbering.spare.len()) {
-        tx.rollback().await?;
-        return Ok(());
+    let count = lacking.saturating_sub(stored.as_ref().map_or(0, |numbering| numbering.spare.len()));
+    if count == 0 {
+        return Ok(tx.rollback().await?);
     }
     if stored.is_none() {
         // Rows that stand there already may be ahead of it.
         let moved = tx.advance_sequence(&table.schema, table.columns[id]).await?;
         tell(&moved);
     }
-    let mut numbering = stored.unwrap_or_default();
-    let count = lacking - numbering.spare.len();
-    numbering.spare.extend(tx.take_numbers(&table.schema, table.columns[id], numbering.last, count).await?);
-    place.books.save_numbering(&mut *tx, &entity.name, &numbering).await?;
-    tx.commit().await?;
+    // Taken and noted by one message: a process that ends in between would lose them.
+    tx.execute_and_commit(&place.books.taking_numbers(&entity.name, &number, count)).await?;
     crate::stop_point!("numbers-taken");
     Ok(())
 }
@@ -107,13 +112,23 @@ pub async fn known<'a>(
     resolved: &'a Resolved,
     parents: &mut Parents,
 ) -> Result<Cow<'a, Resolved>, Failure> {
-    if !has_pending(resolved) {
+    if !has_open(resolved) {
         return Ok(Cow::Borrowed(resolved));
     }
     fetch_ids(plan, books, tx, wanted(resolved), parents).await?;
+    let chosen = choices::standing(plan, books, tx, open_choices(resolved), parents).await?;
     let mut batch = resolved.clone();
-    for row in batch.rows.iter_mut().filter(|row| !row.pending.is_empty()) {
+    for row in batch.rows.iter_mut().filter(|row| is_open(row)) {
         let table = &plan.entities[entity].tables[row.table];
+        for choice in row.choices.iter_mut().filter(|choice| choice.is == Decided::No) {
+            // Where several have one by now, the row was written when one had.
+            let id = choice.of.iter().find_map(|(of, key)| Some((*of, chosen.get(&(*of, key.as_str().to_owned()))?)));
+            let Some((of, id)) = id else { continue };
+            choice.is = Decided::One(of);
+            if let Ok(id) = convert::fit(id.clone(), column_of(table, choice.column)) {
+                row.values[choice.column] = id;
+            }
+        }
         let is_own = |column: usize, of: usize| of == entity && table.id == Some(column);
         for (column, parent, key) in &row.pending {
             if let Some(id) = parents.stored_id(*parent, key.as_str())
@@ -124,7 +139,8 @@ pub async fn known<'a>(
             }
         }
         let is_unknown = |(column, ..): &(usize, usize, Key)| is_in_key(table, *column) && row.values[*column].is_null();
-        row.key = if row.pending.iter().any(is_unknown) { Vec::new() } else { key_of(table, &row.values) };
+        let is_unknown = row.pending.iter().any(is_unknown) || has_open_key(table, row);
+        row.key = if is_unknown { Vec::new() } else { key_of(table, &row.values) };
         let values = &row.values;
         row.pending.retain(|(column, ..)| values[*column].is_null());
         row.digest = ledger::digest(values);
@@ -148,17 +164,19 @@ impl<'a> Numbered<'a> {
             batch: Cow::Borrowed(resolved),
             known: HashMap::new(),
             standing: HashMap::new(),
+            chosen: Ids::new(),
             numbering: Numbering::default(),
             given: 0,
-            keeps_numbers: target.keeps_numbers(),
+            keeps_numbers: numbered_sequence(&place.plan.entities[place.entity]).is_some_and(|name| target.kept_number(name).is_some()),
             shares: Vec::new(),
             dead: BTreeSet::new(),
         };
-        if !has_pending(resolved) {
+        if !has_open(resolved) {
             return Ok(numbered);
         }
         let entity = numbered.entity();
         fetch_ids(place.plan, place.books, tx, wanted(resolved), parents).await?;
+        numbered.chosen = choices::standing(place.plan, place.books, tx, open_choices(resolved), parents).await?;
         for (of, key) in wanted(resolved) {
             if let Some(id) = parents.stored_id(of, key) {
                 numbered.known.entry(of).or_default().insert(key.to_owned(), id);
@@ -185,8 +203,7 @@ impl<'a> Numbered<'a> {
         &self.batch
     }
 
-    /// Numbers the batch anew where records have shared the number of one that is dead: it is as if that had not been
-    /// there. Returns whether anything changed.
+    /// Numbers the batch anew where records have something from one that is dead: it is as if that had not been there. Returns whether anything changed.
     pub fn is_changed_by(&mut self, refused: &Dead, set_aside: &Dead) -> Result<bool, Failure> {
         let is_dead = |record: &usize| refused.contains_key(record) || set_aside.contains_key(record);
         let changes = |(_, first): &(usize, usize)| is_dead(first) && !self.dead.contains(first);
@@ -222,6 +239,8 @@ impl<'a> Numbered<'a> {
         let (original, entity) = (self.original, self.entity());
         let mut batch = original.clone();
         let mut holders: HashMap<&str, (usize, Value)> = HashMap::new();
+        let mut living: HashMap<&str, usize> = HashMap::new();
+        let ids = EntityIds::new(&self.plan.namespace, &entity.name);
         self.shares.clear();
         self.given = 0;
         let own_keys: HashMap<usize, &Key> =
@@ -252,12 +271,39 @@ impl<'a> Numbered<'a> {
                     }
                 },
             };
+            let source_key = original.batch.records[record].key.as_ref();
+            let has_id = original.rows[range.clone()].iter().any(|row| entity.tables[row.table].id.is_some());
             for index in range.clone() {
                 let row = &mut batch.rows[index];
-                if row.pending.is_empty() {
+                if !is_open(row) {
                     continue;
                 }
                 let table = &entity.tables[row.table];
+                let mut choices = std::mem::take(&mut row.choices);
+                for choice in choices.iter_mut().filter(|choice| choice.is == Decided::No) {
+                    let is_own = |of: usize, key: &Key| of == self.entity && has_id && Some(key) == source_key;
+                    let earlier = |of: usize, key: &Key| living.get(key.as_str()).filter(|_| of == self.entity);
+                    let stands = |of: usize, key: &Key| self.chosen.get(&(of, key.as_str().to_owned()));
+                    let leans = choice.of.iter().filter(|(of, key)| stands(*of, key).is_none() && !is_own(*of, key));
+                    self.shares.extend(leans.filter_map(|(of, key)| Some((record, *earlier(*of, key)?))));
+                    choice.is = choices::decide(&choice.of, |of, key| {
+                        stands(of, key).is_some() || is_own(of, key) || earlier(of, key).is_some()
+                    });
+                    let Decided::One(one) = choice.is else { continue };
+                    let Some((_, key)) = choice.of.iter().find(|(of, _)| *of == one) else { continue };
+                    let place = column_of(table, choice.column);
+                    let id = match stands(one, key) {
+                        Some(id) => convert::fit(id.clone(), place).ok(),
+                        None => choices::computed(entity.id, &ids, key, place),
+                    };
+                    row.referred.push((choice.column, key.clone()));
+                    match id {
+                        Some(id) => row.values[choice.column] = id,
+                        // The id of a record of this batch, which is not computed.
+                        None => row.pending.push((choice.column, one, key.clone())),
+                    }
+                }
+                row.choices = choices;
                 let mut settled = Vec::new();
                 for (column, parent, key) in &row.pending {
                     let is_own = *parent == self.entity && Some(key) == own_key;
@@ -288,11 +334,14 @@ impl<'a> Numbered<'a> {
                 row.is_numbered = is_new && settled.iter().any(|&column| has_number(column));
                 let is_unknown =
                     |(column, ..): &(usize, usize, Key)| is_in_key(table, *column) && row.values[*column].is_null();
-                if !row.pending.iter().any(is_unknown) {
+                if !row.pending.iter().any(is_unknown) && !has_open_key(table, row) {
                     row.key = key_of(table, &row.values);
                 }
                 row.pending.retain(|(column, ..)| !settled.contains(column));
                 row.digest = ledger::digest(&row.values);
+            }
+            if let Some(key) = source_key.filter(|_| has_id && !self.dead.contains(&record)) {
+                living.entry(key.as_str()).or_insert(record);
             }
         }
         batch.repeats_keys = repeats_keys(&entity.tables, &batch.rows);
@@ -306,8 +355,29 @@ fn numbered_column(entity: &EntityPlan) -> Option<(&TablePlan, usize)> {
     entity.main_table().filter(|_| entity.id == IdStrategy::Sequence)
 }
 
-fn has_pending(resolved: &Resolved) -> bool {
-    resolved.rows.iter().any(|row| !row.pending.is_empty())
+/// The sequence that does so.
+fn numbered_sequence(entity: &EntityPlan) -> Option<&str> {
+    let (table, id) = numbered_column(entity)?;
+    table.schema.columns[table.columns[id]].sequence.as_deref()
+}
+
+fn has_open(resolved: &Resolved) -> bool {
+    resolved.rows.iter().any(is_open)
+}
+
+/// Whether something of a row hangs on what the target says.
+fn is_open(row: &ResolvedRow) -> bool {
+    !row.pending.is_empty() || row.choices.iter().any(|choice| choice.is == Decided::No)
+}
+
+/// Whether a row's key holds a reference to a record that no entity has, or several.
+fn has_open_key(table: &TablePlan, row: &ResolvedRow) -> bool {
+    row.choices.iter().any(|choice| !matches!(choice.is, Decided::One(_)) && is_in_key(table, choice.column))
+}
+
+fn open_choices(resolved: &Resolved) -> impl Iterator<Item = (usize, &Key)> + Clone {
+    let choices = resolved.rows.iter().flat_map(|row| &row.choices).filter(|choice| choice.is == Decided::No);
+    choices.flat_map(|choice| &choice.of).map(|(entity, key)| (*entity, key))
 }
 
 fn wanted(resolved: &Resolved) -> impl Iterator<Item = (usize, &str)> {

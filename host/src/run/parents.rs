@@ -7,6 +7,8 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use super::bookkeeping::Bookkeeping;
+use super::choices;
+use super::choices::Chosen;
 use super::layout::column_names;
 use super::layout::refuse;
 use super::resolve::Resolved;
@@ -73,6 +75,9 @@ pub(super) async fn find_parents(
             let mut keys: HashMap<Vec<u8>, bool> = HashMap::new();
             let mut wanted: Vec<Vec<Value>> = Vec::new();
             for (index, row) in resolved.rows.iter().enumerate().filter(|(_, row)| row.table == table_index) {
+                if !matches!(choices::chosen(table, reference, &row.choices), Chosen::This) {
+                    continue;
+                }
                 let values = looked_up.get(&index).unwrap_or(&row.values);
                 if let Some((key, fits)) = parent_key(reference, values)
                     && let Entry::Vacant(entry) = keys.entry(value::encode(&key))
@@ -227,12 +232,21 @@ impl LeftOut {
         row: &ResolvedRow,
         values: &[Value],
     ) -> Self {
-        let columns = column_names(table, reference);
-        let reason = format!(
-            "`{}.{columns}` has no row in `{}`, and `on-missing` says `skip`",
-            table.schema.name, reference.parent.name
-        );
-        Self { reason, refused: missing_parent(plan, table, reference, row, values) }
+        let refused = missing_parent(plan, table, reference, row, values);
+        Self::saying(table, reference, &[reference.parent.name.as_str()], refused)
+    }
+
+    /// The same where none of these tables has the row.
+    pub(super) fn saying(
+        table: &TablePlan,
+        reference: &ReferencePlan,
+        parents: &[&str],
+        refused: Box<Refused>,
+    ) -> Self {
+        let (columns, parents) = (column_names(table, reference), parents.join("` or `"));
+        let reason =
+            format!("`{}.{columns}` has no row in `{parents}`, and `on-missing` says `skip`", table.schema.name);
+        Self { reason, refused }
     }
 }
 

@@ -46,7 +46,7 @@ pub fn describe(setup: &Setup) -> Result<Description, Vec<Problem>> {
     let id = names.iter().find(|name| **name == "_id").map(|name| (*name).to_owned());
     let columns = names
         .iter()
-        .map(|&name| Column { name: name.to_owned(), references: None, sources: vec![name.to_owned()] })
+        .map(|&name| Column { name: name.to_owned(), references: Vec::new(), sources: vec![name.to_owned()] })
         .collect();
     let name = setup.into.first().unwrap_or(&setup.entity).clone();
     let table = Table { name, columns, key: Vec::new(), id };

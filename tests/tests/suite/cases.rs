@@ -64,6 +64,7 @@ cases! { super::check, CASES:
     id_keep
     missing_parent_skip
     nested_and_children
+    one_of_several
     quoted_names
     references
     refusals
@@ -114,6 +115,7 @@ cases! { super::fails, FAILURES:
     fail_missing_schema
     fail_missing_table
     fail_no_component
+    fail_one_of_several
     fail_parents_incomplete
     fail_read_only_target
     fail_reference_fail

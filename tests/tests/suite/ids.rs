@@ -1,5 +1,6 @@
 //! Ids that the target numbers, sequences behind ids that were written, and the way from a key to its id and back.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -32,16 +33,18 @@ fn value(database: &Database, sql: &str) -> String {
 #[test]
 fn numbers_do_not_depend_on_where_batches_end() {
     for database in Database::each() {
-        let mut left: Option<String> = None;
-        for (records, rows) in [(2, 3), (1, 1), (3, 6), (100, 1000)] {
+        let sizes = [(2, 3), (1, 1), (3, 6), (100, 1000)];
+        let mut left: BTreeMap<&str, String> = BTreeMap::new();
+        let cases = ["sequence", "one_of_several"].into_iter();
+        for (name, (records, rows)) in cases.flat_map(|name| sizes.map(|sizes| (name, sizes))) {
             database.empty();
-            let case = Case::new("sequence", &database).unwrap();
+            let case = Case::new(name, &database).unwrap();
             let sizes = |records, rows| format!("batch-records = {records}\ntransaction-rows = {rows}\n");
             rewrite(case.path(), &sizes(2, 3), &sizes(records, rows));
             case.prepare(&database);
             case.execute(&database).run().expect(3);
             let now = dump::all(&database);
-            same_text(&now, left.get_or_insert_with(|| now.clone()));
+            same_text(&now, left.entry(name).or_insert_with(|| now.clone()));
         }
     }
 }
@@ -290,5 +293,35 @@ fn every_id_is_found_and_found_back() {
         let away = every.call(&["id", "migration.toml", "computed", "ssmith 7"]).env("TARGET_URL", "postgres://nobody@127.0.0.1:1/nowhere");
         let ended = away.run().expect(0);
         assert!(ended.stdout.trim() == computed && ended.stderr.contains("is not known"), "{ended}");
+    }
+}
+
+/// A reference that no entity had a record for is filled in when one has, and letters that waited for it are tried again.
+#[test]
+fn what_may_be_of_several_entities_is_found_when_it_comes() {
+    for database in Database::each() {
+        let case = Case::new("one_of_several", &database).unwrap();
+        let parts = case.path().join("export/parts.json");
+        let text = fs::read_to_string(&parts).unwrap();
+        fs::write(&parts, format!("{text}{{\"_id\": \"late\", \"name\": \"Late\", \"of\": \"dead\"}}\n")).unwrap();
+        case.prepare(&database);
+        case.execute(&database).run().expect(3);
+        let late = "SELECT coalesce(CAST(p.of AS TEXT), 'NULL') FROM parts AS p WHERE name = 'Late'";
+        let about = "SELECT count(*) FROM payments AS p JOIN orders AS o ON o.id = p.about WHERE o.name = 'nobody'";
+        assert_eq!((value(&database, late).as_str(), value(&database, about).as_str()), ("NULL", "0"));
+        rewrite(case.path(), "{ from = \"name\", required = true }", "{ from = \"name\", default = \"nobody\" }");
+        let call = |words: &[&str], code| case.call(&database, words).run().expect(code);
+        let predicted = call(&["dead-letter", "replay", "migration.toml", "--code=required", "--json"], 3).json();
+        assert_eq!(value(&database, late), "NULL");
+        let report = call(&["dead-letter", "replay", "migration.toml", "--code=required", "--execute", "--json"], 3).json();
+        assert_eq!(report["entities"], predicted["entities"], "{report:#}");
+        assert_eq!(value(&database, late), value(&database, "SELECT id FROM orders WHERE name = 'nobody'"));
+        assert_eq!(value(&database, about), "1", "{report:#}");
+        call(&["verify", "migration.toml"], 0);
+        // What a person has changed is told as such.
+        database.execute("UPDATE parts SET of = 12345 WHERE name = 'Rim'");
+        let found = call(&["verify", "migration.toml", "--json"], 1).json();
+        let parts = found["entities"].as_array().unwrap().iter().find(|part| part["name"] == "parts").unwrap();
+        assert_eq!(parts["differences"][0]["what"], "changed", "{parts:#}");
     }
 }

@@ -124,8 +124,8 @@ impl Target for PostgresTarget {
         format!("= ANY (ARRAY(SELECT pg_catalog.json_array_elements_text({parameter}::json)))")
     }
 
-    fn keeps_numbers(&self) -> bool {
-        true
+    fn kept_number(&self, sequence: &str) -> Option<String> {
+        Some(format!("pg_catalog.nextval('{}'::pg_catalog.regclass)", sequence.replace('\'', "''")))
     }
 
     async fn referrers(&self, table: &str) -> Result<Vec<TableSchema>, TargetError> {

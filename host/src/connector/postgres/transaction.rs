@@ -174,6 +174,12 @@ impl Transaction for PostgresTransaction {
         rows.iter().map(|row| parameter::values(row).map_err(failed)).collect()
     }
 
+    async fn execute_and_commit(mut self: Box<Self>, sql: &str) -> Result<(), TargetError> {
+        self.command(format!("{sql}; COMMIT"), "write to whimbrel's own tables").await?;
+        self.is_open = false;
+        Ok(())
+    }
+
     async fn commit(mut self: Box<Self>) -> Result<(), TargetError> {
         // A COMMIT alone would roll a failed transaction back without a word.
         self.command("SELECT; COMMIT".to_owned(), "commit").await?;

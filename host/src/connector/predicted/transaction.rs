@@ -395,6 +395,11 @@ impl Transaction for PredictedTransaction {
         self.scratch.query(sql, parameters).await
     }
 
+    async fn execute_and_commit(mut self: Box<Self>, sql: &str) -> Result<(), TargetError> {
+        self.execute(sql, &[]).await?;
+        self.commit().await
+    }
+
     async fn commit(self: Box<Self>) -> Result<(), TargetError> {
         if let Some(real) = self.real {
             real.rollback().await?;

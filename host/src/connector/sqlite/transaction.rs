@@ -237,6 +237,11 @@ impl Transaction for SqliteTransaction {
         })
     }
 
+    async fn execute_and_commit(mut self: Box<Self>, sql: &str) -> Result<(), TargetError> {
+        self.execute(sql, &[]).await?;
+        self.commit().await
+    }
+
     async fn commit(self: Box<Self>) -> Result<(), TargetError> {
         self.check_open()?;
         let committed = blocking(|| self.connection.execute_batch("COMMIT"));

@@ -82,6 +82,18 @@ impl Bookkeeping {
         Ok(Some(Numbering { last, spare }))
     }
 
+    /// Returns the statement that takes so many numbers by this SQL and adds them to those that are left.
+    pub fn taking_numbers(&self, entity: &str, number: &str, count: usize) -> String {
+        format!(
+            "INSERT INTO {} AS known (migration, entity, spare) SELECT {}, {}, string_agg(taken.number || ':1', ',') \
+             FROM (SELECT {number} AS number FROM generate_series(1, {count})) AS taken \
+             ON CONFLICT (migration, entity) DO UPDATE SET spare = known.spare || ',' || excluded.spare",
+            self.tables.numbering,
+            literal(&self.migration),
+            literal(entity)
+        )
+    }
+
     /// Stores how far the numbering of an entity has come.
     pub async fn save_numbering(
         &self,
@@ -104,6 +116,14 @@ fn stored(key: &str) -> String {
     match text(key) {
         Value::Text(text) => text.into(),
         _ => key.to_owned(),
+    }
+}
+
+/// A text in the SQL of PostgreSQL, whatever it holds.
+fn literal(value: &str) -> String {
+    match text(value) {
+        Value::Text(value) => format!("E'{}'", value.replace('\\', "\\\\").replace('\'', "''")),
+        _ => "NULL".to_owned(),
     }
 }
 
