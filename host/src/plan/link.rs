@@ -44,7 +44,7 @@ pub(super) fn link(
                 if is_own_id(referred) {
                     continue;
                 }
-                let is_in_key = table.key.contains(&table.columns[column]);
+                let is_in_key = table.key.contains(&table.columns[column]) && table.junction.is_none();
                 if parent == index && entities[parent].id == IdStrategy::Column && is_in_key {
                     found.push(given_in_key(&at, table, name, referred));
                     continue;
@@ -95,7 +95,8 @@ fn check_choice(at: &str, table: &TablePlan, column: &str, references: &mut [Ref
     let to_itself = references.iter().any(|reference| reference.to_itself);
     references.iter_mut().for_each(|reference| reference.on_missing = default_policy(to_itself));
     let position = table.schema.column(column);
-    let keys = table.schema.foreign_keys.iter().filter(|key| position.is_some_and(|column| key.columns.contains(&column)));
+    let keys =
+        table.schema.foreign_keys.iter().filter(|key| position.is_some_and(|column| key.columns.contains(&column)));
     for key in keys {
         let Some(other) = references.iter().find(|reference| reference.parent.name != key.parent) else { continue };
         found.push((
@@ -147,16 +148,11 @@ fn default_policy(to_itself: bool) -> OnMissing {
 }
 
 /// Puts the manifest's policies onto the references and checks that they can be kept. `default` is for references that
-/// the manifest does not name; what their columns do not allow stays as it is.
-pub(super) fn set_policies(
-    entity: &EntityTable,
-    default: Option<OnMissing>,
-    plan: &mut EntityPlan,
-    found: &mut Found,
-) {
+/// the manifest does not name; what their columns do not allow stays as it is. A junction has a policy of its own.
+pub(super) fn set_policies(entity: &EntityTable, default: Option<OnMissing>, plan: &mut EntityPlan, found: &mut Found) {
     let at = format!("/entity/{}", plan.index);
     let (mut used, mut known) = (Vec::new(), Vec::new());
-    for table in &mut plan.tables {
+    for table in plan.tables.iter_mut().filter(|table| table.junction.is_none()) {
         let may_be_null: Vec<bool> = (0..table.columns.len()).map(|fed| table.may_be_null(fed)).collect();
         let TablePlan { schema, columns, references, .. } = table;
         let column_of = |position: usize| &schema.columns[columns[position]];
@@ -212,7 +208,17 @@ pub(super) fn set_policies(
         }
     }
     for name in entity.references.keys().filter(|name| !used.contains(name)) {
-        let hint = hint::among(name, &known);
+        let junction = plan.tables.iter().filter(|table| table.junction.is_some()).find(|table| {
+            let mut columns = table.columns.iter().map(|&column| &table.schema.columns[column].name);
+            columns.any(|column| column == name || *name == format!("{}.{column}", table.schema.name))
+        });
+        let hint = match junction.map(|table| &table.schema.name) {
+            Some(table) => {
+                let key = if table.contains('.') { format!("\"{table}\"") } else { table.clone() };
+                Some(format!("what becomes of the rows of a junction is said by `[junction.{key}] on-missing`"))
+            }
+            None => hint::among(name, &known),
+        };
         found.push((format!("{at}/references/{name}"), format!("no reference has a column `{name}`"), hint));
     }
 }

@@ -2,6 +2,7 @@
 
 mod draft;
 pub mod hint;
+pub mod junction;
 mod link;
 pub mod manifest;
 mod mend;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use crate::record::TableSchema;
 
 pub use draft::Draft;
+pub use junction::JunctionPlan;
 pub use manifest::Manifest;
 pub use problem::Problem;
 pub use problem::Problems;
@@ -35,6 +37,8 @@ pub struct Plan {
     pub budget: Option<Budget>,
     /// Parents before children.
     pub entities: Vec<EntityPlan>,
+    /// What is written behind them, in the order of their names.
+    pub junctions: Vec<JunctionPlan>,
 }
 
 /// One entity, resolved.
@@ -54,6 +58,8 @@ pub struct EntityPlan {
     pub id: IdStrategy,
     /// The tables it feeds, parents before children.
     pub tables: Vec<TablePlan>,
+    /// The names of the tables that the component describes.
+    pub described: Vec<String>,
     /// For each table of the component's description, its index in `tables`.
     pub table_order: Vec<usize>,
     /// The transformer's name.
@@ -86,10 +92,10 @@ impl EntityPlan {
         self.tables.iter().find_map(|table| Some((table, table.id?)))
     }
 
-    /// Returns whether both feed some table.
+    /// Returns whether both feed some table; a junction is nobody's.
     pub fn shares_table(&self, other: &Self) -> bool {
         let feeds = |name: &str| other.tables.iter().any(|table| table.schema.name == name);
-        self.tables.iter().any(|table| feeds(&table.schema.name))
+        self.tables.iter().any(|table| table.junction.is_none() && feeds(&table.schema.name))
     }
 }
 
@@ -109,6 +115,8 @@ pub struct TablePlan {
     pub id: Option<usize>,
     /// Every reference of its rows, declared by the component or by a foreign key.
     pub references: Vec<ReferencePlan>,
+    /// Its index among the junctions of the plan, where it is one: its rows wait for a final step.
+    pub junction: Option<usize>,
 }
 
 impl TablePlan {

@@ -1,6 +1,8 @@
 //! Arrays as JSON, for targets that have none, and back: numbers, booleans and null as JSON has them, JSON as it is, all else as
 //! text in the spelling of the row bodies' forms.
 
+use std::fmt::Write as _;
+
 use serde_json::value::RawValue;
 
 use super::beyond;
@@ -38,8 +40,17 @@ fn element_to_json(item: &Value) -> Option<String> {
         Value::Float(value) => if *value < 0.0 { "-Infinity" } else { "Infinity" }.to_owned(),
         Value::Decimal(value) => return Some(value.to_string()),
         Value::Text(value) => value.to_string(),
-        Value::Json(text) => return Some(text.clone()),
-        Value::Bytes(bytes) => bytes.iter().fold("\\x".to_owned(), |text, byte| format!("{text}{byte:02x}")),
+        // Null is what a missing element is.
+        Value::Json(text) => return (text.trim_ascii() != "null").then(|| text.clone()),
+        Value::Bytes(bytes) => {
+            let mut text = String::with_capacity(2 + bytes.len() * 2);
+            text.push_str("\\x");
+            for byte in bytes {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{byte:02x}");
+            }
+            text
+        }
         Value::Uuid(value) => value.to_string(),
         Value::Timestamp(us) => format!("{}Z", instant::display_local(*us)?),
         Value::LocalTimestamp(us) => instant::display_local(*us)?,
@@ -67,7 +78,7 @@ pub(super) fn of_json(text: &str, column: &Column, element: &ColumnType) -> Resu
 }
 
 fn element_of_json(text: &str, column: &Column) -> Result<Value, Mismatch> {
-    if let ColumnType::Json { .. } = column.kind {
+    if let (ColumnType::Json { .. }, false) = (&column.kind, text == "null") {
         return fit(Value::Json(text.to_owned()), column);
     }
     let wrong = || mismatch("type-mismatch", expected_type(column), found(&Value::Json(text.to_owned())));

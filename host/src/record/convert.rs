@@ -40,7 +40,8 @@ pub enum Converted<'a> {
         /// The source key's own value, or an array of values for a composite key.
         id: RawBsonRef<'a>,
     },
-    /// An array with a reference among its elements; each is a value that fits, or a reference.
+    /// An array with a reference among its elements; each is a value, which fits where the column is one of arrays, or a
+    /// reference. What these resolve to is then passed to [`fit`] as a whole where it is none.
     Array(Vec<Converted<'a>>),
 }
 
@@ -54,26 +55,25 @@ pub fn convert<'a>(value: RawBsonRef<'a>, column: &Column) -> Result<Converted<'
                 convert(item, &column).map_err(|refused| refused.within(index))
             });
             let items = items.collect::<Result<Vec<_>, _>>()?;
-            let is_whole = |item: &Converted<'_>| matches!(item, Converted::Value(_));
-            if !items.iter().all(is_whole) {
-                return Ok(Converted::Array(items));
-            }
-            let values = items.into_iter().filter_map(|item| match item {
-                Converted::Value(value) => Some(value),
-                _ => None,
-            });
-            Ok(Converted::Value(Value::Array(values.collect())))
+            Ok(match whole(&items) {
+                Some(values) => Converted::Value(Value::Array(values)),
+                None => Converted::Array(items),
+            })
         }
         (RawBsonRef::Array(items), _) => {
             let items = items.into_iter().map(|item| match item {
                 // Arrays of arrays could be nested without end.
                 Ok(RawBsonRef::Array(_)) | Err(_) => Err(malformed("an array of single values", value)),
                 Ok(item) => match natural(item, column)? {
-                    Natural::Value(item) | Natural::Literal(item) | Natural::Zoned(item) => Ok(item),
-                    Natural::Reference { .. } => Err(malformed("an array of values", value)),
+                    Natural::Value(item) | Natural::Literal(item) | Natural::Zoned(item) => Ok(Converted::Value(item)),
+                    Natural::Reference { entity, id } => Ok(Converted::Reference { entity, id }),
                 },
             });
-            fit(Value::Array(items.collect::<Result<_, _>>()?), column).map(Converted::Value)
+            let items = items.collect::<Result<Vec<_>, _>>()?;
+            match whole(&items) {
+                Some(values) => fit(Value::Array(values), column).map(Converted::Value),
+                None => Ok(Converted::Array(items)),
+            }
         }
         _ => match natural(value, column)? {
             Natural::Value(value) => fit(value, column).map(Converted::Value),
@@ -86,6 +86,23 @@ pub fn convert<'a>(value: RawBsonRef<'a>, column: &Column) -> Result<Converted<'
             Natural::Zoned(value) => fit(value, column).map(Converted::Value),
             Natural::Reference { entity, id } => Ok(Converted::Reference { entity, id }),
         },
+    }
+}
+
+/// Returns the values of an array that has no references in it.
+fn whole(items: &[Converted<'_>]) -> Option<Vec<Value>> {
+    let value = |item: &Converted<'_>| match item {
+        Converted::Value(value) => Some(value.clone()),
+        _ => None,
+    };
+    items.iter().map(value).collect()
+}
+
+/// Returns what an id says by itself, whatever its column.
+pub fn plain(id: RawBsonRef<'_>, column: &Column) -> Result<Value, Mismatch> {
+    match natural(id, column)? {
+        Natural::Value(value) => Ok(value),
+        _ => Err(malformed("a single value", id)),
     }
 }
 

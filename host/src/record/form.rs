@@ -29,9 +29,11 @@ pub fn form(value: &Value, kind: &ColumnType) -> RawBson {
         Value::Integer(value) => RawBson::Int64(*value),
         Value::Float(value) => RawBson::Double(*value),
         Value::Decimal(value) => {
-            let digits = value.to_string();
+            let digits = value.to_written();
             match digits.parse() {
-                Ok(number) if value.digits().len() <= DECIMAL_DIGITS => RawBson::Decimal128(number),
+                Ok(number) if digits.bytes().filter(u8::is_ascii_digit).count() <= DECIMAL_DIGITS => {
+                    RawBson::Decimal128(number)
+                }
                 _ => tagged(cstr!("$decimal"), digits),
             }
         }

@@ -5,6 +5,7 @@
 
 mod account;
 mod again;
+mod defer;
 mod sift;
 mod write;
 
@@ -280,8 +281,7 @@ impl Committer {
         let mut checks_each = false;
         let (layout, row_fates) = loop {
             self.remove(&mut *tx).await?;
-            let mut layout =
-                Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
+            let mut layout = Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
             while numbered.is_changed_by(&refused, &layout.aside())? {
                 parents.forget_found();
                 layout = Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
@@ -312,7 +312,7 @@ impl Committer {
         let outcome = self.account(resolved, &layout, &dead, &row_fates);
         let letters = self.letters(resolved, &dead);
         conserve(self.entity(), resolved, &outcome)?;
-        let to = match &self.again {
+        let mut to = match &self.again {
             Again::No => advance(from, resolved, &outcome),
             again => again.moves(self.entity(), from, &outcome)?,
         };
@@ -330,7 +330,7 @@ impl Committer {
         // A row that somebody else's row stands for is left alone at the entity's end too.
         let is_changed = |row: usize| match &row_fates[row] {
             Some(RowFate::Inserted | RowFate::Updated(_)) => !dead.contains_key(&resolved.rows[row].record),
-            Some(RowFate::Unchanged | RowFate::Skipped) | None => false,
+            Some(RowFate::Unchanged | RowFate::Skipped | RowFate::Deferred) | None => false,
         };
         let is_written = |row: usize| {
             is_changed(row)
@@ -338,7 +338,8 @@ impl Committer {
                     && row_fates[row] == Some(RowFate::Unchanged)
                     && self.entity().on_conflict == OnConflict::Update
         };
-        // First of all bookkeeping: a process that has lost its lock learns it here, and not from a repeated ledger entry.
+        self.forget_deferred(&mut *tx, resolved, &mut to).await?;
+        // First of all other bookkeeping: a process that has lost its lock learns it here, and not from a repeated ledger entry.
         if !self.books.move_checkpoint(&mut *tx, name, from, &to).await? {
             tx.rollback().await?;
             return Err(moved(name).into());
@@ -347,6 +348,7 @@ impl Committer {
         self.forget_nulled(&mut *tx, from, resolved, &is_changed).await?;
         self.books.insert_references(&mut *tx, name, false, &layout.nulled(is_written)).await?;
         self.books.insert_references(&mut *tx, name, true, &layout.deferred(is_changed)).await?;
+        self.defer(&mut *tx, resolved, &dead).await?;
         self.books.insert_ids(&mut *tx, name, &layout.ids_of_living(self.entity(), resolved, &dead)).await?;
         numbered.save(place, &mut *tx).await?;
         let counts = serde_json::json!({

@@ -23,6 +23,7 @@ use super::origin::Origin;
 use super::progress::EntityProgress;
 use super::resolve::Resolved;
 use super::resolve::Resolver;
+use super::retry;
 use super::shutdown::Shutdown;
 use super::swap;
 use super::swap::Message;
@@ -113,8 +114,17 @@ impl EntityRun {
 
     async fn until_the_end(&mut self) -> Result<(), CommitError> {
         let mut left = self.limit;
+        let (mut tries, mut stood) = (0, self.checkpoint.batches);
         loop {
             let reached = match self.stretch(&mut left).await {
+                Err((CommitError::Failure(failure), _)) if failure.is_of_lost_source && tries < retry::RETRIES_MAX => {
+                    // Only what does not get on is given up.
+                    tries = if self.checkpoint.batches > stood { 1 } else { tries + 1 };
+                    stood = self.checkpoint.batches;
+                    let (what, name) = ("the source was lost, opening it again", &self.committer.entity().name);
+                    retry::pause_saying(what, name, tries, &failure).await;
+                    if self.shutdown.is_asked() { Reached::Asked } else { Reached::Again }
+                }
                 Err((error, version)) => self.mend(error, version).await?,
                 Ok(reached) => reached,
             };
@@ -138,6 +148,9 @@ impl EntityRun {
             Some(source) => source,
             None => self.origin.open().await.map_err(|error| (error.into(), None))?,
         };
+        if let Some(snapshot) = source.snapshot() {
+            self.checkpoint.read_under(self.origin.source(), snapshot);
+        }
         if let Some(trial) = versions.trial() {
             trial.restart();
         }

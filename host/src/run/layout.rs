@@ -138,7 +138,9 @@ impl Layout {
             given.begin(entity, resolved, index);
             let own = parents_among(entity, resolved, range.clone());
             let mut leans = Vec::new();
-            for row in range.clone() {
+            // The rows of a junction are for its final step to judge.
+            let is_own = |row: &usize| entity.tables[resolved.rows[*row].table].junction.is_none();
+            for row in range.clone().filter(is_own) {
                 let table_index = resolved.rows[row].table;
                 let table = &entity.tables[table_index];
                 let known = given.look_up(plan, entity_index, resolved, row, &parents.unresolved);
@@ -162,7 +164,9 @@ impl Layout {
                         Chosen::Nobody(choice) => {
                             let waits = choices::of_column(table, reference).any(|reference| reference.to_itself);
                             match reference.on_missing {
-                                _ if waits => layout.null(table, reference, resolved, row, values, true, Some((plan, choice))),
+                                _ if waits => {
+                                    layout.null(table, reference, resolved, row, values, true, Some((plan, choice)))
+                                }
                                 OnMissing::Null => {
                                     layout.null(table, reference, resolved, row, values, false, Some((plan, choice)));
                                 }
@@ -171,14 +175,13 @@ impl Layout {
                                     layout.set_aside.entry(index).or_insert_with(refused);
                                 }
                                 OnMissing::Skip => {
-                                    let candidates = choices::of_column(table, reference);
-                                    let names: Vec<&str> = candidates.map(|of| of.parent.name.as_str()).collect();
-                                    let refused = choices::nobody(plan, table, choice);
-                                    let left_out = LeftOut::saying(table, reference, &names, refused);
-                                    layout.skipped.entry(index).or_insert(left_out);
+                                    let left_out = || LeftOut::of_choice(plan, table, reference, choice);
+                                    layout.skipped.entry(index).or_insert_with(left_out);
                                 }
                                 OnMissing::Fail => {
-                                    return Err(no_parent(resolved, index, &choices::nobody(plan, table, choice)).into());
+                                    return Err(
+                                        no_parent(resolved, index, &choices::nobody(plan, table, choice)).into()
+                                    );
                                 }
                             }
                             continue;
@@ -265,7 +268,7 @@ impl Layout {
             layout.records.push(index);
             layout.leans.extend(leans);
             if resolved.repeats_keys {
-                for row in range.clone() {
+                for row in range.clone().filter(is_own) {
                     seen.entry(name_and_key(row)).or_insert(row);
                 }
             }

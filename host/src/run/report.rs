@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::bookkeeping::ReadUnder;
 use super::bookkeeping::RefusedReferences;
 use super::shown::Shown;
 use crate::connector::target::Advanced;
+use super::junction::JunctionReport;
 use crate::error::Failure;
 
 /// How the records of an entity ended. `read` is the sum of all the others.
@@ -204,6 +206,9 @@ pub struct EntityReport {
     pub not_predicted: BTreeMap<String, Vec<String>>,
     /// Time spent in this run, in milliseconds.
     pub duration_ms: u64,
+    /// As what its source was read, first to last; none where the source is not kept still while it is read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<ReadUnder>,
     /// References that found no parent and stay NULL, since the migration began.
     pub nulled_references: u64,
     /// References that stay NULL because the target refused their parents, since the migration began.
@@ -305,8 +310,14 @@ pub struct Report {
     pub duration_ms: u64,
     /// In the order they run.
     pub entities: Vec<EntityReport>,
+    /// What was written behind them, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub junctions: Vec<JunctionReport>,
     /// Each once.
     pub plugins: Vec<PluginReport>,
+    /// Whether all entities were read as their source stood at one moment; absent where no source is kept still.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consistent: Option<bool>,
     /// `ok`: every record read has one fate, and every row out one place.
     pub conservation: String,
     /// Why the dead letters were set aside, most frequent first.

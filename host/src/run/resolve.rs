@@ -248,9 +248,13 @@ impl Resolver {
             };
             match equal.map(|other| &resolved.rows[other]) {
                 None => resolved.rows.push(row),
-                Some(other) if other.values == row.values && other.pending == row.pending && other.choices == row.choices => {
+                Some(other)
+                    if other.values == row.values && other.pending == row.pending && other.choices == row.choices =>
+                {
                     collapsed.push(table);
                 }
+                // The record does not hang on what becomes of the rows of a junction.
+                Some(_) if self.tables()[table].junction.is_some() => resolved.rows.push(row),
                 Some(_) => {
                     let name = &self.plan.entities[self.entity].tables[table].schema.name;
                     let message = format!("the record has two different rows of one key for the table `{name}`");
@@ -471,7 +475,9 @@ pub(super) fn repeats_keys(tables: &[TablePlan], rows: &[ResolvedRow]) -> bool {
         |table: usize| tables.iter().position(|other| other.schema.name == tables[table].schema.name).unwrap_or(table);
     let seeds: Vec<u64> = (0..tables.len()).map(|table| first_of_name(table) as u64).collect();
     let mut seen = HashSet::with_capacity(rows.len());
-    rows.iter().any(|row| !seen.insert(xxh3_64_with_seed(&row.key, seeds[row.table])))
+    // Rows of a junction may: its final step tells them apart.
+    let mut own = rows.iter().filter(|row| tables[row.table].junction.is_none());
+    own.any(|row| !seen.insert(xxh3_64_with_seed(&row.key, seeds[row.table])))
 }
 
 /// Which columns of a row are there; a row rarely has more than a word of them.

@@ -103,7 +103,13 @@ impl Convert {
     fn entity(&self) -> &str {
         match self {
             Self::Own(entity) => entity,
-            Self::Reference(entities) => if let [one] = &entities[..] { one } else { "" },
+            Self::Reference(entities) => {
+                if let [one] = &entities[..] {
+                    one
+                } else {
+                    ""
+                }
+            }
             _ => "",
         }
     }

@@ -42,9 +42,8 @@ enum Feed {
     Json(Vec<(String, usize)>),
     /// The record's own id.
     Id(String, usize),
-    /// The id of a record of whichever of these entities has it.
-    Reference(Vec<String>, usize),
-    CompositeReference(Vec<String>, Vec<usize>),
+    Reference(String, usize),
+    CompositeReference(String, Vec<usize>),
     Constant(serde_json::Value),
 }
 
@@ -132,17 +131,14 @@ impl Compiled {
         let is_more = column.array || column.default.is_some();
         let place = match (&places[..], &column.reference) {
             ([], _) => return Err("expected a source column, found none".to_owned()),
-            (_, Some(entities)) if entities.is_empty() => {
-                return Err("expected an entity in `reference`, found none".to_owned());
-            }
-            ([place], Some(entities)) if !is_more => return Ok(Feed::Reference(entities.clone(), *place)),
+            ([place], Some(entity)) if !is_more => return Ok(Feed::Reference(entity.clone(), *place)),
             // The id is what the entity's strategy makes of the key.
             ([place], None) if column.from == setup.key && !ways.contains(&true) && !is_more => {
                 return Ok(Feed::Id(setup.entity.clone(), *place));
             }
             ([place], _) => *place,
-            (places, Some(entities)) if !is_more => {
-                return Ok(Feed::CompositeReference(entities.clone(), places.to_vec()));
+            (places, Some(entity)) if !is_more => {
+                return Ok(Feed::CompositeReference(entity.clone(), places.to_vec()));
             }
             (_, Some(_)) => {
                 return Err("expected one source column beside `array` or `default`, found several".to_owned());
@@ -156,10 +152,7 @@ impl Compiled {
             (None, Some(cast), ..) => Made::Cast(cast),
             (_, _, Some(allowed), _) => Made::Enum(allowed.clone()),
             // In an array it is no reference that is described: nobody looks for the parents.
-            (_, _, _, Some(entities)) if column.array => match &entities[..] {
-                [entity] => Made::Reference(entity.clone()),
-                _ => return Err("expected one entity in `reference` beside `array`, found several".to_owned()),
-            },
+            (_, _, _, Some(entity)) if column.array => Made::Reference(entity.clone()),
             (_, _, _, Some(_)) => return Err("expected no `default` for a reference, found one".to_owned()),
             _ => Made::Same,
         };
@@ -181,9 +174,7 @@ impl Compiled {
             table = match feed {
                 // Only the first can be what references to the entity mean.
                 Feed::Id(..) if table.id.is_none() => table.id(name),
-                Feed::Reference(entities, _) | Feed::CompositeReference(entities, _) => {
-                    table.reference_to_any(name, entities.iter())
-                }
+                Feed::Reference(entity, _) | Feed::CompositeReference(entity, _) => table.reference(name, entity),
                 _ => table.column(name),
             };
             table = table.of(feed.places().into_iter().map(|place| &self.names[place]));
@@ -231,13 +222,11 @@ impl Compiled {
                     row.optional_reference(name, entity, given(*place));
                 }
                 Feed::Id(_, place) => Made::Same.write(&mut row, name, values[*place])?,
-                Feed::Reference(entities, place) => {
-                    row.optional_reference(name, only(entities), given(*place));
-                }
-                Feed::CompositeReference(entities, places) => {
+                Feed::Reference(entity, place) => drop(row.optional_reference(name, entity, given(*place))),
+                Feed::CompositeReference(entity, places) => {
                     let key: Option<Vec<Raw<'_>>> = places.iter().map(|place| given(*place)).collect();
                     match key {
-                        Some(key) => row.composite_reference(name, only(entities), &key),
+                        Some(key) => row.composite_reference(name, entity, &key),
                         None => row.null(name),
                     };
                 }
@@ -303,9 +292,4 @@ fn at_column(refused: Rejection, column: &str) -> Rejection {
         }
         None => refused.at(column),
     }
-}
-
-/// The entity of a reference; empty where only the host can find out which it is.
-fn only(entities: &[String]) -> &str {
-    if let [one] = entities { one } else { "" }
 }

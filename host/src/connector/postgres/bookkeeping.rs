@@ -8,7 +8,7 @@ use crate::connector::TargetError;
 
 /// The schema that holds them.
 pub(super) const SCHEMA: &str = "whimbrel";
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 15] = [
     "migration",
     "holder",
     "checkpoint",
@@ -17,6 +17,8 @@ const TABLES: [&str; 13] = [
     "ledger",
     "deferred_reference",
     "nulled_reference",
+    "deferred_row",
+    "left_out_row",
     "id_map",
     "numbering",
     "run",

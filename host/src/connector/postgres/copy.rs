@@ -124,8 +124,7 @@ fn decimal(value: &Decimal, out: &mut Vec<u8>) -> Result<(), String> {
     let digits = value.digits().as_bytes();
     let exponent = value.exponent();
     let beyond = || "expected a number within the limits of numeric".to_owned();
-    let behind_point = i64::try_from(digits.len()).map_err(|_| beyond())? - i64::from(exponent);
-    let scale = u16::try_from(behind_point.max(0)).ok().filter(|scale| *scale < 0x4000).ok_or_else(beyond)?;
+    let scale = u16::try_from(value.written_scale()).ok().filter(|scale| *scale < 0x4000).ok_or_else(beyond)?;
     // Zeros in front, so that the point falls between two groups.
     let lead = usize::try_from((4 - exponent.rem_euclid(4)) % 4).map_err(|_| beyond())?;
     let groups = (lead + digits.len()).div_ceil(4);

@@ -87,9 +87,12 @@ pub(super) fn read(kind: &ColumnType, text: Option<String>) -> Value {
 
 fn write_decimal(value: &Decimal) -> String {
     let sign = if value.is_negative() { "-" } else { "" };
+    // A number of many zeros stays short.
     match value.digits() {
-        "" => "0".to_owned(),
-        digits => format!("{sign}0.{digits}e{}", value.exponent()),
+        digits if !digits.is_empty() && value.written_scale() == value.scale().max(0) => {
+            format!("{sign}0.{digits}e{}", value.exponent())
+        }
+        _ => value.to_written(),
     }
 }
 

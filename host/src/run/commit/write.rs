@@ -220,6 +220,10 @@ impl Committer {
             let (kept, rows): (Vec<usize>, Vec<usize>) =
                 rows.into_iter().partition(|&row| self.kept_digest(&resolved.rows[row]).is_some());
             fates.extend(kept.into_iter().map(|row| (row, RowFate::Unchanged)));
+            if table.junction.is_some() {
+                fates.extend(rows.into_iter().map(|row| (row, RowFate::Deferred)));
+                continue;
+            }
             if rows.is_empty() {
                 continue;
             }
@@ -276,7 +280,8 @@ impl Committer {
             }
             if !updates.is_empty() {
                 // A number of the target's stays with its row, and some columns take no other.
-                let number = table.id.filter(|&id| entity.id == IdStrategy::Sequence && !table.key.contains(&table.columns[id]));
+                let number =
+                    table.id.filter(|&id| entity.id == IdStrategy::Sequence && !table.key.contains(&table.columns[id]));
                 let fed: Vec<usize> = (0..table.columns.len()).filter(|&fed| Some(fed) != number).collect();
                 let columns: Vec<usize> = fed.iter().map(|&fed| table.columns[fed]).collect();
                 let values = updates.iter().map(|&row| layout.values(resolved, row));
@@ -367,9 +372,7 @@ impl Committer {
 
 fn part_refused(resolved: &Resolved, rows: &[usize], refusal: Refusal) -> Part {
     match refusal.row.and_then(|row| rows.get(row)) {
-        Some(&row) => {
-            Part::Refused(Refusing::Record(resolved.rows[row].record, refused_row(resolved, &refusal)))
-        }
+        Some(&row) => Part::Refused(Refusing::Record(resolved.rows[row].record, refused_row(resolved, &refusal))),
         None => Part::Refused(Refusing::Somebody(refusal)),
     }
 }

@@ -25,24 +25,29 @@ impl Resolver {
         items: Vec<Converted<'_>>,
     ) -> Result<Value, Box<Refused>> {
         let element = match &column.kind {
-            ColumnType::Array { element } => column.of_elements(element),
-            _ => column.clone(),
+            ColumnType::Array { element } => Some(column.of_elements(element)),
+            _ => None,
         };
         let items = items.into_iter().map(|item| match item {
             Converted::Value(value) => Ok(value),
-            Converted::Reference { entity, id } => self.element(plan, &element, entity, id),
+            Converted::Reference { entity, id } => self.element(plan, column, element.as_ref(), entity, id),
             Converted::Array(_) => {
                 let message = format!("`{}.{}`: expected single values, found an array", plan.schema.name, column.name);
                 Err(self.refuse("malformed-value", Some(column.name.clone()), message))
             }
         });
-        items.collect::<Result<_, _>>().map(Value::Array)
+        let array = Value::Array(items.collect::<Result<_, _>>()?);
+        match element {
+            Some(_) => Ok(array),
+            None => convert::fit(array, column).map_err(|mismatch| self.mismatch(plan, column, &mismatch)),
+        }
     }
 
     fn element(
         &self,
         plan: &TablePlan,
         column: &Column,
+        element: Option<&Column>,
         entity: &str,
         id: RawBsonRef<'_>,
     ) -> Result<Value, Box<Refused>> {
@@ -57,17 +62,17 @@ impl Resolver {
         let key = key::of_reference(id, self.plan.entities[parent].key.len())
             .map_err(|fault| refuse("unusable-reference", fault.message))?;
         let computed = match self.plan.entities[parent].id {
-            IdStrategy::UuidV5 => convert::fit(Value::Uuid(self.ids[parent].id(&key)), column),
+            IdStrategy::UuidV5 => {
+                let id = Value::Uuid(self.ids[parent].id(&key));
+                element.map_or(Ok(id.clone()), |element| convert::fit(id, element))
+            }
             IdStrategy::Keep => {
                 let kept = Kept::of_key(&key).and_then(|kept| kept.to_bson());
                 let kept = kept.ok_or_else(|| {
                     refuse("unusable-reference", format!("no column keeps the key `{}`", key.as_str()))
                 })?;
-                match convert::convert(kept.as_raw_bson_ref(), column) {
-                    Ok(Converted::Value(value)) => Ok(value),
-                    Ok(_) => return Err(refuse("unusable-reference", "a key is no reference".to_owned())),
-                    Err(mismatch) => Err(mismatch),
-                }
+                let id = convert::plain(kept.as_raw_bson_ref(), element.unwrap_or(column));
+                id.and_then(|id| element.map_or(Ok(id.clone()), |element| convert::fit(id, element)))
             }
             stored @ (IdStrategy::Column | IdStrategy::Sequence) => {
                 let id = stored.name();
