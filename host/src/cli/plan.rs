@@ -11,6 +11,9 @@ use super::report;
 use crate::connector::target::Mode;
 use crate::error::Failure;
 use crate::plan::Draft;
+use crate::plan::Later;
+use crate::plan::OnMissing;
+use crate::plan::graph::Graph;
 use crate::run::check::Reads;
 use crate::run::layout::column_names;
 use crate::run::open;
@@ -24,6 +27,18 @@ use crate::run::survey::Survey;
 pub struct PlanArgs {
     #[command(flatten)]
     manifest: ManifestArg,
+    /// Print only the graph of entities and references, for one of these tools; no source is opened
+    #[arg(long, value_enum, conflicts_with = "json")]
+    format: Option<Format>,
+}
+
+/// What draws a plan's graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Mermaid
+    Mermaid,
+    /// Graphviz
+    Dot,
 }
 
 /// A plan as it is shown.
@@ -39,6 +54,8 @@ pub struct PlanReport {
     pub creates: Vec<String>,
     /// In the order they run.
     pub entities: Vec<PlannedEntity>,
+    /// Which of them run side by side, and the references that put them there.
+    pub graph: Graph,
     /// Every component, once.
     pub plugins: Vec<PluginReport>,
 }
@@ -93,12 +110,24 @@ pub struct PlannedReference {
     pub columns: String,
     /// The parent table.
     pub parent: String,
-    /// `fail`, `dead-letter` or `null`.
-    pub on_missing: crate::plan::OnMissing,
+    /// What happens where there is no parent, and none can come any more: `fail`, `dead-letter`, `null` or `park`.
+    pub on_missing: OnMissing,
+    /// What happens where there is no parent yet: `never` comes later, `filled-in` or `parked`.
+    pub later: Later,
 }
 
 /// Prints the plan.
 pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
+    if let Some(format) = args.format {
+        let draft = Draft::read(&args.manifest.manifest)?;
+        let opened = open::open_with(draft, Mode::ReadOnly, Reads::Nothing, false, None).await?;
+        let graph = Graph::new(&opened.plan);
+        match format {
+            Format::Mermaid => report::mermaid(&graph),
+            Format::Dot => report::dot(&graph),
+        }
+        return Ok(DONE);
+    }
     let mut opened =
         open::open_with(Draft::read(&args.manifest.manifest)?, Mode::ReadOnly, Reads::Sources, false, None).await?;
     let plan = opened.plan.clone();
@@ -125,6 +154,7 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
                         columns: column_names(table, reference),
                         parent: reference.parent.name.clone(),
                         on_missing: reference.on_missing,
+                        later: reference.later,
                     })
                     .collect(),
                 not_predicted: table.schema.not_predicted.clone(),
@@ -156,6 +186,7 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
         target: opened.target.url().to_owned(),
         creates: opened.schema.map(|(_, names)| names).unwrap_or_default(),
         entities,
+        graph: Graph::new(&plan),
         plugins: opened.plugins,
     };
     // A plan is of use to an account that only reads, too; what a run would come to is said behind it.

@@ -3,6 +3,7 @@
 
 pub mod author;
 mod dead_letters;
+mod graph;
 mod plan;
 mod replay;
 mod review;
@@ -34,6 +35,8 @@ use crate::run::report::Status;
 
 pub use dead_letters::dead_letter;
 pub use dead_letters::dead_letters;
+pub use graph::dot;
+pub use graph::mermaid;
 pub use plan::inspection;
 pub use plan::plan;
 pub use replay::discarded;

@@ -2,6 +2,7 @@
 
 use super::EntityPlan;
 use super::IdStrategy;
+use super::Later;
 use super::OnMissing;
 use super::ReferencePlan;
 use super::TablePlan;
@@ -63,7 +64,9 @@ pub(super) fn link(
                 to_itself: parent_table.name == table.schema.name,
                 parent_columns: vec![id],
                 parent: parent_table.clone(),
-                on_missing: default_policy(parent_table.name == table.schema.name),
+                asked: None,
+                on_missing: OnMissing::DeadLetter,
+                later: Later::Never,
             });
         }
         add_foreign_keys(table, entities, target, &mut references);
@@ -100,14 +103,11 @@ fn add_foreign_keys(
             columns,
             parent: parent.clone(),
             parent_columns,
-            on_missing: default_policy(parent.name == table.schema.name),
+            asked: None,
+            on_missing: OnMissing::DeadLetter,
+            later: Later::Never,
         });
     }
-}
-
-/// A self-reference is written NULL until the entity's end, when its row cannot be set aside any more.
-fn default_policy(to_itself: bool) -> OnMissing {
-    if to_itself { OnMissing::Null } else { OnMissing::DeadLetter }
 }
 
 /// The table whose id column references to the entity resolve to, and that column.
@@ -115,7 +115,7 @@ fn main_table(entity: &EntityPlan) -> Option<(&TableSchema, usize)> {
     entity.tables.iter().find_map(|table| table.id.map(|id| (&table.schema, table.columns[id])))
 }
 
-/// Puts the manifest's policies onto the references and checks that they can be kept.
+/// Notes what the manifest says of the references, and checks that it can be kept.
 pub(super) fn set_policies(entity: &EntityTable, plan: &mut EntityPlan, found: &mut Found) {
     let at = format!("/entity/{}", plan.index);
     let (mut used, mut known) = (Vec::new(), Vec::new());
@@ -133,34 +133,14 @@ pub(super) fn set_policies(entity: &EntityTable, plan: &mut EntityPlan, found: &
             });
             if let Some((name, policy)) = policy {
                 used.push(name.clone());
-                reference.on_missing = policy.on_missing;
+                reference.asked = Some(policy.on_missing);
                 if policy.on_missing == OnMissing::Null && !nullable {
                     found.push((
                         format!("{at}/references/{name}/on-missing"),
                         format!("the column `{}.{}` cannot be NULL", schema.name, names.join(", ")),
-                        Some("use `dead-letter` or `fail`".to_owned()),
+                        Some("use `dead-letter`, `park` or `fail`".to_owned()),
                     ));
                 }
-            }
-            if reference.to_itself && reference.on_missing == OnMissing::DeadLetter {
-                found.push((
-                    format!("{at}/references/{}/on-missing", names.join(", ")),
-                    format!("the self-reference `{}.{}` can be `null` or `fail`", schema.name, names.join(", ")),
-                    Some("its parent may come last, when the row stands already".to_owned()),
-                ));
-            }
-            if reference.to_itself && !nullable {
-                found.push((
-                    format!("{at}/config"),
-                    format!(
-                        "the table `{}` refers to itself through `{}`, which cannot be NULL: {} → {}",
-                        schema.name,
-                        names.join(", "),
-                        entity.name,
-                        entity.name
-                    ),
-                    Some("make the column nullable: it is then filled in at the entity's end".to_owned()),
-                ));
             }
         }
     }

@@ -15,11 +15,13 @@ use account::conserve;
 pub use again::Again;
 pub use again::Ended;
 pub use again::Rewrite;
+pub use again::Wave;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
 use super::bookkeeping::DeadLetter;
 use super::bookkeeping::Entry;
+use super::bookkeeping::RecordPlace;
 use super::budget::Reserved;
 use super::budget::RunBudget;
 use super::claimed::Claimed;
@@ -52,6 +54,8 @@ pub struct Committer {
     claimed: Claimed,
     again: Again,
     ended: Vec<Ended>,
+    /// Records that may wait no more.
+    woken: Vec<RecordPlace>,
     /// What the batch at hand has to say of the component that made it.
     announcement: Option<Announcement>,
 }
@@ -130,6 +134,7 @@ impl Committer {
             claimed: Claimed::default(),
             again: Again::No,
             ended: Vec::new(),
+            woken: Vec::new(),
             announcement: None,
         }
     }
@@ -142,6 +147,11 @@ impl Committer {
     /// Returns another entity's plan.
     pub fn entity_at(&self, index: usize) -> &EntityPlan {
         &self.plan.entities[index]
+    }
+
+    /// Returns the plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Returns the budget of all entities together.
@@ -252,7 +262,8 @@ impl Committer {
         let mut checks_each = false;
         let (layout, row_fates) = loop {
             self.remove(&mut *tx).await?;
-            let place = Place { plan: &self.plan, entity: self.entity, books: &self.books };
+            let place =
+                Place { plan: &self.plan, entity: self.entity, books: &self.books, parks: self.again.parks() };
             let layout = Layout::new(place, &mut *tx, resolved, &refused, &foreign, &mut parents).await?;
             let known = (refused.len(), foreign.len());
             let row_fates = self.write(&mut *tx, from, resolved, &layout, &mut refused, checks_each).await?;
@@ -281,15 +292,19 @@ impl Committer {
             Again::No => advance(from, resolved, &outcome),
             again => again.moves(self.entity(), from, &outcome)?,
         };
-        let is_over = if matches!(self.again, Again::No) {
-            *reserved = budget.reserve(outcome.fates.dead, outcome.fates.read);
-            reserved.is_none() || self.is_over_its_budget(from, outcome.fates.dead, outcome.fates.read)
+        let is_over = if let Some(read) = self.newly_read(outcome.fates.read) {
+            *reserved = budget.reserve(outcome.fates.dead, read);
+            reserved.is_none() || self.is_over_its_budget(from, outcome.fates.dead, read)
         } else {
             self.is_over_budget(from, outcome.fates.dead, outcome.fates.read)
         };
         if is_over {
             tx.rollback().await?;
             return Err(Attempt::Commit(CommitError::OverBudget(letters)));
+        }
+        if to.fates.parked > from.fates.parked.max(self.entity().parked_max) {
+            tx.rollback().await?;
+            return Err(self.too_many_parked(&to).into());
         }
         let name = &self.entity().name;
         // A row that somebody else's row stands for is left alone at the entity's end too.
@@ -308,7 +323,8 @@ impl Committer {
             tx.rollback().await?;
             return Err(moved(name).into());
         }
-        let ended = self.end_letters(&mut *tx, resolved, &outcome, letters).await?;
+        let ended = self.end_letters(&mut *tx, resolved, &layout, &outcome, letters).await?;
+        let woken = self.wake(&mut *tx, resolved, &layout, &dead).await?;
         self.forget_nulled(&mut *tx, from, resolved, &is_changed).await?;
         self.books.insert_references(&mut *tx, name, false, &layout.nulled(is_written)).await?;
         self.books.insert_references(&mut *tx, name, true, &layout.deferred(is_changed)).await?;
@@ -336,18 +352,41 @@ impl Committer {
         }
         crate::stop_point!("commit-before");
         // Before the commit: its answer may be lost, and it has landed all the same.
-        self.ended = ended;
+        (self.ended, self.woken) = (ended, woken);
         tx.commit().await?;
         Ok((to, outcome.packed))
     }
 
     /// Returns whether a batch with so many dead letters among so many records is more than is borne.
     fn is_over_budget(&self, from: &Checkpoint, dead: u64, read: u64) -> bool {
-        match &self.again {
-            Again::No => self.is_over_its_budget(from, dead, read) || self.run_budget.is_exceeded_by(dead, read, false),
-            Again::Replay(_) => false,
-            Again::Repair(_) => dead > 0,
+        match (&self.again, self.newly_read(read)) {
+            (_, Some(read)) => {
+                self.is_over_its_budget(from, dead, read) || self.run_budget.is_exceeded_by(dead, read, false)
+            }
+            (Again::Repair(_), None) => dead > 0,
+            (_, None) => false,
         }
+    }
+
+    /// Returns how many of so many records are counted for the first time, where a budget is judged at all.
+    fn newly_read(&self, read: u64) -> Option<u64> {
+        match &self.again {
+            Again::No => Some(read),
+            Again::Parked(_) => Some(0),
+            Again::Replay(_) | Again::Repair(_) => None,
+        }
+    }
+
+    fn too_many_parked(&self, to: &Checkpoint) -> Failure {
+        let EntityPlan { name, parked_max, .. } = self.entity();
+        Failure::failed(format!(
+            "{} records of `{name}` would wait for parents that have not come, its `parked-max` is {parked_max}",
+            to.fates.parked
+        ))
+        .hint(
+            "raise `parked-max` and run again: it goes on at the last checkpoint; or bring the source into an order in which \
+             most parents come before their children",
+        )
     }
 
     /// The same for the entity's own budget alone.

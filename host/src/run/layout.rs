@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
+use super::bookkeeping::ParkedKey;
 use super::claimed::RowKey;
 use super::given::GivenIds;
 use super::ledger;
@@ -19,6 +20,7 @@ use super::parents::missing_parent;
 use super::parents::no_parent;
 use super::parents::parents_among;
 use super::parents::reference_key;
+use super::parked;
 use super::resolve::Resolved;
 use super::resolve::ResolvedRow;
 use super::resolve::Settled;
@@ -28,6 +30,7 @@ use crate::connector::Transaction;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
 use crate::plan::IdStrategy;
+use crate::plan::Later;
 use crate::plan::OnMissing;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
@@ -50,6 +53,16 @@ pub struct Place<'a> {
     pub entity: usize,
     /// The statements on whimbrel's own tables.
     pub books: &'a Bookkeeping,
+    /// Whether records may wait for parents that come later: in the end, and in a replay, these are missing.
+    pub parks: bool,
+}
+
+/// A record that waits for parents.
+pub struct Parked {
+    /// What it waits for, in words.
+    pub refused: Box<Refused>,
+    /// The same as keys.
+    pub waits: Vec<ParkedKey>,
 }
 
 /// How a batch will be written.
@@ -61,6 +74,8 @@ pub struct Layout {
     pub records: Vec<usize>,
     /// Records that cannot be written: their key repeats, or a parent is missing.
     pub set_aside: Dead,
+    /// Records that wait for a parent that may come later, by their index in the batch.
+    pub parked: BTreeMap<usize, Parked>,
     /// Rows whose values differ from the resolved ones: references written NULL or looked up.
     patched: HashMap<usize, Vec<Value>>,
     /// What rows with references that wait are to hold in the end.
@@ -83,9 +98,18 @@ enum Found {
     Parent,
     /// It comes with this earlier record of the batch.
     InBatch(usize),
-    /// It may still come: the table points to itself.
+    /// It may still come: the column is NULL until then.
     Later,
+    /// It may still come: the record waits for it.
+    Awaited,
     Missing,
+}
+
+impl Parked {
+    fn new(waits: Vec<(Box<Refused>, ParkedKey)>) -> Option<Self> {
+        let (refused, waits): (Vec<_>, Vec<_>) = waits.into_iter().unzip();
+        refused.into_iter().next().map(|refused| Self { refused, waits })
+    }
 }
 
 impl Layout {
@@ -99,7 +123,7 @@ impl Layout {
         foreign: &HashSet<RowKey>,
         parents: &mut Parents,
     ) -> Result<Self, LayoutError> {
-        let Place { plan, entity: entity_index, books } = place;
+        let Place { plan, entity: entity_index, books, parks } = place;
         let entity = &plan.entities[entity_index];
         let looked_up = look_up_ids(plan, entity_index, books, tx, resolved, parents).await?;
         if parents.found.is_none() {
@@ -109,6 +133,7 @@ impl Layout {
         let mut layout = Self {
             records: Vec::with_capacity(resolved.records.len()),
             set_aside: Dead::new(),
+            parked: BTreeMap::new(),
             patched: looked_up.clone(),
             wanted: HashMap::new(),
             intended: HashMap::new(),
@@ -131,7 +156,7 @@ impl Layout {
             };
             given.begin(entity, resolved, index);
             let own = parents_among(entity, resolved, range.clone());
-            let mut leans = Vec::new();
+            let (mut leans, mut waits) = (Vec::new(), Vec::new());
             for row in range.clone() {
                 let table_index = resolved.rows[row].table;
                 let table = &entity.tables[table_index];
@@ -156,22 +181,32 @@ impl Layout {
                     });
                     let (among_own, among_earlier) =
                         if is_known { (among(&own), among(&in_batch)) } else { (None, None) };
+                    let not_yet = match reference.later {
+                        Later::FilledIn => Found::Later,
+                        Later::Parked if parks => Found::Awaited,
+                        Later::Parked | Later::Never => Found::Missing,
+                    };
                     let outcome = match (among_own, among_earlier) {
                         _ if is_known && stands == Some(true) => Found::Parent,
                         (_, Some(parent)) => Found::InBatch(resolved.rows[parent].record),
-                        (Some(parent), None) if reference.to_itself && parent > row => Found::Later,
+                        (Some(parent), None) if reference.to_itself && parent > row => not_yet,
                         (Some(_), None) => Found::Parent,
-                        (None, None) if reference.to_itself => Found::Later,
-                        (None, None) => Found::Missing,
+                        (None, None) => not_yet,
                     };
                     match (outcome, reference.on_missing) {
                         (Found::Parent, _) => {}
                         (Found::InBatch(parent), _) => leans.push((index, parent)),
                         (Found::Later, _) => layout.null(table, reference, resolved, row, values, true),
+                        (Found::Awaited, _) => {
+                            let refused = missing_parent(plan, table, reference, &resolved.rows[row], values);
+                            let key =
+                                parked::key::waits(plan, table, reference, &resolved.rows[row], values, !is_known);
+                            waits.push((refused, key));
+                        }
                         (Found::Missing, OnMissing::Null) => {
                             layout.null(table, reference, resolved, row, values, false)
                         }
-                        (Found::Missing, OnMissing::DeadLetter) => {
+                        (Found::Missing, OnMissing::DeadLetter | OnMissing::Park) => {
                             layout
                                 .set_aside
                                 .entry(index)
@@ -199,8 +234,11 @@ impl Layout {
                     layout.intended.insert(row, ledger::digest(&intended));
                 }
             }
-            if layout.set_aside.contains_key(&index) {
+            if layout.set_aside.contains_key(&index) || !waits.is_empty() {
                 given.forget(resolved, index);
+                if let Some(parked) = Parked::new(waits).filter(|_| !layout.set_aside.contains_key(&index)) {
+                    layout.parked.insert(index, parked);
+                }
                 continue;
             }
             if resolved.repeats_keys {
@@ -276,7 +314,7 @@ impl Layout {
         of_rows(&self.nulled, is_written)
     }
 
-    /// Returns the references written NULL until the entity's end, of the rows that were written.
+    /// Returns the references written NULL until the group's end, of the rows that were written.
     pub fn deferred(&self, is_written: impl Fn(usize) -> bool) -> Vec<NulledReference> {
         of_rows(&self.deferred, is_written)
     }
@@ -301,7 +339,7 @@ impl Layout {
             .collect()
     }
 
-    /// Writes a reference NULL: until the entity's end, or for good.
+    /// Writes a reference NULL: until the group's end, or for good.
     fn null(
         &mut self,
         table: &TablePlan,

@@ -38,6 +38,7 @@ use crate::connector::target::Written;
 use crate::error::Failure;
 use crate::plan::Draft;
 use crate::plan::EntityPlan;
+use crate::plan::Later;
 use crate::plan::Manifest;
 use crate::plan::OnConflict;
 use crate::plan::Plan;
@@ -213,7 +214,7 @@ pub async fn check_writable(opened: &Opened, selected: &BTreeSet<usize>) -> Resu
     for entity in selected.iter().map(|&index| &opened.plan.entities[index]) {
         let is_missing = |name: &String| opened.missing.iter().any(|table| table.name == *name);
         for table in entity.tables.iter().filter(|table| !is_missing(&table.schema.name)) {
-            let filled_in = table.references.iter().filter(|reference| reference.to_itself);
+            let filled_in = table.references.iter().filter(|reference| reference.later == Later::FilledIn);
             let filled_in = filled_in.flat_map(|reference| &reference.columns).map(|&fed| table.columns[fed]);
             let changed = table.columns.iter().copied();
             let changed =

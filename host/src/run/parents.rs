@@ -39,11 +39,11 @@ pub struct Parents {
 
 /// The compact key that a reference looks for, or `None` where a part of it is NULL. Values take the parent's types.
 pub(super) fn reference_key(reference: &ReferencePlan, values: &[Value]) -> Option<Vec<u8>> {
-    parent_key(reference, values).map(|(key, _)| value::encode(&key))
+    key_of_parent(reference, values).map(|(key, _)| value::encode(&key))
 }
 
 /// The key that a reference looks for, and whether the parent's columns can hold it at all.
-fn parent_key(reference: &ReferencePlan, values: &[Value]) -> Option<(Vec<Value>, bool)> {
+pub(super) fn key_of_parent(reference: &ReferencePlan, values: &[Value]) -> Option<(Vec<Value>, bool)> {
     let mut fits = true;
     let mut key = Vec::with_capacity(reference.columns.len());
     for (&column, &parent) in reference.columns.iter().zip(&reference.parent_columns) {
@@ -74,7 +74,7 @@ pub(super) async fn find_parents(
             let mut wanted: Vec<Vec<Value>> = Vec::new();
             for (index, row) in resolved.rows.iter().enumerate().filter(|(_, row)| row.table == table_index) {
                 let values = looked_up.get(&index).unwrap_or(&row.values);
-                if let Some((key, fits)) = parent_key(reference, values)
+                if let Some((key, fits)) = key_of_parent(reference, values)
                     && let Entry::Vacant(entry) = keys.entry(value::encode(&key))
                 {
                     entry.insert(false);

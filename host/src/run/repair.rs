@@ -269,7 +269,7 @@ impl Repair<'_> {
 
     async fn batch(&mut self, committed: &Committed) -> Result<(), Failure> {
         self.review.sequence = committed.sequence;
-        let is_meant = |known: &Known| known.plugin == self.from && known.fate != Fate::Dead;
+        let is_meant = |known: &Known| known.plugin == self.from && !known.fate.is_kept_back();
         let gone: Vec<u64> = committed.gone().filter(|known| is_meant(known)).map(|known| known.document).collect();
         for document in gone {
             let told = Told::gone(self.plan(), document);

@@ -35,6 +35,7 @@ use super::ledger::Fate;
 use super::locked::watched_to_success;
 use super::open;
 use super::open::Opened;
+use super::originals;
 use super::report::Mode;
 use super::report::Reason;
 use super::report::State;
@@ -46,11 +47,7 @@ use super::who::who;
 use crate::connector;
 use crate::connector::Target;
 use crate::error::Failure;
-use crate::plan::EntityPlan;
 use crate::plan::Manifest;
-use crate::record::Batch;
-use crate::record::BatchBuilder;
-use crate::record::Position;
 
 /// Letters in one transaction at most.
 const LETTERS_MAX: i64 = 500;
@@ -235,12 +232,8 @@ impl<'a> Replay<'a> {
             if !self.options.execute {
                 page.iter_mut().for_each(|stored| stored.attempts += self.tried.tries(stored.id));
             }
-            // One batch has one origin.
-            while !page.is_empty() {
-                let origin = place(&page[0]).0.to_owned();
-                let behind = page.iter().position(|stored| place(stored).0 != origin).unwrap_or(page.len());
-                let rest = page.split_off(behind);
-                self.commit(index, &origin, std::mem::replace(&mut page, rest)).await?;
+            for (origin, letters) in originals::by_origin(page) {
+                self.commit(index, &origin, letters).await?;
             }
         }
         Ok(())
@@ -249,7 +242,7 @@ impl<'a> Replay<'a> {
     async fn commit(&mut self, index: usize, origin: &str, page: Vec<StoredLetter>) -> Result<(), Failure> {
         let entity = &mut self.entities[index];
         let plan = &self.opened.plan.entities[index];
-        let batch = batch(plan, origin, &page, entity.checkpoint.position.clone());
+        let batch = originals::batch(plan, origin, &page, entity.checkpoint.position.clone());
         let mapper = entity.mapper.clone();
         let resolved = tokio::task::spawn_blocking(move || mapper.map(batch))
             .await
@@ -317,22 +310,4 @@ fn replayed(stored: &StoredLetter, ended: Ended, digest: &str) -> ReplayedLetter
         message: again.map(|letter| letter.message),
         digest: digest.to_owned(),
     }
-}
-
-/// Returns what a letter came from, and its first byte there.
-fn place(stored: &StoredLetter) -> (&str, u64) {
-    let position = stored.letter.position.as_str();
-    match position.rsplit_once(':').and_then(|(origin, offset)| Some((origin, offset.parse().ok()?))) {
-        Some(place) => place,
-        None => (position, 0),
-    }
-}
-
-/// Makes a batch of the originals. It ends where the entity stands: nothing of the source is read.
-fn batch(plan: &EntityPlan, origin: &str, page: &[StoredLetter], end: Position) -> Batch {
-    let mut batch = BatchBuilder::new(&plan.key);
-    for stored in page {
-        batch.push_bson(stored.letter.document, place(stored).1, &stored.letter.original);
-    }
-    batch.finish(origin.into(), end)
 }

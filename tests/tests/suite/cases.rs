@@ -54,6 +54,9 @@ cases! { super::check, CASES:
     conflict_fail
     conflict_skip
     conflict_update
+    cycle_nullable
+    cycle_of_three
+    cycle_required
     deferrable
     duplicate_key
     empty_collection
@@ -63,6 +66,9 @@ cases! { super::check, CASES:
     id_column
     id_keep
     nested_and_children
+    parked_by_policy
+    parked_given_ids
+    parked_to_itself
     quoted_names
     references
     refusals
@@ -96,7 +102,6 @@ cases! { super::fails, FAILURES:
     fail_corrupt_bson_length
     fail_cut_json_array
     fail_cut_json_lines
-    fail_cycle
     fail_deep_nesting
     fail_duplicate_manifest_key
     fail_empty_table
