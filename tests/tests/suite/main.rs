@@ -10,6 +10,7 @@ mod corpus;
 mod crm;
 mod faults;
 mod figures;
+mod parked;
 mod people;
 mod permission;
 mod plugin;

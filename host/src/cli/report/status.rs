@@ -36,6 +36,7 @@ pub fn status(status: &StatusReport, as_json: bool) {
         ["entity", "state", "read", "written", "unchanged", "skipped", "dead", "parked", "merged", "last checkpoint"];
     counts(&mut text, &head, &["read", "written", "dead"], rows.collect());
     reasons(&mut text, "dead letters", &status.dead_letters);
+    reasons(&mut text, "parked until their parents have come", &status.parked);
     reasons(&mut text, "discarded dead letters", &status.discarded);
     reasons(&mut text, PROVISIONAL, &status.provisional);
     skipped(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), &entity.skip_reasons)));
