@@ -46,6 +46,7 @@ pub async fn finish(members: &mut [Member], shutdown: &Shutdown) -> Result<bool,
         let name = &committer.entity().name;
         let completed = retry(name, async || complete(committer, checkpoint, &source).await).await;
         member.checkpoint = completed.map_err(|failure| (place, failure.into()))?;
+        crate::stop_point!("finish-complete");
     }
     Ok(true)
 }

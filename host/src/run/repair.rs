@@ -148,7 +148,9 @@ async fn every_entity(
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
     let (run, from) = (report.run.clone(), report.from.clone());
+    let is_complete: Vec<bool> = parts.iter().map(|(_, start)| start.state == State::Completed).collect();
     for (index, (source, start)) in parts.into_iter().enumerate() {
+        let group = &opened.plan.entities[index].group;
         if !selected.contains(&index) {
             continue;
         }
@@ -171,6 +173,13 @@ async fn every_entity(
         let name = opened.plan.entities[index].name.clone();
         report.entities.push(Part { name, counts: entity.counts });
         ended?;
+        // In a circle, what one of them waits for may come with the last.
+        if options.execute && group.iter().rfind(|member| selected.contains(member)) == Some(&index) {
+            for &member in group.iter().filter(|&&member| selected.contains(&member) && is_complete[member]) {
+                let committer = committer(opened, books, &run, member);
+                while retry(&committer.entity().name, async || finish::fill(&committer).await).await? {}
+            }
+        }
     }
     if options.execute && !shutdown.is_asked() {
         // Rows that are there now may be the parents of others that went without.
@@ -249,9 +258,6 @@ impl Repair<'_> {
                     self.save().await?;
                 }
             }
-        }
-        if self.execute && self.checkpoint.state == State::Completed {
-            while retry(&name, async || finish::fill(&self.committer).await).await? {}
         }
         Ok(())
     }

@@ -185,6 +185,7 @@ impl<'a> Replay<'a> {
 
     /// Tries the letters, then those that waited for a parent, until nothing moves any more.
     async fn run(&mut self, selected: &BTreeSet<usize>, shutdown: &Shutdown) -> Result<(), Failure> {
+        let opened = self.opened;
         let mut is_first = true;
         loop {
             let before = self.moved;
@@ -192,7 +193,13 @@ impl<'a> Replay<'a> {
                 if !is_first || selected.contains(&entity) {
                     self.entity(entity, !is_first, shutdown).await?;
                 }
-                self.fill_waiting(entity).await?;
+                // In a circle, what one of them waits for may come with the last.
+                let group = &opened.plan.entities[entity].group;
+                if group.last() == Some(&entity) {
+                    for &member in group {
+                        self.fill_waiting(member).await?;
+                    }
+                }
             }
             if self.moved == before || shutdown.is_asked() {
                 break;
