@@ -69,9 +69,8 @@ fn first_required_circle(left: &[usize], edges: &[Edge]) -> Vec<usize> {
         .copied()
         .filter(|edge| edge.is_required && left.contains(&edge.parent) && left.contains(&edge.child))
         .collect();
-    let waits_outside = |circle: &[usize]| {
-        required.iter().any(|edge| circle.contains(&edge.child) && !circle.contains(&edge.parent))
-    };
+    let waits_outside =
+        |circle: &[usize]| required.iter().any(|edge| circle.contains(&edge.child) && !circle.contains(&edge.parent));
     let mut free: Vec<Vec<usize>> =
         circles(left.to_vec(), &required).into_iter().filter(|circle| !waits_outside(circle)).collect();
     free.sort();

@@ -262,8 +262,7 @@ impl Committer {
         let mut checks_each = false;
         let (layout, row_fates) = loop {
             self.remove(&mut *tx).await?;
-            let place =
-                Place { plan: &self.plan, entity: self.entity, books: &self.books, parks: self.again.parks() };
+            let place = Place { plan: &self.plan, entity: self.entity, books: &self.books, parks: self.again.parks() };
             let layout = Layout::new(place, &mut *tx, resolved, &refused, &foreign, &mut parents).await?;
             let known = (refused.len(), foreign.len());
             let row_fates = self.write(&mut *tx, from, resolved, &layout, &mut refused, checks_each).await?;

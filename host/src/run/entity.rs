@@ -151,7 +151,8 @@ impl EntityRun {
         if let Some(trial) = versions.trial() {
             trial.restart();
         }
-        let mut batches = Ahead::new(source, self.member.checkpoint.position.clone(), self.member.mapper.clone(), *left);
+        let mut batches =
+            Ahead::new(source, self.member.checkpoint.position.clone(), self.member.mapper.clone(), *left);
         loop {
             // A commit may hold this task up: the entities beside it get their turn first.
             tokio::task::yield_now().await;
@@ -175,11 +176,20 @@ impl EntityRun {
                 None => {}
             }
             let announcement = versions.announcement(&version);
-            match self.member.committer.commit_announcing(&self.member.checkpoint, &resolved, announcement.as_ref()).await {
+            match self
+                .member
+                .committer
+                .commit_announcing(&self.member.checkpoint, &resolved, announcement.as_ref())
+                .await
+            {
                 Ok(checkpoint) => self.member.checkpoint = checkpoint,
                 Err(error) => return Err((error, Some(version))),
             }
-            tracing::debug!(entity = self.member.committer.entity().name, batch = self.member.checkpoint.batches, "committed");
+            tracing::debug!(
+                entity = self.member.committer.entity().name,
+                batch = self.member.checkpoint.batches,
+                "committed"
+            );
             if announcement.is_some() {
                 versions.announced(&version);
             }
@@ -232,7 +242,8 @@ impl EntityRun {
         if self.on_plugin_failure == OnPluginFailure::Fail {
             return Err(error);
         }
-        self.member.checkpoint = self.hold.begin(&self.member.committer, &self.member.checkpoint, &version, error).await?;
+        self.member.checkpoint =
+            self.hold.begin(&self.member.committer, &self.member.checkpoint, &version, error).await?;
         self.member.progress.held();
         if let Some(told) = &self.told {
             let _ = told.send(Message::Held(self.member.index));

@@ -60,7 +60,10 @@ fn judge(member: &Member) -> Result<(), Failure> {
             entity.name, checkpoint.fates.dead, checkpoint.fates.read
         ))
         .hint(
-            member.committer.run_budget().hint("with a larger `dead-letters-max` the same command completes the entity"),
+            member
+                .committer
+                .run_budget()
+                .hint("with a larger `dead-letters-max` the same command completes the entity"),
         ));
     }
     let empty = entity.tables.iter().map(|table| &table.schema.name).find(|name| {

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chain::Chains;
+
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Letters;
 use super::bookkeeping::ParkedKey;
@@ -68,7 +70,9 @@ async fn waves(members: &mut [Member], shutdown: &Shutdown) -> Result<bool, Memb
     // By wave, then in the order of the members and of their sources: so it makes no difference where a run was ended.
     let mut ready: BTreeMap<i64, BTreeSet<(usize, u64)>> = BTreeMap::new();
     for (place, member) in members.iter().enumerate().filter(|(_, member)| member.checkpoint.fates.parked > 0) {
-        for (wave, document) in read(member, async |tx, books, name| books.woken(tx, name).await).await.map_err(of(place))? {
+        for (wave, document) in
+            read(member, async |tx, books, name| books.woken(tx, name).await).await.map_err(of(place))?
+        {
             ready.entry(wave).or_default().insert((place, document));
         }
     }
@@ -80,8 +84,12 @@ async fn waves(members: &mut [Member], shutdown: &Shutdown) -> Result<bool, Memb
         if shutdown.is_asked() {
             return Ok(false);
         }
-        let documents: Vec<u64> =
-            records.iter().take_while(|(of, _)| *of == place).take(LETTERS_MAX).map(|(_, document)| *document).collect();
+        let documents: Vec<u64> = records
+            .iter()
+            .take_while(|(of, _)| *of == place)
+            .take(LETTERS_MAX)
+            .map(|(_, document)| *document)
+            .collect();
         let name = members[place].committer.entity().name.clone();
         let which = Letters {
             entity: Some(&name),
@@ -90,9 +98,8 @@ async fn waves(members: &mut [Member], shutdown: &Shutdown) -> Result<bool, Memb
             committed: true,
             ..Letters::default()
         };
-        let page = read(&members[place], async |tx, books, _| {
-            books.dead_letters(tx, &which, 0, limit(documents.len())).await
-        });
+        let page =
+            read(&members[place], async |tx, books, _| books.dead_letters(tx, &which, 0, limit(documents.len())).await);
         let page = page.await.map_err(of(place))?;
         // A page ends early where originals are large; who is not parked any more has been dealt with.
         let done: BTreeSet<u64> = match page.is_empty() {
@@ -129,26 +136,29 @@ async fn waves(members: &mut [Member], shutdown: &Shutdown) -> Result<bool, Memb
 
 /// Sets aside what a member waits for in vain.
 async fn give_up(members: &mut [Member], place: usize, shutdown: &Shutdown) -> Result<bool, MemberError> {
+    let mut chains = Chains::default();
     while members[place].checkpoint.fates.parked > 0 {
         if shutdown.is_asked() {
             return Ok(false);
         }
         let waiting = members[place].checkpoint.fates.parked;
         let page = read(&members[place], async |tx, books, name| {
-            let which =
-                Letters { entity: Some(name), state: Some("parked"), committed: true, ..Letters::default() };
+            let which = Letters { entity: Some(name), state: Some("parked"), committed: true, ..Letters::default() };
             let page = books.dead_letters(tx, &which, 0, limit(LETTERS_MAX)).await?;
-            let chains = chain::chains(tx, books, name, &page).await?;
-            Ok((page, chains))
+            let told = chains.of(tx, books, name, &page).await?;
+            Ok((page, told))
         });
-        let (page, chains) = page.await.map_err(of(place))?;
+        let (page, told) = page.await.map_err(of(place))?;
         for (origin, letters) in originals::by_origin(page) {
-            let wave = Wave { letters, number: 0, last: Some(chains.clone()) };
+            let wave = Wave { letters, number: 0, last: Some(told.clone()) };
             commit(&mut members[place], &origin, wave).await.map_err(|error| (place, error))?;
         }
         if members[place].checkpoint.fates.parked >= waiting {
             let name = &members[place].committer.entity().name;
-            return Err((place, Failure::bug(format!("{waiting} records of `{name}` are parked, and none is there")).into()));
+            return Err((
+                place,
+                Failure::bug(format!("{waiting} records of `{name}` are parked, and none is there")).into(),
+            ));
         }
     }
     Ok(true)
@@ -156,12 +166,7 @@ async fn give_up(members: &mut [Member], place: usize, shutdown: &Shutdown) -> R
 
 /// Takes records through their component again and commits what becomes of them; returns who may wait no more.
 async fn commit(member: &mut Member, origin: &str, wave: Wave) -> Result<Vec<RecordPlace>, CommitError> {
-    let batch = originals::batch(
-        member.committer.entity(),
-        origin,
-        &wave.letters,
-        member.checkpoint.position.clone(),
-    );
+    let batch = originals::batch(member.committer.entity(), origin, &wave.letters, member.checkpoint.position.clone());
     let resolved = map(&member.mapper, batch).await?;
     let (checkpoint, woken) = member.committer.commit_wave(&member.checkpoint, &resolved, Arc::new(wave)).await?;
     member.checkpoint = checkpoint;
@@ -203,12 +208,14 @@ async fn standing(
     for (id, awaited) in page {
         let mut key = packed::decode(&awaited.key).unwrap_or_default();
         let mut of = awaited.of;
-        if let Some(parent) = entity.group.iter().map(|&member| committer.entity_at(member)).find(|p| key::of_record(p) == of)
+        if let Some(parent) =
+            entity.group.iter().map(|&member| committer.entity_at(member)).find(|p| key::of_record(p) == of)
         {
             let [Value::Text(source_key)] = key.as_slice() else { continue };
             let Some(id) = committer.books().id(tx, &parent.name, source_key).await? else { continue };
             key = packed::decode(&id).unwrap_or_default();
-            let Some((table, id)) = parent.tables.iter().find_map(|table| Some((table, table.columns[table.id?]))) else {
+            let Some((table, id)) = parent.tables.iter().find_map(|table| Some((table, table.columns[table.id?])))
+            else {
                 continue;
             };
             of = key::of_table(&table.schema, &[id]);

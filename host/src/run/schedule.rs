@@ -127,11 +127,7 @@ pub async fn run_entities(
                 ),
                 checkpoint: starts[index].clone(),
                 read: None,
-                progress: progress.entity(
-                    &plan.entities[index].name,
-                    starts[index].position.document,
-                    throughs[index],
-                ),
+                progress: progress.entity(&plan.entities[index].name, starts[index].position.document, throughs[index]),
             },
             source: Some(source),
             origin,

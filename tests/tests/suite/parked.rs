@@ -89,7 +89,8 @@ fn what_was_filled_in_or_waited_is_verified() {
             let case = Case::new(name, &database).unwrap();
             case.prepare(&database);
             case.execute(&database).run();
-            let verified = case.call(&database, &["verify", "migration.toml", "--skip-extra", "--json"]).run().expect(0);
+            let verified =
+                case.call(&database, &["verify", "migration.toml", "--skip-extra", "--json"]).run().expect(0);
             assert_eq!(verified.json()["differences"], 0, "{verified}");
             let rows = database.query(&format!("SELECT COUNT(*) AS count FROM {}", own(&database, "parked_key")));
             assert_eq!(rows, [[Some("0".to_owned())]], "{name}: nothing waits any more");
@@ -268,7 +269,11 @@ fn children_follow_a_parent_that_is_mended() {
         let case = Case::new("parked-by-policy", &database).unwrap();
         case.prepare(&database);
         case.execute(&database).run().expect(3);
-        edit(&case, r#"title = { from = "title", required = true }"#, r#"title = { from = "title", default = "none" }"#);
+        edit(
+            &case,
+            r#"title = { from = "title", required = true }"#,
+            r#"title = { from = "title", default = "none" }"#,
+        );
         let replay = ["dead-letter", "replay", "migration.toml", "--execute", "--json"];
         let replayed = case.call(&database, &replay).run().expect(3).json();
         assert_eq!(replayed["entities"][0]["written"], 2, "the parent and who waited for it: {replayed:#}");
@@ -344,7 +349,8 @@ fn a_replay_goes_round_a_circle() {
 fn the_plan_draws_its_graph() {
     let database = Database::sqlite();
     let case = Case::new("cycle-nullable", &database).unwrap();
-    let plan = |arguments: &[&str]| case.call(&database, &[&["plan", "migration.toml"], arguments].concat()).run().expect(0);
+    let plan =
+        |arguments: &[&str]| case.call(&database, &[&["plan", "migration.toml"], arguments].concat()).run().expect(0);
     let text = plan(&[]).stdout;
     for line in [
         "  1.  users, then teams, in a circle and completed together\n",

@@ -173,7 +173,10 @@ mod tests {
         };
         Graph {
             migration: "a \"b\"".to_owned(),
-            phases: vec![vec![group(&["users", "teams"], &[]), group(&["x\"#\\"], &[])], vec![group(&["late"], &["users"])]],
+            phases: vec![
+                vec![group(&["users", "teams"], &[]), group(&["x\"#\\"], &[])],
+                vec![group(&["late"], &["users"])],
+            ],
             edges: vec![
                 edge("users", Some("teams"), "users.team", OnMissing::Null, Later::FilledIn, true),
                 edge("teams", Some("users"), "teams.lead", OnMissing::DeadLetter, Later::Parked, false),

@@ -46,11 +46,10 @@ impl Bookkeeping {
         waits: &[(u64, ParkedKey)],
         gives: &[(u64, (String, Vec<u8>))],
     ) -> Result<(), TargetError> {
-        let insert = format!(
-            "INSERT INTO {} (migration, entity, document, role, hash, {COLUMNS})",
-            self.tables.parked_key
-        );
-        let place = |document: u64, role: &str| vec![text(&self.migration), text(entity), integer(document), text(role)];
+        let insert =
+            format!("INSERT INTO {} (migration, entity, document, role, hash, {COLUMNS})", self.tables.parked_key);
+        let place =
+            |document: u64, role: &str| vec![text(&self.migration), text(entity), integer(document), text(role)];
         let waiting = |(document, key): &(u64, ParkedKey)| {
             let mut row = place(*document, "waits");
             row.extend([
@@ -79,7 +78,12 @@ impl Bookkeeping {
     }
 
     /// Forgets what a record waits for and brings.
-    pub async fn forget_parked(&self, tx: &mut dyn Transaction, entity: &str, document: u64) -> Result<(), TargetError> {
+    pub async fn forget_parked(
+        &self,
+        tx: &mut dyn Transaction,
+        entity: &str,
+        document: u64,
+    ) -> Result<(), TargetError> {
         let sql =
             format!("DELETE FROM {} WHERE migration = $1 AND entity = $2 AND document = $3", self.tables.parked_key);
         tx.execute(&sql, &[text(&self.migration), text(entity), integer(document)]).await.map(drop)
@@ -104,7 +108,8 @@ impl Bookkeeping {
         let parameters = [text(&self.migration), hash(of, key), text(of), Value::Bytes(key.to_vec())];
         let woken: Vec<RecordPlace> = tx.query(&sql, &parameters).await?.into_iter().map(record_place).collect();
         if !woken.is_empty() {
-            let waiting = "migration = $2 AND hash = $3 AND key_of = $4 AND key = $5 AND role = 'waits' AND came IS NULL";
+            let waiting =
+                "migration = $2 AND hash = $3 AND key_of = $4 AND key = $5 AND role = 'waits' AND came IS NULL";
             let sql = format!("UPDATE {} SET came = $1 WHERE {waiting}", self.tables.parked_key);
             let parameters: Vec<Value> = [Value::Integer(wave)].into_iter().chain(parameters).collect();
             tx.execute(&sql, &parameters).await?;

@@ -48,11 +48,7 @@ impl Committer {
         self.letters_of(resolved, |index| layout.parked.get(&index).map(|parked| &parked.refused))
     }
 
-    fn letters_of<'r>(
-        &self,
-        resolved: &Resolved,
-        why: impl Fn(usize) -> Option<&'r Box<Refused>>,
-    ) -> Vec<DeadLetter> {
+    fn letters_of<'r>(&self, resolved: &Resolved, why: impl Fn(usize) -> Option<&'r Box<Refused>>) -> Vec<DeadLetter> {
         (0..resolved.records.len())
             .filter_map(|index| {
                 let refused = why(index)?;

@@ -289,7 +289,8 @@ impl Committer {
                         self.books.forget_parked_letter(tx, name, stored).await?;
                     }
                     // What a record waited for in vain tells others why they do.
-                    let is_in_vain = wave.last.is_some() && ended.again.as_ref().is_some_and(|l| l.code == "missing-parent");
+                    let is_in_vain =
+                        wave.last.is_some() && ended.again.as_ref().is_some_and(|l| l.code == "missing-parent");
                     if !is_in_vain {
                         self.books.forget_parked(tx, name, stored.letter.document).await?;
                     }

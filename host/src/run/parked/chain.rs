@@ -9,8 +9,10 @@ use crate::run::bookkeeping::ParkedKey;
 use crate::run::bookkeeping::RecordPlace;
 use crate::run::bookkeeping::StoredLetter;
 
-/// Records that a chain names.
-const CHAIN_MAX: usize = 20;
+/// Records that a chain is followed over.
+const CHAIN_MAX: usize = 100;
+/// Records that it names; of the others it says how many they are.
+const NAMED_MAX: usize = 5;
 
 /// What a record waits for.
 #[derive(Clone)]
@@ -23,31 +25,32 @@ enum Next {
     Nobody(String, String),
 }
 
-/// Returns what is to be said of records that wait in vain, by their numbers in the source.
-pub(super) async fn chains(
-    tx: &mut dyn Transaction,
-    books: &Bookkeeping,
-    entity: &str,
-    letters: &[StoredLetter],
-) -> Result<HashMap<u64, String>, TargetError> {
-    let mut known = Known { next: HashMap::new(), names: HashMap::new() };
-    let mut chains = HashMap::new();
-    for stored in letters {
-        let place = (entity.to_owned(), stored.letter.document);
-        if let Some(chain) = known.chain(tx, books, &place).await? {
-            chains.insert(stored.letter.document, chain);
-        }
-    }
-    Ok(chains)
-}
-
-/// What was found out for the letters of one page: chains meet.
-struct Known {
+/// What was found out about chains: they meet.
+#[derive(Default)]
+pub(super) struct Chains {
     next: HashMap<RecordPlace, Option<Next>>,
     names: HashMap<RecordPlace, String>,
 }
 
-impl Known {
+impl Chains {
+    /// Returns what is to be said of records that wait in vain, by their numbers in the source.
+    pub(super) async fn of(
+        &mut self,
+        tx: &mut dyn Transaction,
+        books: &Bookkeeping,
+        entity: &str,
+        letters: &[StoredLetter],
+    ) -> Result<HashMap<u64, String>, TargetError> {
+        let mut chains = HashMap::new();
+        for stored in letters {
+            let place = (entity.to_owned(), stored.letter.document);
+            if let Some(chain) = self.chain(tx, books, &place).await? {
+                chains.insert(stored.letter.document, chain);
+            }
+        }
+        Ok(chains)
+    }
+
     async fn chain(
         &mut self,
         tx: &mut dyn Transaction,
@@ -59,40 +62,44 @@ impl Known {
             let at = steps.last().unwrap_or(first).clone();
             match self.next(tx, books, &at).await? {
                 None if steps.is_empty() => return Ok(None),
-                None => break String::new(),
+                None => break None,
                 Some(Next::Record(place)) if place == *first => {
-                    break match steps.is_empty() {
-                        true => "; it comes with this record itself, in a row behind this one".to_owned(),
-                        false => ", which waits for this record: a circle of which none can be the first".to_owned(),
-                    };
+                    if steps.is_empty() {
+                        return Ok(Some("; it comes with this record itself, in a row behind this one".to_owned()));
+                    }
+                    break Some("waits for this record: a circle of which none can be the first".to_owned());
                 }
                 Some(Next::Record(place)) if steps.contains(&place) => {
                     let name = self.name(tx, books, &place).await?;
-                    break format!(", which waits for {name} again: a circle of which none can be the first");
+                    break Some(format!("waits for {name} again: a circle of which none can be the first"));
                 }
-                Some(Next::Record(_)) if steps.len() == CHAIN_MAX => break ", and so on".to_owned(),
+                Some(Next::Record(_)) if steps.len() == CHAIN_MAX => break None,
                 Some(Next::Record(place)) => steps.push(place),
                 Some(Next::Dead(name, code)) if steps.is_empty() => {
-                    break format!("; it would come with {name}, which is a dead letter (`{code}`)");
+                    return Ok(Some(format!("; it would come with {name}, which is a dead letter (`{code}`)")));
                 }
                 Some(Next::Dead(name, code)) => {
-                    break format!(", which waits for {name}, which is a dead letter (`{code}`)");
+                    break Some(format!("waits for {name}, which is a dead letter (`{code}`)"));
                 }
-                Some(Next::Nobody(..)) if steps.is_empty() => break "; no record that was read brings it".to_owned(),
+                Some(Next::Nobody(..)) if steps.is_empty() => {
+                    return Ok(Some("; no record that was read brings it".to_owned()));
+                }
                 Some(Next::Nobody(key, table)) => {
-                    break format!(", which waits for {key} in `{table}`, and no record that was read brings that");
+                    break Some(format!("waits for {key} in `{table}`, and no record that was read brings that"));
                 }
             }
         };
-        let mut names = Vec::with_capacity(steps.len());
-        for place in &steps {
+        let mut names = Vec::with_capacity(NAMED_MAX);
+        for place in steps.iter().take(NAMED_MAX) {
             names.push(self.name(tx, books, place).await?);
         }
-        let middle = match names.is_empty() {
-            true => String::new(),
-            false => format!("; it would come with {}", names.join(", which waits for ")),
-        };
-        Ok(Some(middle + &end))
+        let mut text = format!("; it would come with {}", names.join(", which waits for "));
+        match (steps.len() - names.len(), end) {
+            (0, Some(end)) => text.push_str(&format!(", which {end}")),
+            (more, Some(end)) => text.push_str(&format!(", and so on over {more} more, the last of which {end}")),
+            (_, None) => text.push_str(", and so on"),
+        }
+        Ok(Some(text))
     }
 
     async fn next(
@@ -132,11 +139,7 @@ impl Known {
 }
 
 /// Finds who would bring a key.
-async fn bringing(
-    tx: &mut dyn Transaction,
-    books: &Bookkeeping,
-    awaited: ParkedKey,
-) -> Result<Next, TargetError> {
+async fn bringing(tx: &mut dyn Transaction, books: &Bookkeeping, awaited: ParkedKey) -> Result<Next, TargetError> {
     if let Some(place) = books.giver(tx, &awaited.of, &awaited.key).await? {
         return Ok(Next::Record(place));
     }

@@ -116,7 +116,8 @@ pub(in crate::run) fn of_record(entity: &EntityPlan) -> String {
 /// The key of the parent's record where an id is the source's own key, or may be: it is used to find a dead letter that has
 /// the same, and for nothing else.
 fn record_of(parent: &EntityPlan, reference: &ReferencePlan, values: &[Value]) -> Option<String> {
-    let is_whole = reference.parent_columns.len() == parent.key.len() && reference.parent_columns == reference.parent.primary_key;
+    let is_whole =
+        reference.parent_columns.len() == parent.key.len() && reference.parent_columns == reference.parent.primary_key;
     if !is_whole || parent.id == IdStrategy::Column {
         return None;
     }
