@@ -24,6 +24,9 @@ use crate::record::convert;
 use crate::record::packed;
 use crate::record::value;
 
+/// The code of a record that is set aside for want of a parent.
+pub const MISSING_PARENT: &str = "missing-parent";
+
 /// Whether a parent of this compact key stands in the target, by table and reference.
 pub(super) type FoundParents = BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>;
 
@@ -176,7 +179,7 @@ pub(super) fn missing_parent(
         reference.parent.name,
         packed::display(&key)
     );
-    refuse("missing-parent", Some(columns), message)
+    refuse(MISSING_PARENT, Some(columns), message)
 }
 
 /// The failure of a run whose manifest says that a missing parent ends it.

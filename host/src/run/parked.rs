@@ -112,21 +112,18 @@ async fn waves(members: &mut [Member], shutdown: &Shutdown) -> Result<bool, Memb
         for (origin, letters) in originals::by_origin(page) {
             let wave = Wave { letters, number: wave + 1, last: None };
             let woken = commit(&mut members[place], &origin, wave).await.map_err(|error| (place, error))?;
-            let of_members = woken.into_iter().filter_map(|(entity, document)| {
-                let member = members.iter().position(|member| member.committer.entity().name == entity)?;
-                Some((member, entity, document))
-            });
-            let of_members: Vec<(usize, String, u64)> = of_members.collect();
-            let woken = read(&members[place], async |tx, books, _| {
-                let mut woken = Vec::with_capacity(of_members.len());
-                for (member, entity, document) in &of_members {
-                    woken.push((books.woken_in(tx, entity, *document).await?, (*member, *document)));
+            let mut by_member: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
+            for (entity, document) in woken {
+                if let Some(member) = members.iter().position(|member| member.committer.entity().name == entity) {
+                    by_member.entry(member).or_default().insert(document);
                 }
-                Ok(woken)
-            });
-            for (wave, record) in woken.await.map_err(of(place))? {
-                if let Some(wave) = wave {
-                    ready.entry(wave).or_default().insert(record);
+            }
+            for (place, documents) in by_member {
+                let documents: Vec<u64> = documents.into_iter().collect();
+                let woken =
+                    read(&members[place], async |tx, books, name| books.woken_of(tx, name, &documents).await).await;
+                for (wave, document) in woken.map_err(of(place))? {
+                    ready.entry(wave).or_default().insert((place, document));
                 }
             }
         }

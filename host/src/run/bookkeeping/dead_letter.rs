@@ -11,6 +11,8 @@ use super::statement::insert_rows;
 use super::statement::integer;
 use super::statement::json;
 use super::statement::optional;
+use super::statement::parts;
+use super::statement::places;
 use super::statement::text;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
@@ -180,20 +182,27 @@ impl Bookkeeping {
         Ok(rows.into_iter().next().map_or(0, |row| Columns::new(row).unsigned()))
     }
 
-    /// Forgets a record that was parked, with every attempt at it: it has found its place.
-    pub async fn forget_parked_letter(
+    /// Forgets records that were parked, with every attempt at them: they have found their place.
+    pub async fn forget_parked_letters(
         &self,
         tx: &mut dyn Transaction,
         entity: &str,
-        letter: &StoredLetter,
+        letters: &[&StoredLetter],
     ) -> Result<(), TargetError> {
-        let sql = format!("DELETE FROM {} WHERE migration = $1 AND id = $2", self.tables.dead_letter);
-        tx.execute(&sql, &[text(&self.migration), Value::Integer(letter.id)]).await?;
-        let sql = format!(
-            "DELETE FROM {} WHERE migration = $1 AND entity = $2 AND document = $3",
-            self.tables.dead_letter_attempt
-        );
-        tx.execute(&sql, &[text(&self.migration), text(entity), integer(letter.letter.document)]).await.map(drop)
+        for part in parts(letters) {
+            let mut parameters = vec![text(&self.migration)];
+            let ids = places(&mut parameters, part.iter().map(|stored| Value::Integer(stored.id)));
+            let sql = format!("DELETE FROM {} WHERE migration = $1 AND id IN ({ids})", self.tables.dead_letter);
+            tx.execute(&sql, &parameters).await?;
+            let mut parameters = vec![text(&self.migration), text(entity)];
+            let documents = places(&mut parameters, part.iter().map(|stored| integer(stored.letter.document)));
+            let sql = format!(
+                "DELETE FROM {} WHERE migration = $1 AND entity = $2 AND document IN ({documents})",
+                self.tables.dead_letter_attempt
+            );
+            tx.execute(&sql, &parameters).await?;
+        }
+        Ok(())
     }
 
     /// Returns the record that was set aside or parked with this key: its number in the source, its state, and why.

@@ -1,6 +1,7 @@
 //! Which dead letters a statement is about.
 
 use super::statement::integer;
+use super::statement::places;
 use super::statement::text;
 use crate::record::Value;
 
@@ -49,10 +50,8 @@ impl Letters<'_> {
             also("state", text(state));
         }
         if let Some(documents) = self.documents {
-            let places = parameters.len() + 1..=parameters.len() + documents.len();
-            let places: Vec<String> = places.map(|place| format!("${place}")).collect();
-            parameters.extend(documents.iter().copied().map(integer));
-            conditions.push_str(&format!(" AND document IN ({})", places.join(", ")));
+            let places = places(parameters, documents.iter().copied().map(integer));
+            conditions.push_str(&format!(" AND document IN ({places})"));
         }
         if self.committed {
             conditions.push_str(" AND provisional = 0");

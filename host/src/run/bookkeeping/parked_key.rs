@@ -7,6 +7,8 @@ use super::statement::Columns;
 use super::statement::insert_rows;
 use super::statement::integer;
 use super::statement::optional;
+use super::statement::parts;
+use super::statement::places;
 use super::statement::text;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
@@ -77,16 +79,23 @@ impl Bookkeeping {
         insert_rows(tx, &insert, "", gives, giving).await
     }
 
-    /// Forgets what a record waits for and brings.
+    /// Forgets what records wait for and bring.
     pub async fn forget_parked(
         &self,
         tx: &mut dyn Transaction,
         entity: &str,
-        document: u64,
+        documents: &[u64],
     ) -> Result<(), TargetError> {
-        let sql =
-            format!("DELETE FROM {} WHERE migration = $1 AND entity = $2 AND document = $3", self.tables.parked_key);
-        tx.execute(&sql, &[text(&self.migration), text(entity), integer(document)]).await.map(drop)
+        for part in parts(documents) {
+            let mut parameters = vec![text(&self.migration), text(entity)];
+            let documents = places(&mut parameters, part.iter().copied().map(integer));
+            let sql = format!(
+                "DELETE FROM {} WHERE migration = $1 AND entity = $2 AND document IN ({documents})",
+                self.tables.parked_key
+            );
+            tx.execute(&sql, &parameters).await?;
+        }
+        Ok(())
     }
 
     /// Forgets it for all records of an entity: nothing waits any more.
@@ -95,45 +104,56 @@ impl Bookkeeping {
         tx.execute(&sql, &[text(&self.migration), text(entity)]).await.map(drop)
     }
 
-    /// Notes that a parent has come in this wave; returns the records that waited for it.
+    /// Notes that parents have come in this wave, by what their keys are of and the keys; returns the records that waited for
+    /// them.
     pub async fn wake(
         &self,
         tx: &mut dyn Transaction,
-        of: &str,
-        key: &[u8],
+        keys: &[(String, Vec<u8>)],
         wave: i64,
     ) -> Result<Vec<RecordPlace>, TargetError> {
-        let waiting = "migration = $1 AND hash = $2 AND key_of = $3 AND key = $4 AND role = 'waits' AND came IS NULL";
-        let sql = format!("SELECT entity, document FROM {} WHERE {waiting} ORDER BY id", self.tables.parked_key);
-        let parameters = [text(&self.migration), hash(of, key), text(of), Value::Bytes(key.to_vec())];
-        let woken: Vec<RecordPlace> = tx.query(&sql, &parameters).await?.into_iter().map(record_place).collect();
-        if !woken.is_empty() {
-            let waiting =
-                "migration = $2 AND hash = $3 AND key_of = $4 AND key = $5 AND role = 'waits' AND came IS NULL";
-            let sql = format!("UPDATE {} SET came = $1 WHERE {waiting}", self.tables.parked_key);
-            let parameters: Vec<Value> = [Value::Integer(wave)].into_iter().chain(parameters).collect();
-            tx.execute(&sql, &parameters).await?;
+        let mut woken = Vec::new();
+        for part in parts(keys) {
+            let mut parameters = vec![text(&self.migration)];
+            let hashes = places(&mut parameters, part.iter().map(|(of, key)| hash(of, key)));
+            let sql = format!(
+                "SELECT id, entity, document, key_of, key FROM {} WHERE migration = $1 AND hash IN ({hashes}) \
+                 AND role = 'waits' AND came IS NULL ORDER BY id",
+                self.tables.parked_key
+            );
+            let mut ids = Vec::new();
+            for row in tx.query(&sql, &parameters).await? {
+                let mut row = Columns::new(row);
+                let (id, place, found) = (row.integer(), (row.text(), row.unsigned()), (row.text(), row.bytes()));
+                if part.contains(&found) {
+                    ids.push(id);
+                    woken.push(place);
+                }
+            }
+            self.mark_come(tx, &ids, wave).await?;
         }
         Ok(woken)
     }
 
-    /// Returns the last wave in which something came that a record waits for; `None` where something has not come yet.
-    pub async fn woken_in(
+    /// Returns those of some records that wait for nothing any more, each with the last wave in which something came.
+    pub async fn woken_of(
         &self,
         tx: &mut dyn Transaction,
         entity: &str,
-        document: u64,
-    ) -> Result<Option<i64>, TargetError> {
-        let sql = format!(
-            "SELECT COUNT(*), COUNT(came), MAX(came) FROM {} \
-             WHERE migration = $1 AND entity = $2 AND document = $3 AND role = 'waits'",
-            self.tables.parked_key
-        );
-        let rows = tx.query(&sql, &[text(&self.migration), text(entity), integer(document)]).await?;
-        Ok(rows.into_iter().next().and_then(|row| {
-            let mut row = Columns::new(row);
-            (row.integer() == row.integer()).then(|| row.integer())
-        }))
+        documents: &[u64],
+    ) -> Result<Vec<(i64, u64)>, TargetError> {
+        let mut woken = Vec::new();
+        for part in parts(documents) {
+            let mut parameters = vec![text(&self.migration), text(entity)];
+            let documents = places(&mut parameters, part.iter().copied().map(integer));
+            let sql = format!(
+                "SELECT document, MAX(came) FROM {} WHERE migration = $1 AND entity = $2 AND document IN ({documents}) \
+                 AND role = 'waits' GROUP BY document HAVING COUNT(*) = COUNT(came)",
+                self.tables.parked_key
+            );
+            woken.extend(tx.query(&sql, &parameters).await?.into_iter().map(woken_in));
+        }
+        Ok(woken)
     }
 
     /// Returns the records of an entity that wait for nothing any more, each with the wave in which the last of it came.
@@ -144,14 +164,7 @@ impl Bookkeeping {
             self.tables.parked_key
         );
         let rows = tx.query(&sql, &[text(&self.migration), text(entity)]).await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                let mut row = Columns::new(row);
-                let document = row.unsigned();
-                (row.integer(), document)
-            })
-            .collect())
+        Ok(rows.into_iter().map(woken_in).collect())
     }
 
     /// Returns some of the keys that records of an entity still wait for, behind a number, with their numbers.
@@ -192,9 +205,11 @@ impl Bookkeeping {
 
     /// Notes that a parent stands there, by the numbers of the keys that wait for it.
     pub async fn mark_come(&self, tx: &mut dyn Transaction, ids: &[i64], wave: i64) -> Result<(), TargetError> {
-        let sql = format!("UPDATE {} SET came = $1 WHERE id = $2", self.tables.parked_key);
-        for id in ids {
-            tx.execute(&sql, &[Value::Integer(wave), Value::Integer(*id)]).await?;
+        for part in parts(ids) {
+            let mut parameters = vec![Value::Integer(wave)];
+            let ids = places(&mut parameters, part.iter().copied().map(Value::Integer));
+            let sql = format!("UPDATE {} SET came = $1 WHERE id IN ({ids})", self.tables.parked_key);
+            tx.execute(&sql, &parameters).await?;
         }
         Ok(())
     }
@@ -214,6 +229,13 @@ impl Bookkeeping {
         let parameters = [text(&self.migration), hash(of, key), text(of), Value::Bytes(key.to_vec())];
         Ok(tx.query(&sql, &parameters).await?.into_iter().next().map(record_place))
     }
+}
+
+/// The wave in which the last of what a record waits for came, and the record.
+fn woken_in(row: Vec<Value>) -> (i64, u64) {
+    let mut row = Columns::new(row);
+    let document = row.unsigned();
+    (row.integer(), document)
 }
 
 fn record_place(row: Vec<Value>) -> RecordPlace {

@@ -31,6 +31,7 @@ use crate::run::ledger;
 use crate::run::ledger::Fate;
 use crate::run::ledger::Packer;
 use crate::run::ledger::RowFate;
+use crate::run::parents::MISSING_PARENT;
 use crate::run::parked;
 use crate::run::report::Fates;
 use crate::run::report::State;
@@ -124,7 +125,7 @@ impl Again {
     /// Returns why a record is set aside; of one whose parent will never come, also why not.
     pub(super) fn message(&self, document: u64, refused: &Refused) -> String {
         let chain = match self {
-            Self::Parked(wave) if refused.code == "missing-parent" => wave.last.as_ref(),
+            Self::Parked(wave) if refused.code == MISSING_PARENT => wave.last.as_ref(),
             _ => None,
         };
         match chain.and_then(|chain| chain.get(&document)) {
@@ -284,17 +285,16 @@ impl Committer {
             Again::Parked(wave) => {
                 let kept: Vec<Attempt<'_>> = attempts.filter(|attempt| attempt.again.is_some()).collect();
                 self.books.end_attempts(tx, name, &self.run, &kept).await?;
-                for (stored, ended) in wave.letters.iter().zip(&ended) {
-                    if ended.again.is_none() {
-                        self.books.forget_parked_letter(tx, name, stored).await?;
-                    }
-                    // What a record waited for in vain tells others why they do.
-                    let is_in_vain =
-                        wave.last.is_some() && ended.again.as_ref().is_some_and(|l| l.code == "missing-parent");
-                    if !is_in_vain {
-                        self.books.forget_parked(tx, name, stored.letter.document).await?;
-                    }
-                }
+                let all = || wave.letters.iter().zip(&ended);
+                let placed: Vec<&StoredLetter> =
+                    all().filter(|(_, ended)| ended.again.is_none()).map(|(stored, _)| stored).collect();
+                self.books.forget_parked_letters(tx, name, &placed).await?;
+                // What a record waited for in vain tells others why they do.
+                let is_in_vain = |ended: &Ended| {
+                    wave.last.is_some() && ended.again.as_ref().is_some_and(|letter| letter.code == MISSING_PARENT)
+                };
+                let documents = all().filter(|(_, ended)| !is_in_vain(ended)).map(|(stored, _)| stored.letter.document);
+                self.books.forget_parked(tx, name, &documents.collect::<Vec<_>>()).await?;
                 self.park(tx, resolved, layout).await?;
             }
             _ => self.books.end_attempts(tx, name, &self.run, &attempts.collect::<Vec<_>>()).await?,
@@ -326,15 +326,13 @@ impl Committer {
         dead: &Dead,
     ) -> Result<Vec<RecordPlace>, TargetError> {
         let Again::Parked(wave) = &self.again else { return Ok(Vec::new()) };
-        let mut woken = Vec::new();
+        let mut come = Vec::new();
         for &record in layout.records.iter().filter(|record| !dead.contains_key(record)) {
             let Settled::Rows(range) = &resolved.records[record] else { continue };
             let values = |row: usize| layout.values(resolved, row);
-            for (of, key) in parked::key::gives(&self.plan, self.entity(), resolved, record, range.clone(), values) {
-                woken.extend(self.books.wake(tx, &of, &key, wave.number).await?);
-            }
+            come.extend(parked::key::gives(&self.plan, self.entity(), resolved, record, range.clone(), values));
         }
-        Ok(woken)
+        self.books.wake(tx, &come, wave.number).await
     }
 
     /// Forgets which references were NULL in rows that are written again.
