@@ -55,10 +55,7 @@ pub enum Error {
 /// Runs the demo. `target` is cargo's folder.
 pub fn run(root: &Path, target: &Path) -> Result<(), Error> {
     step("1/5", "building whimbrel and its components");
-    // What the tests build decides on the features, so that they find everything built that this builds, and the reverse.
-    let build = ["build", "--workspace", "--exclude", "guests", "--bin", "whimbrel"];
-    expect(Command::new(env!("CARGO")).args(build).current_dir(root), 0)?;
-    plugins::build(root)?;
+    build(root)?;
 
     step("2/5", "generating a CRM's MongoDB dump");
     let dump = root.join(EXAMPLE).join("dump/crm");
@@ -92,6 +89,45 @@ pub fn run(root: &Path, target: &Path) -> Result<(), Error> {
     ] {
         say(&format!("  {next}"));
     }
+    Ok(())
+}
+
+/// Runs NextCRM's example: into SQLite, or into the target that TARGET_URL names.
+pub fn nextcrm(root: &Path, target: &Path) -> Result<(), Error> {
+    const FOLDER: &str = "examples/nextcrm";
+    const MANIFEST: &str = "examples/nextcrm/migration.toml";
+    step("1/4", "building whimbrel and its components");
+    build(root)?;
+    step("2/4", "generating NextCRM's MongoDB dump");
+    let dump = root.join(FOLDER).join("dump/nextcrm");
+    remove(&dump)?;
+    let summary = generate::nextcrm::nextcrm(&dump, generate::nextcrm::Options::default()).map_err(Error::Dump)?;
+    let documents: u64 = summary.documents.values().sum();
+    say(&format!("{documents} documents in {FOLDER}/dump/nextcrm; planted.jsonl there lists what is wrong with some"));
+    let is_sqlite = std::env::var_os("TARGET_URL").is_none();
+    for name in ["nextcrm.db", "nextcrm.db-wal", "nextcrm.db-shm", "nextcrm.db.whimbrel-lock"] {
+        if is_sqlite {
+            remove(&root.join(FOLDER).join(name))?;
+        }
+    }
+    let whimbrel = target.join("debug").join(format!("whimbrel{}", std::env::consts::EXE_SUFFIX));
+    let says = |arguments: &[&str], code| {
+        say(&format!("$ whimbrel {}\n", arguments.join(" ")));
+        expect(Command::new(&whimbrel).args(arguments).current_dir(root), code)
+    };
+    step("3/4", "the migration");
+    says(&["run", MANIFEST, "--execute", "--yes"], DEAD_LETTERS)?;
+    step("4/4", "every row again, from a fresh look at the dump");
+    says(&["verify", MANIFEST], 0)?;
+    say(&format!("\nDone. {FOLDER}/README.md says what there is to see."));
+    Ok(())
+}
+
+fn build(root: &Path) -> Result<(), Error> {
+    // What the tests build decides on the features, so that they find everything built that this builds, and the reverse.
+    let build = ["build", "--workspace", "--exclude", "guests", "--bin", "whimbrel"];
+    expect(Command::new(env!("CARGO")).args(build).current_dir(root), 0)?;
+    plugins::build(root)?;
     Ok(())
 }
 

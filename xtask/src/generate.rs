@@ -4,6 +4,7 @@
 //! that a run's report can be compared with what was planted.
 
 mod crm;
+pub mod nextcrm;
 pub mod random;
 
 use std::collections::BTreeMap;

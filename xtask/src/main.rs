@@ -21,8 +21,12 @@ use xtask::generate;
 enum Task {
     /// Measure whole migrations against bare loops, and write docs/benchmarks.md
     Bench(bench::Args),
-    /// Build everything, generate the CRM example's dump and move it into SQLite
-    Demo,
+    /// Build everything, generate the source of an example, and move it
+    Demo {
+        /// A CRM's MongoDB dump into SQLite, or the whole of NextCRM into SQLite, or into TARGET_URL
+        #[arg(value_enum, default_value_t = Example::Crm)]
+        example: Example,
+    },
     /// Build whatever is missing and pass every test
     Test {
         /// Names of tests, or options of the test runner
@@ -31,18 +35,9 @@ enum Task {
     },
     /// Build every plugin, and the components that the tests need
     Plugins,
-    /// Write the CRM example's dump
-    Generate {
-        /// The dump's folder
-        #[arg(long, default_value = "examples/crm/dump/crm")]
-        into: PathBuf,
-        /// The same seed gives the same bytes
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        /// How many times 22,000 documents
-        #[arg(long, default_value_t = 1)]
-        scale: u32,
-    },
+    /// Write the source of an example
+    #[command(subcommand)]
+    Generate(Generate),
     /// Kill a migration or swap its component again and again, and see that nothing is lost or doubled
     Torture {
         /// How often, half of it on SQLite and half on PostgreSQL
@@ -54,6 +49,47 @@ enum Task {
         /// Measure what is promised of components that misbehave, as a table; fails where a promise is not kept
         #[arg(long, conflicts_with_all = ["kills", "swaps"])]
         figures: bool,
+    },
+}
+
+/// An example that is run from nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Example {
+    /// `examples/crm`
+    Crm,
+    /// `examples/nextcrm`
+    Nextcrm,
+}
+
+/// Sources of examples.
+#[derive(Debug, clap::Subcommand)]
+enum Generate {
+    /// Write the CRM example's dump
+    Crm {
+        /// The dump's folder
+        #[arg(long, default_value = "examples/crm/dump/crm")]
+        into: PathBuf,
+        /// The same seed gives the same bytes
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// How many times 22,000 documents
+        #[arg(long, default_value_t = 1)]
+        scale: u32,
+    },
+    /// Write NextCRM's dump, and beside it a list of what was planted
+    Nextcrm {
+        /// The dump's folder
+        #[arg(long, default_value = "examples/nextcrm/dump/nextcrm")]
+        into: PathBuf,
+        /// Documents of all collections together, about
+        #[arg(long, default_value_t = 20_000)]
+        records: usize,
+        /// The same seed gives the same bytes
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Documents with dirt, in a hundred
+        #[arg(long, default_value_t = 2.0)]
+        dirt: f64,
     },
 }
 
@@ -76,7 +112,8 @@ fn main() -> ExitCode {
 fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
     match task {
         Task::Bench(args) => bench::run(root, &args)?,
-        Task::Demo => demo::run(root, &target_folder(root))?,
+        Task::Demo { example: Example::Crm } => demo::run(root, &target_folder(root))?,
+        Task::Demo { example: Example::Nextcrm } => demo::nextcrm(root, &target_folder(root))?,
         Task::Test { filter } => test::run(root, &target_folder(root), &filter)?,
         Task::Plugins => {
             for component in plugins::build(root)? {
@@ -84,9 +121,15 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
                 say(&format!("{:>9} {path}", component.bytes));
             }
         }
-        Task::Generate { into, seed, scale } => {
+        Task::Generate(Generate::Crm { into, seed, scale }) => {
             let summary = generate::crm(&root.join(into), generate::Options { seed, scale })?;
             say(&format!("{} documents, {} of them dirty", summary.total(), summary.planted.values().sum::<u64>()));
+        }
+        Task::Generate(Generate::Nextcrm { into, records, seed, dirt }) => {
+            let options = generate::nextcrm::Options { records, seed, dirt };
+            let summary = generate::nextcrm::nextcrm(&root.join(into), options)?;
+            let (documents, dirty) = (summary.documents.values().sum::<u64>(), summary.planted.values().sum::<u64>());
+            say(&format!("{documents} documents, {dirty} of them dirty as `planted.jsonl` beside them says"));
         }
         Task::Torture { figures: true, .. } => torture::figures(root)?,
         Task::Torture { swaps: Some(swaps), .. } => torture::swap(root, swaps)?,

@@ -1,6 +1,6 @@
 //! Builds the plugins, and the guests of the tests, as components.
 //!
-//! Plugins go to `plugins/<name_with_underscores>.wasm`, guests to `target/guests/<name>.wasm`. A nested cargo uses a
+//! Plugins, those of the examples too, go to `plugins/<name_with_underscores>.wasm`, guests to `target/guests/<name>.wasm`. A nested cargo uses a
 //! target directory of its own, as the outer one holds the lock of the usual one.
 
 use std::fs;
@@ -9,6 +9,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 
+/// Folders with a plugin in each of their folders.
+const PLUGINS: [&str; 2] = ["plugins", "examples/nextcrm/transformers"];
 const TARGET: &str = "wasm32-wasip2";
 const PROFILE: &str = "plugin";
 /// What the name of a component's export begins with.
@@ -67,7 +69,10 @@ pub enum Error {
 /// Builds every plugin and every guest of this workspace; returns them in the order of their names, plugins first.
 pub fn build(root: &Path) -> Result<Vec<Component>, Error> {
     ensure_target(root)?;
-    let plugins = names(&root.join("plugins"), |path| path.join("Cargo.toml").exists().then(|| file_name(path)))?;
+    let mut plugins = Vec::new();
+    for folder in PLUGINS {
+        plugins.extend(names(&root.join(folder), package)?);
+    }
     let guests = names(&root.join("tests/guests/examples"), |path| {
         path.extension().is_some_and(|extension| extension == "rs").then(|| file_name(&path.with_extension("")))
     })?;
@@ -98,6 +103,13 @@ pub fn build(root: &Path) -> Result<Vec<Component>, Error> {
         )?);
     }
     Ok(components)
+}
+
+/// Returns the name of the package in a folder, where that makes a component.
+fn package(folder: &Path) -> Option<String> {
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).ok()?;
+    let name = manifest.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))?;
+    manifest.contains("cdylib").then(|| name.to_owned())
 }
 
 /// Adds the compilation target where rustup knows it to be missing. Without rustup, the build says what is wrong.

@@ -4,6 +4,7 @@
 pub mod author;
 mod dead_letters;
 mod graph;
+mod identity;
 mod plan;
 mod replay;
 mod review;
@@ -37,6 +38,7 @@ pub use dead_letters::dead_letter;
 pub use dead_letters::dead_letters;
 pub use graph::dot;
 pub use graph::mermaid;
+pub use identity::identity;
 pub use plan::inspection;
 pub use plan::plan;
 pub use replay::discarded;

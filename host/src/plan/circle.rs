@@ -61,6 +61,20 @@ pub(super) fn settle(entities: &mut [EntityPlan], ordered: &[Vec<usize>]) {
             };
         }
     }
+    // A column that may refer to one of several entities waits as a whole.
+    let of_column: Vec<_> = references(entities).map(|(child, table, reference)| {
+        reference.choice.as_ref().map(|_| (child, table.schema.name.clone(), reference.columns.clone()))
+    }).collect();
+    let waiting: Vec<_> = of_column.iter().zip(&laters).filter(|(_, later)| **later != Later::Never).collect();
+    let whole: Vec<Later> = of_column
+        .iter()
+        .zip(&laters)
+        .map(|(of, later)| {
+            let other = waiting.iter().find(|(other, _)| of.is_some() && *other == of);
+            other.map_or(*later, |(_, later)| **later)
+        })
+        .collect();
+    let laters = whole;
     let all = entities.iter_mut().flat_map(|entity| &mut entity.tables).flat_map(|table| &mut table.references);
     for (reference, later) in all.zip(laters) {
         let usual = if later == Later::FilledIn { OnMissing::Null } else { OnMissing::DeadLetter };

@@ -70,8 +70,7 @@ impl Tables {
         let mut url_variables = BTreeMap::new();
         let mut places: Vec<(String, &mut String)> =
             self.source.iter_mut().map(|(name, source)| (format!("/source/{name}/url"), &mut source.url)).collect();
-        places.push(("/target/url".to_owned(), &mut self.target.url));
-        places.extend(self.target.schema.as_mut().map(|schema| ("/target/schema".to_owned(), schema)));
+        places.extend(self.target.places());
         places.extend(self.plugins.as_mut().map(|plugins| ("/plugins".to_owned(), plugins)));
         for (pointer, text) in places {
             if pointer.ends_with("/url") {

@@ -84,6 +84,11 @@ pub struct EntityPlan {
 }
 
 impl EntityPlan {
+    /// Returns the table whose id column references to the entity resolve to, and which of its fed columns that is.
+    pub fn main_table(&self) -> Option<(&TablePlan, usize)> {
+        self.tables.iter().find_map(|table| Some((table, table.id?)))
+    }
+
     /// Returns whether both feed some table.
     pub fn shares_table(&self, other: &Self) -> bool {
         let feeds = |name: &str| other.tables.iter().any(|table| table.schema.name == name);
@@ -130,6 +135,8 @@ pub struct ReferencePlan {
     pub asked: Option<OnMissing>,
     /// What happens where there is no parent, and none can come any more.
     pub on_missing: OnMissing,
+    /// The entity's name, where the column may refer to others as well: each row means one of them.
+    pub choice: Option<String>,
     /// Whether the parent is the same table.
     pub to_itself: bool,
     /// What happens where there is no parent yet.
@@ -159,15 +166,23 @@ pub enum IdStrategy {
     Keep,
     /// The value that the transformer gives in the id column.
     Column,
+    /// A number that the target gives, as it does to rows without an id.
+    Sequence,
 }
 
 impl IdStrategy {
+    /// Returns whether ids are kept by source key, as nobody could compute them.
+    pub fn is_stored(self) -> bool {
+        matches!(self, Self::Column | Self::Sequence)
+    }
+
     /// Returns the manifest's word for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::UuidV5 => "uuid-v5",
             Self::Keep => "keep",
             Self::Column => "column",
+            Self::Sequence => "sequence",
         }
     }
 }

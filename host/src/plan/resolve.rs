@@ -39,8 +39,8 @@ pub struct Described {
 pub struct DescribedTable {
     /// Its name.
     pub name: String,
-    /// Column names and the entities they refer to.
-    pub columns: Vec<(String, Option<String>)>,
+    /// Column names and the entities they refer to: each row to one of them.
+    pub columns: Vec<(String, Vec<String>)>,
     /// The columns that tell rows apart; empty is the primary key.
     pub key: Vec<String>,
     /// The column with the record's own id.
@@ -63,7 +63,9 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
     }
     for index in 0..entities.len() {
         link::link(index, &described[index], &mut entities, target, &mut found);
-        link::set_policies(&tables.entity[index], &mut entities[index], &mut found);
+        let entity = &tables.entity[index];
+        let default = entity.settings.or(&tables.defaults).on_missing;
+        link::set_policies(entity, default, &mut entities[index], &mut found);
     }
     unpredicted::add_parents(&mut entities);
     if !found.is_empty() {
@@ -96,8 +98,15 @@ pub fn check_described(manifest: &Manifest, index: usize, description: &Describe
         ));
     }
     let entities: Vec<String> = manifest.tables.entity.iter().map(|entity| entity.name.clone()).collect();
-    for (column, referred) in description.tables.iter().flat_map(|table| &table.columns) {
-        if let Some(referred) = referred.as_ref().filter(|referred| !entities.contains(referred)) {
+    for (column, all) in description.tables.iter().flat_map(|table| &table.columns) {
+        for (place, referred) in all.iter().enumerate() {
+            if all[..place].contains(referred) {
+                let message = format!("the column `{column}` refers to `{referred}` twice");
+                found.push((entity.place_of(index, column), message, None));
+            }
+            if entities.contains(referred) {
+                continue;
+            }
             found.push((
                 entity.place_of(index, column),
                 format!("the column `{column}` refers to `{referred}`, which is no entity"),
@@ -166,7 +175,7 @@ fn entity_plan(
         }
     }
     let (tables, table_order) = parents_first(planned, description.tables.len());
-    EntityPlan {
+    let entity_plan = EntityPlan {
         name: entity.name.clone(),
         index,
         source: source.to_owned(),
@@ -187,6 +196,32 @@ fn entity_plan(
         parked_max: settings.parked_max.unwrap_or(PARKED_MAX),
         reads: description.reads.clone(),
         ignores: description.ignores.clone(),
+    };
+    check_numbered(entity, &entity_plan, found);
+    entity_plan
+}
+
+/// Finds an id column that nothing numbers.
+fn check_numbered(entity: &EntityTable, plan: &EntityPlan, found: &mut Found) {
+    if plan.id != IdStrategy::Sequence || plan.tables.is_empty() {
+        return;
+    }
+    let own = format!("/entity/{}/id", plan.index);
+    let at = if entity.settings.id.is_some() { own } else { "/defaults/id".to_owned() };
+    let Some((table, id)) = plan.main_table() else {
+        let message = format!("the ids of `{}` are numbers of the target, and its transformer names no id column", plan.name);
+        found.push((at, message, Some("name the column with the id in the transformer's configuration".to_owned())));
+        return;
+    };
+    let column = &table.schema.columns[table.columns[id]];
+    if column.sequence.is_none() || !matches!(column.kind, ColumnType::Integer { .. }) {
+        let message = format!(
+            "the column `{}.{}` has the type `{}` and no numbering of its own",
+            table.schema.name, column.name, column.declared
+        );
+        let hint = "make it an identity column or `serial` in PostgreSQL, `INTEGER PRIMARY KEY` in SQLite, or choose \
+                    another `id`";
+        found.push((at, message, Some(hint.to_owned())));
     }
 }
 

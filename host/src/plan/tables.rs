@@ -71,8 +71,28 @@ pub struct TargetTable {
     /// Such as `sqlite:./crm.db` or `postgres://user@host/database`; `${NAME:-default}` takes an environment variable.
     #[schemars(example = &"sqlite:./crm.db")]
     pub url: String,
-    /// A file of SQL statements, run once when the tables it makes are missing.
-    pub schema: Option<String>,
+    /// A file of SQL statements, run once when the tables it makes are missing; or one for each kind of target.
+    pub schema: Option<SchemaFile>,
+}
+
+/// Where the statements are that make the target's tables.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SchemaFile {
+    /// One file, whatever the target is.
+    One(#[schemars(length(min = 1), example = &"schema.sql")] String),
+    /// A file by kind of target: the part of its URL before the colon.
+    ByKind(SchemaByKind),
+}
+
+/// A schema file for each kind of target that the manifest is for.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SchemaByKind {
+    /// For PostgreSQL.
+    pub postgres: Option<String>,
+    /// For SQLite.
+    pub sqlite: Option<String>,
 }
 
 /// What can be said for one entity or, under `[defaults]`, for all.
@@ -93,6 +113,9 @@ pub struct Settings {
     pub transaction_rows: Option<usize>,
     /// What happens to a row whose key stands in the target already; `fail` where it is left out.
     pub on_conflict: Option<OnConflict>,
+    /// What happens to a reference without a parent where `references` does not say: `null` holds for columns that may
+    /// be NULL, and the record becomes a dead letter for the others; `dead-letter` where it is left out.
+    pub on_missing: Option<OnMissing>,
     /// Dead letters that are borne: a number, or a percentage such as `0.1%`; 0 where it is left out.
     pub dead_letters_max: Option<DeadLettersMax>,
     /// Records that may wait for a parent at a time; 100,000 where it is left out.
@@ -220,6 +243,36 @@ impl ValidateTable {
     }
 }
 
+impl TargetTable {
+    /// Returns the schema file for the target that the URL names, and where the manifest says it.
+    pub fn schema_file(&self) -> Option<(&str, &'static str)> {
+        let files = match self.schema.as_ref()? {
+            SchemaFile::One(file) => return Some((file, "/target/schema")),
+            SchemaFile::ByKind(files) => files,
+        };
+        let (file, at) = match self.url.split(':').next() {
+            Some("postgres" | "postgresql") => (&files.postgres, "/target/schema/postgres"),
+            Some("sqlite") => (&files.sqlite, "/target/schema/sqlite"),
+            _ => return None,
+        };
+        file.as_deref().map(|file| (file, at))
+    }
+
+    /// Returns the texts that take environment variables, with their places.
+    pub(super) fn places(&mut self) -> Vec<(String, &mut String)> {
+        let files = match &mut self.schema {
+            None => Vec::new(),
+            Some(SchemaFile::One(file)) => vec![("/target/schema", Some(file))],
+            Some(SchemaFile::ByKind(files)) => vec![
+                ("/target/schema/postgres", files.postgres.as_mut()),
+                ("/target/schema/sqlite", files.sqlite.as_mut()),
+            ],
+        };
+        let files = files.into_iter().filter_map(|(place, file)| Some((place.to_owned(), file?)));
+        std::iter::once(("/target/url".to_owned(), &mut self.url)).chain(files).collect()
+    }
+}
+
 impl EntityTable {
     /// Returns the fields that make the key.
     pub fn key_fields(&self) -> Vec<String> {
@@ -290,6 +343,7 @@ impl Settings {
             batch_records: self.batch_records.or(defaults.batch_records),
             transaction_rows: self.transaction_rows.or(defaults.transaction_rows),
             on_conflict: self.on_conflict.or(defaults.on_conflict),
+            on_missing: self.on_missing.or(defaults.on_missing),
             dead_letters_max: self.dead_letters_max.clone().or_else(|| defaults.dead_letters_max.clone()),
             parked_max: self.parked_max.or(defaults.parked_max),
             on_plugin_failure: self.on_plugin_failure.or(defaults.on_plugin_failure),

@@ -11,6 +11,7 @@ pub mod instant;
 pub mod json;
 pub mod kept;
 pub mod key;
+pub mod key_text;
 pub mod packed;
 pub mod position;
 pub mod schema;

@@ -106,13 +106,14 @@ pub async fn check(mut draft: Draft, pins: Pins, reads: Reads, stand_ins: &[Stan
 
 /// Reads the schema file.
 fn script(manifest: &Manifest, found: &mut Vec<Finding>) -> Option<String> {
-    let path = manifest.path(manifest.tables.target.schema.as_ref()?);
+    let (file, place) = manifest.tables.target.schema_file()?;
+    let path = manifest.path(file);
     match std::fs::read_to_string(&path) {
         Ok(sql) => Some(sql),
         Err(error) => {
             let failure = Failure::usage(format!("cannot read the schema file `{}`", path.display()));
             let failure = failure.cause(error).hint(failure::PATHS).perhaps(failure::beside(&path));
-            found.push(problem("/target/schema".to_owned(), failure));
+            found.push(problem(place.to_owned(), failure));
             None
         }
     }

@@ -5,6 +5,7 @@
 
 mod account;
 mod again;
+mod sift;
 mod write;
 
 use std::collections::HashSet;
@@ -31,6 +32,8 @@ use super::layout::Layout;
 use super::layout::LayoutError;
 use super::layout::Place;
 use super::ledger::RowFate;
+use super::numbering;
+use super::numbering::Numbered;
 use super::parents::Parents;
 use super::resolve::Resolved;
 use super::retry;
@@ -52,6 +55,8 @@ pub struct Committer {
     run: String,
     run_budget: Arc<RunBudget>,
     claimed: Claimed,
+    /// Whether the target has refused many records of the batch before.
+    refuses_many: bool,
     again: Again,
     ended: Vec<Ended>,
     /// Records that may wait no more.
@@ -132,6 +137,7 @@ impl Committer {
             run,
             run_budget,
             claimed: Claimed::default(),
+            refuses_many: false,
             again: Again::No,
             ended: Vec::new(),
             woken: Vec::new(),
@@ -149,7 +155,7 @@ impl Committer {
         &self.plan.entities[index]
     }
 
-    /// Returns the plan.
+    /// Returns the plan of all entities.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -254,16 +260,26 @@ impl Committer {
         budget: &'b RunBudget,
         reserved: &mut Option<Reserved<'b>>,
     ) -> Result<(Checkpoint, Vec<u8>), Attempt> {
+        let plan = self.plan.clone();
+        let books = self.books.clone();
+        let place = Place { plan: &plan, entity: self.entity, books: &books, parks: self.again.parks() };
+        let mut parents = Parents::default();
+        numbering::reserve(place, &*self.target, resolved, &mut parents).await?;
         let mut tx = self.target.begin().await?;
+        let mut numbered = Numbered::new(place, &*self.target, &mut *tx, resolved, &mut parents).await?;
         tx.savepoint("batch").await?;
         let mut refused = Dead::new();
         let mut foreign: HashSet<RowKey> = HashSet::new();
-        let mut parents = Parents::default();
         let mut checks_each = false;
         let (layout, row_fates) = loop {
             self.remove(&mut *tx).await?;
-            let place = Place { plan: &self.plan, entity: self.entity, books: &self.books, parks: self.again.parks() };
-            let layout = Layout::new(place, &mut *tx, resolved, &refused, &foreign, &mut parents).await?;
+            let mut layout =
+                Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
+            while numbered.is_changed_by(&refused, &layout)? {
+                parents.forget_found();
+                layout = Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
+            }
+            let resolved = numbered.batch();
             let known = (refused.len(), foreign.len());
             let row_fates = self.write(&mut *tx, from, resolved, &layout, &mut refused, checks_each).await?;
             crate::stop_point!("commit-rows");
@@ -281,6 +297,7 @@ impl Committer {
             }
             tx.rollback_to("batch").await?;
         };
+        let resolved = numbered.batch();
         let mut dead = refused;
         dead.extend(layout.set_aside.iter().map(|(record, refused)| (*record, refused.clone())));
         dead.extend(self.ask_about_repeated(&mut *tx, from, resolved, &layout, &row_fates, checks_each).await?);
@@ -328,6 +345,7 @@ impl Committer {
         self.books.insert_references(&mut *tx, name, false, &layout.nulled(is_written)).await?;
         self.books.insert_references(&mut *tx, name, true, &layout.deferred(is_changed)).await?;
         self.books.insert_ids(&mut *tx, name, &layout.ids_of_living(self.entity(), resolved, &dead)).await?;
+        numbered.save(place, &mut *tx).await?;
         let counts = serde_json::json!({
             "fates": outcome.fates,
             "rows": outcome.rows,

@@ -13,13 +13,13 @@ use super::committed::Known;
 use super::committed::KnownRow;
 use super::layout::column_names;
 use super::ledger;
+use super::numbering;
 use super::parents::Parents;
 use super::parents::look_up_ids;
 use super::resolve::Resolved;
 use super::resolve::Settled;
 use crate::connector::Transaction;
 use crate::error::Failure;
-use crate::plan::IdStrategy;
 use crate::plan::Later;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
@@ -123,6 +123,8 @@ pub async fn compare(
 ) -> Result<Compared, Failure> {
     let entity = &place.plan.entities[place.entity];
     let mut parents = Parents::default();
+    let numbered = numbering::known(place.plan, place.entity, place.books, tx, resolved, &mut parents).await?;
+    let resolved = &*numbered;
     let looked_up = look_up_ids(place.plan, place.entity, place.books, tx, resolved, &mut parents).await?;
     let standing = standing(place, tx, resolved, known).await?;
     let table_at = |name: &str| entity.tables.iter().position(|table| table.schema.name == name);
@@ -272,7 +274,7 @@ async fn was_written(
     }
     let entity = &place.plan.entities[place.entity];
     let is_late = |reference: &ReferencePlan| {
-        reference.entity.is_some_and(|parent| place.plan.entities[parent].id == IdStrategy::Column)
+        reference.choice.is_some() || reference.entity.is_some_and(|parent| place.plan.entities[parent].id.is_stored())
     };
     let mut whole = values.to_vec();
     for nulled in place.books.nulled_of(tx, &entity.name, &table.schema.name, key, place.waits).await? {
@@ -284,8 +286,9 @@ async fn was_written(
             }
         }
     }
-    let loose: Vec<&ReferencePlan> =
-        table.references.iter().filter(|reference| is_late(reference)).take(REFERENCES_MAX).collect();
+    let mut loose: Vec<&ReferencePlan> = table.references.iter().filter(|reference| is_late(reference)).collect();
+    loose.dedup_by(|one, other| one.columns == other.columns);
+    loose.truncate(REFERENCES_MAX);
     Ok((0..1_u32 << loose.len()).any(|some| {
         let mut before = whole.clone();
         for (_, reference) in loose.iter().enumerate().filter(|(index, _)| some >> index & 1 == 1) {

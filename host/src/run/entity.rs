@@ -34,6 +34,7 @@ use super::version::Turn;
 use super::version::Version;
 use super::version::Versions;
 use crate::connector::Source;
+use crate::connector::target::Advanced;
 use crate::error::Failure;
 use crate::plan::swap::OnPluginFailure;
 use crate::record::Batch;
@@ -73,6 +74,8 @@ pub struct Member {
     pub checkpoint: Checkpoint,
     /// What the source was that has been read to its end.
     pub read: Option<String>,
+    /// Sequences that its completion has moved.
+    pub advanced: Vec<Advanced>,
     /// Told after every commit.
     pub progress: EntityProgress,
 }

@@ -8,14 +8,19 @@ use super::commit::moved;
 use super::entity::Member;
 use super::fill;
 use super::fill::Waiting;
+use super::numbering;
 use super::parked;
 use super::parked::MemberError;
 use super::report::RowCounts;
 use super::report::State;
 use super::retry::retry;
 use super::shutdown::Shutdown;
+use crate::connector::TargetError;
+use crate::connector::Transaction;
+use crate::connector::target::Advanced;
 use crate::error::Failure;
 use crate::plan::OnMissing;
+use crate::plan::TablePlan;
 
 /// Deferred references that one transaction fills in.
 const FILL_MAX: usize = 1_000;
@@ -45,7 +50,7 @@ pub async fn finish(members: &mut [Member], shutdown: &Shutdown) -> Result<bool,
         let (committer, checkpoint, source) = (&member.committer, &member.checkpoint, member.read.take());
         let name = &committer.entity().name;
         let completed = retry(name, async || complete(committer, checkpoint, &source).await).await;
-        member.checkpoint = completed.map_err(|failure| (place, failure.into()))?;
+        (member.checkpoint, member.advanced) = completed.map_err(|failure| (place, failure.into()))?;
         crate::stop_point!("finish-complete");
     }
     Ok(true)
@@ -84,18 +89,51 @@ async fn complete(
     committer: &Committer,
     checkpoint: &Checkpoint,
     source: &Option<String>,
-) -> Result<Checkpoint, Failure> {
+) -> Result<(Checkpoint, Vec<Advanced>), Failure> {
     let entity = committer.entity();
     let to = Checkpoint { state: State::Completed, source: source.clone(), ..checkpoint.clone() };
     let mut tx = committer.target().begin().await?;
     committer.books().forget_provisional(&mut *tx, &entity.name).await?;
     committer.books().forget_all_parked(&mut *tx, &entity.name).await?;
+    let advanced = advance_sequences(committer, &mut *tx).await?;
     if !committer.books().move_checkpoint(&mut *tx, &entity.name, checkpoint, &to).await? {
         tx.rollback().await?;
         return Err(moved(&entity.name));
     }
+    crate::stop_point!("complete-before");
     tx.commit().await?;
-    Ok(to)
+    Ok((to, advanced))
+}
+
+/// Moves the sequences of columns that rows were written with behind their values: whoever inserts next, without an id,
+/// would be given one that stands.
+pub(super) async fn advance_sequences(
+    committer: &Committer,
+    tx: &mut dyn Transaction,
+) -> Result<Vec<Advanced>, TargetError> {
+    let mut advanced: Vec<Advanced> = Vec::new();
+    for table in &committer.entity().tables {
+        for &column in table.columns.iter().filter(|&&column| table.schema.columns[column].sequence.is_some()) {
+            let moved = tx.advance_sequence(&table.schema, column).await?;
+            numbering::tell(&moved);
+            advanced.extend(moved);
+        }
+    }
+    Ok(advanced)
+}
+
+/// As [`advance_sequences`], for rows that came behind the completion.
+pub(super) async fn advance_again(committer: &Committer) -> Result<(), Failure> {
+    let has_any = |table: &TablePlan| table.columns.iter().any(|&fed| table.schema.columns[fed].sequence.is_some());
+    if !committer.entity().tables.iter().any(has_any) {
+        return Ok(());
+    }
+    retry(&committer.entity().name, async || {
+        let mut tx = committer.target().begin().await?;
+        advance_sequences(committer, &mut *tx).await?;
+        Ok(tx.commit().await?)
+    })
+    .await
 }
 
 /// Fills in some of the references that wait; `false` where none is left.

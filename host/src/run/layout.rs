@@ -9,6 +9,8 @@ use std::sync::Arc;
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
 use super::bookkeeping::ParkedKey;
+use super::choices;
+use super::choices::Chosen;
 use super::claimed::RowKey;
 use super::given::GivenIds;
 use super::ledger;
@@ -21,6 +23,7 @@ use super::parents::no_parent;
 use super::parents::parents_among;
 use super::parents::reference_key;
 use super::parked;
+use super::resolve::Choice;
 use super::resolve::Resolved;
 use super::resolve::ResolvedRow;
 use super::resolve::Settled;
@@ -29,7 +32,6 @@ use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
-use crate::plan::IdStrategy;
 use crate::plan::Later;
 use crate::plan::OnMissing;
 use crate::plan::Plan;
@@ -170,6 +172,37 @@ impl Layout {
                 let values = values.as_slice();
                 let nulls = layout.nulled.len() + layout.deferred.len();
                 for (position, reference) in table.references.iter().enumerate() {
+                    match choices::chosen(table, reference, &resolved.rows[row].choices) {
+                        Chosen::This => {}
+                        Chosen::Other => continue,
+                        Chosen::Several(choice, entities) => {
+                            let refused = || choices::several(plan, table, choice, entities);
+                            layout.set_aside.entry(index).or_insert_with(refused);
+                            continue;
+                        }
+                        Chosen::Nobody(choice) => {
+                            match reference.on_missing {
+                                _ if reference.later == Later::FilledIn => {
+                                    layout.null(table, reference, resolved, row, values, true, Some((plan, choice)));
+                                }
+                                _ if reference.later == Later::Parked && parks => {
+                                    let key = parked::key::waits_for_one(plan, table, reference, choice);
+                                    waits.push((choices::nobody(plan, table, choice), key));
+                                }
+                                OnMissing::Null => {
+                                    layout.null(table, reference, resolved, row, values, false, Some((plan, choice)));
+                                }
+                                OnMissing::DeadLetter | OnMissing::Park => {
+                                    let refused = || choices::nobody(plan, table, choice);
+                                    layout.set_aside.entry(index).or_insert_with(refused);
+                                }
+                                OnMissing::Fail => {
+                                    return Err(no_parent(resolved, index, &choices::nobody(plan, table, choice)).into());
+                                }
+                            }
+                            continue;
+                        }
+                    }
                     let Some(key) = reference_key(reference, values) else { continue };
                     let stands = found.get(&(table_index, position)).and_then(|keys| keys.get(&key)).copied();
                     let among = |rows: &InBatch<'_>| {
@@ -196,7 +229,7 @@ impl Layout {
                     match (outcome, reference.on_missing) {
                         (Found::Parent, _) => {}
                         (Found::InBatch(parent), _) => leans.push((index, parent)),
-                        (Found::Later, _) => layout.null(table, reference, resolved, row, values, true),
+                        (Found::Later, _) => layout.null(table, reference, resolved, row, values, true, None),
                         (Found::Awaited, _) => {
                             let refused = missing_parent(plan, table, reference, &resolved.rows[row], values);
                             let key =
@@ -204,7 +237,7 @@ impl Layout {
                             waits.push((refused, key));
                         }
                         (Found::Missing, OnMissing::Null) => {
-                            layout.null(table, reference, resolved, row, values, false)
+                            layout.null(table, reference, resolved, row, values, false, None)
                         }
                         (Found::Missing, OnMissing::DeadLetter | OnMissing::Park) => {
                             layout
@@ -319,9 +352,9 @@ impl Layout {
         of_rows(&self.deferred, is_written)
     }
 
-    /// Returns the ids that the transformer gave, by source key, where the entity's strategy is `column`.
+    /// Returns the ids to be stored, by source key, where the entity's are.
     pub fn ids_of_living(&self, entity: &EntityPlan, resolved: &Resolved, refused: &Dead) -> Vec<(String, Vec<u8>)> {
-        if entity.id != IdStrategy::Column {
+        if !entity.id.is_stored() {
             return Vec::new();
         }
         self.records
@@ -339,7 +372,8 @@ impl Layout {
             .collect()
     }
 
-    /// Writes a reference NULL: until the group's end, or for good.
+    /// Writes a reference NULL: until the group's end, or for good. `open` is one of which no entity has the record.
+    #[expect(clippy::too_many_arguments, reason = "one row of bookkeeping, each argument another part of it")]
     fn null(
         &mut self,
         table: &TablePlan,
@@ -348,6 +382,7 @@ impl Layout {
         row: usize,
         values: &[Value],
         deferred: bool,
+        open: Option<(&Plan, &Choice)>,
     ) {
         // What waits for an id that is stored is the source key: the id is looked up when all are known.
         let pending = &resolved.rows[row].pending;
@@ -375,9 +410,13 @@ impl Layout {
             row_key: display_key(table, &resolved.rows[row]),
             row_key_blob: resolved.rows[row].key.clone(),
             column: column_names(table, reference),
-            parent: reference.parent.name.clone(),
-            parent_key: packed::display(&key),
-            value: value::encode(&key),
+            parent: match (&reference.choice, open) {
+                (_, Some(_)) => choices::names(table, reference),
+                (Some(entity), None) => entity.clone(),
+                (None, None) => reference.parent.name.clone(),
+            },
+            parent_key: open.map_or_else(|| packed::display(&key), |(_, choice)| choices::shown(choice)),
+            value: open.map_or_else(|| value::encode(&key), |(plan, choice)| choices::recorded(plan, choice)),
             document: record.document,
             record_key: record.key.as_ref().map_or_else(String::new, |key| key.as_str().to_owned()),
             parent_record_key: resolved.rows[row].referred.iter().find_map(of_parent),

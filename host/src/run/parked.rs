@@ -18,17 +18,20 @@ use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Letters;
 use super::bookkeeping::ParkedKey;
 use super::bookkeeping::RecordPlace;
+use super::choices;
 use super::commit::CommitError;
 use super::commit::Committer;
 use super::commit::Wave;
 use super::entity::Member;
 use super::originals;
+use super::parents::Parents;
 use super::retry::retry;
 use super::shutdown::Shutdown;
 use super::verify::map;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::error::Failure;
+use crate::record::Key;
 use crate::record::Value;
 use crate::record::convert;
 use crate::record::packed;
@@ -201,26 +204,27 @@ async fn standing(
     page: Vec<(i64, ParkedKey)>,
 ) -> Result<Vec<i64>, TargetError> {
     let entity = committer.entity();
-    let mut by_reference: HashMap<String, Vec<(i64, Vec<Value>)>> = HashMap::new();
-    for (id, awaited) in page {
-        let mut key = packed::decode(&awaited.key).unwrap_or_default();
-        let mut of = awaited.of;
-        if let Some(parent) =
-            entity.group.iter().map(|&member| committer.entity_at(member)).find(|p| key::of_record(p) == of)
-        {
-            let [Value::Text(source_key)] = key.as_slice() else { continue };
-            let Some(id) = committer.books().id(tx, &parent.name, source_key).await? else { continue };
-            key = packed::decode(&id).unwrap_or_default();
-            let Some((table, id)) = parent.tables.iter().find_map(|table| Some((table, table.columns[table.id?])))
-            else {
-                continue;
-            };
-            of = key::of_table(&table.schema, &[id]);
-        }
-        by_reference.entry(of).or_default().push((id, key));
-    }
+    let plan = committer.plan();
     let mut standing = Vec::new();
-    for reference in key::awaited(committer.plan(), entity) {
+    let mut by_reference: HashMap<String, Vec<(i64, Vec<Value>)>> = HashMap::new();
+    // Those that are known by their records' keys alone: each wait with the records of which one has to stand.
+    let mut by_record: Vec<(i64, Vec<(usize, Key)>)> = Vec::new();
+    for (id, awaited) in page {
+        let key = packed::decode(&awaited.key).unwrap_or_default();
+        let stored = entity.group.iter().find(|&&member| key::of_record(committer.entity_at(member)) == awaited.of);
+        match (stored, key.as_slice()) {
+            _ if awaited.of == key::OF_ONE => by_record.push((id, choices::of_recorded(plan, &awaited.key))),
+            (Some(&member), [Value::Text(source_key)]) => {
+                by_record.push((id, vec![(member, Key::from_canonical(source_key.to_string()))]));
+            }
+            _ => by_reference.entry(awaited.of).or_default().push((id, key)),
+        }
+    }
+    let wanted = by_record.iter().flat_map(|(_, records)| records).map(|(entity, key)| (*entity, key));
+    let ids = choices::standing(plan, committer.books(), tx, wanted, &mut Parents::default()).await?;
+    let stands = |(entity, key): &(usize, Key)| ids.contains_key(&(*entity, key.as_str().to_owned()));
+    standing.extend(by_record.iter().filter(|(_, records)| records.iter().any(stands)).map(|(id, _)| *id));
+    for reference in key::awaited(plan, entity) {
         let columns = &reference.parent_columns;
         let Some(waiting) = by_reference.remove(&key::of_table(&reference.parent, columns)) else { continue };
         let fits = |key: &Vec<Value>| {

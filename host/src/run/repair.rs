@@ -178,6 +178,7 @@ async fn every_entity(
             for &member in group.iter().filter(|&&member| selected.contains(&member) && is_complete[member]) {
                 let committer = committer(opened, books, &run, member);
                 while retry(&committer.entity().name, async || finish::fill(&committer).await).await? {}
+                finish::advance_again(&committer).await?;
             }
         }
     }

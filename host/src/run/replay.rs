@@ -211,6 +211,9 @@ impl<'a> Replay<'a> {
                 break;
             }
             entity.filled += heal::heal(&entity.committer).await?;
+            if self.moved > 0 && entity.checkpoint.state == State::Completed {
+                finish::advance_again(&entity.committer).await?;
+            }
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::bookkeeping::RefusedReferences;
+use crate::connector::target::Advanced;
 use crate::error::Failure;
 
 /// How the records of an entity ended. `read` is the sum of all the others.
@@ -208,6 +209,9 @@ pub struct EntityReport {
     pub refused_references: Vec<RefusedReferences>,
     /// Why records were left out, and how many for each reason, since the migration began.
     pub skip_reasons: SkipReasons,
+    /// Sequences that were behind the ids of its rows and were moved in this run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub advanced_sequences: Vec<Advanced>,
     /// What ended it too early in this run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureReport>,

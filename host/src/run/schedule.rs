@@ -35,6 +35,7 @@ use super::swap::Swaps;
 use super::swap::keeper::Keeper;
 use super::swap::kept::Kept;
 use crate::connector::Target;
+use crate::connector::target::Advanced;
 use crate::error::Failure;
 use crate::plan::swap::OnPluginFailure;
 
@@ -46,6 +47,8 @@ const ENTITIES_OPEN_MAX: usize = 4;
 pub struct EntityEnd {
     /// Where it stands.
     pub checkpoint: Checkpoint,
+    /// Sequences that its completion has moved.
+    pub advanced: Vec<Advanced>,
     /// Time it took in this run.
     pub duration_ms: u64,
     /// What ended it too early.
@@ -127,6 +130,7 @@ pub async fn run_entities(
                 ),
                 checkpoint: starts[index].clone(),
                 read: None,
+                advanced: Vec::new(),
                 progress: progress.entity(&plan.entities[index].name, starts[index].position.document, throughs[index]),
             },
             source: Some(source),
@@ -225,7 +229,7 @@ struct Stretch {
 impl Stretch {
     /// Returns how the entity ended; dead letters that were too many are kept as provisional ones.
     async fn end(self, run: &str, budget: &Arc<RunBudget>) -> EntityEnd {
-        let Member { committer, checkpoint, .. } = self.member;
+        let Member { committer, checkpoint, advanced, .. } = self.member;
         let failure = match self.error {
             None => None,
             Some(CommitError::Failure(failure)) => Some(failure),
@@ -233,7 +237,7 @@ impl Stretch {
                 Some(dead_letter::over_budget(&committer, budget, run, &checkpoint, &letters).await)
             }
         };
-        EntityEnd { checkpoint, duration_ms: self.duration_ms, failure }
+        EntityEnd { checkpoint, advanced, duration_ms: self.duration_ms, failure }
     }
 }
 

@@ -63,7 +63,7 @@ fn schema_failure(manifest: &Manifest, absent: &[String], tables: &TargetTables,
     if !is_own_transaction && !matches!(error, TargetError::Database { .. }) {
         return error.into();
     }
-    let file = manifest.tables.target.schema.as_deref().unwrap_or_default();
+    let file = manifest.tables.target.schema_file().map_or("", |(file, _)| file);
     let quoted = |names: Vec<&String>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let missing = quoted(absent.iter().collect());
     let there = quoted(tables.keys().collect());

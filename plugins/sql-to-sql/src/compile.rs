@@ -38,8 +38,9 @@ enum Feed {
     Enum(usize, BTreeMap<String, String>),
     /// The record's own id.
     Id(String, usize),
-    Reference(String, usize),
-    CompositeReference(String, Vec<usize>),
+    /// The id of a record of whichever of these entities has it.
+    Reference(Vec<String>, usize),
+    CompositeReference(Vec<String>, Vec<usize>),
     Constant(serde_json::Value),
 }
 
@@ -88,8 +89,9 @@ impl Compiled {
         }
         match (&places[..], &column.reference) {
             ([], _) => Err("expected a source column, found none".to_owned()),
-            ([place], Some(entity)) => Ok(Feed::Reference(entity.clone(), *place)),
-            (places, Some(entity)) => Ok(Feed::CompositeReference(entity.clone(), places.to_vec())),
+            (_, Some(entities)) if entities.is_empty() => Err("expected an entity in `reference`, found none".to_owned()),
+            ([place], Some(entities)) => Ok(Feed::Reference(entities.clone(), *place)),
+            (places, Some(entities)) => Ok(Feed::CompositeReference(entities.clone(), places.to_vec())),
             ([place], None) => Ok(match (column.cast, &column.allowed) {
                 (Some(cast), _) => Feed::Cast(*place, cast),
                 (None, Some(allowed)) => Feed::Enum(*place, allowed.clone()),
@@ -116,7 +118,9 @@ impl Compiled {
             table = match feed {
                 // Only the first can be what references to the entity mean.
                 Feed::Id(..) if table.id.is_none() => table.id(name),
-                Feed::Reference(entity, _) | Feed::CompositeReference(entity, _) => table.reference(name, entity),
+                Feed::Reference(entities, _) | Feed::CompositeReference(entities, _) => {
+                    table.reference_to_any(name, entities.iter())
+                }
                 _ => table.column(name),
             };
         }
@@ -149,11 +153,13 @@ impl Compiled {
                     row.optional_reference(name, entity, given(*place));
                 }
                 Feed::Id(_, place) => drop(row.raw(name, values[*place])),
-                Feed::Reference(entity, place) => drop(row.optional_reference(name, entity, given(*place))),
-                Feed::CompositeReference(entity, places) => {
+                Feed::Reference(entities, place) => {
+                    row.optional_reference(name, only(entities), given(*place));
+                }
+                Feed::CompositeReference(entities, places) => {
                     let key: Option<Vec<Raw<'_>>> = places.iter().map(|place| given(*place)).collect();
                     match key {
-                        Some(key) => row.composite_reference(name, entity, &key),
+                        Some(key) => row.composite_reference(name, only(entities), &key),
                         None => row.null(name),
                     };
                 }
@@ -180,4 +186,9 @@ impl Compiled {
         }
         Ok(row.into())
     }
+}
+
+/// The entity of a reference; empty where only the host can find out which it is.
+fn only(entities: &[String]) -> &str {
+    if let [one] = entities { one } else { "" }
 }

@@ -33,7 +33,7 @@ pub(crate) struct From {
     /// One, or several for a composite reference.
     pub from: Vec<String>,
     pub cast: Option<Cast>,
-    pub reference: Option<String>,
+    pub reference: Option<Vec<String>>,
     /// Source text to target text; anything else is rejected.
     pub allowed: Option<BTreeMap<String, String>>,
 }
@@ -54,7 +54,7 @@ struct ColumnTable {
     from: Option<Names>,
     #[serde(rename = "as")]
     cast: Option<Cast>,
-    reference: Option<String>,
+    reference: Option<Names>,
     #[serde(rename = "enum")]
     allowed: Option<BTreeMap<String, String>>,
     #[serde(default, deserialize_with = "present")]
@@ -66,6 +66,15 @@ struct ColumnTable {
 enum Names {
     One(String),
     Several(Vec<String>),
+}
+
+impl Names {
+    fn list(self) -> Vec<String> {
+        match self {
+            Self::One(name) => vec![name],
+            Self::Several(names) => names,
+        }
+    }
 }
 
 /// Keeps `null` apart from an absent key.
@@ -94,10 +103,7 @@ impl<'de> Deserialize<'de> for Column {
                 let ColumnTable { from, cast, reference, allowed, value } = table;
                 match (from, value) {
                     (Some(from), None) => {
-                        let from = match from {
-                            Names::One(name) => vec![name],
-                            Names::Several(names) => names,
-                        };
+                        let (from, reference) = (from.list(), reference.map(Names::list));
                         Ok(Column::From(From { from, cast, reference, allowed }))
                     }
                     (None, Some(value)) if cast.is_none() && reference.is_none() && allowed.is_none() => {

@@ -66,6 +66,7 @@ cases! { super::check, CASES:
     id_column
     id_keep
     nested_and_children
+    one_of_several
     parked_by_policy
     parked_given_ids
     parked_to_itself
@@ -80,6 +81,8 @@ cases! { super::check, CASES:
     self_reference_refused
     self_reference_skip
     self_reference_update
+    sequence
+    sequence_standing
     skip_reasons
     skipped_rows
     validators
@@ -115,6 +118,7 @@ cases! { super::fails, FAILURES:
     fail_missing_schema
     fail_missing_table
     fail_no_component
+    fail_one_of_several
     fail_parents_incomplete
     fail_read_only_target
     fail_reference_fail
@@ -122,6 +126,7 @@ cases! { super::fails, FAILURES:
     fail_schema_in_part
     fail_self_reference
     fail_self_reference_refused
+    fail_sequence
     fail_several
     fail_target_is_folder
     fail_target_unreachable

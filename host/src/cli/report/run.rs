@@ -12,6 +12,7 @@ use super::seconds;
 use super::skipped;
 use super::state;
 use super::table::counts;
+use crate::connector::target::Advanced;
 use crate::run::report::EntityReport;
 use crate::run::report::Fates;
 use crate::run::report::Mode;
@@ -71,6 +72,10 @@ pub fn run(report: &Report, as_json: bool) {
         for (table, why) in &entity.not_predicted {
             let _ = writeln!(text, "\nnot predicted: `{table}` has {}", why.join(", "));
         }
+    }
+    for moved in report.entities.iter().flat_map(|entity| &entity.advanced_sequences) {
+        let Advanced { sequence, column, from, to } = moved;
+        let _ = writeln!(text, "\nthe sequence `{sequence}` stood at {from}, and at {to} now: behind the ids in `{column}`");
     }
     slowest(&mut text, report);
     let _ = writeln!(text, "\nconservation {}, took {}", report.conservation, seconds(report.duration_ms));

@@ -8,7 +8,7 @@ use crate::connector::TargetError;
 
 /// The schema that holds them.
 pub(super) const SCHEMA: &str = "whimbrel";
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "migration",
     "holder",
     "checkpoint",
@@ -19,6 +19,7 @@ const TABLES: [&str; 13] = [
     "deferred_reference",
     "nulled_reference",
     "id_map",
+    "numbering",
     "run",
     "review",
     "plugin_event",

@@ -163,6 +163,16 @@ CREATE TABLE whimbrel.id_map (
     PRIMARY KEY (migration, entity, key)
 );
 
+CREATE INDEX id_map_id ON whimbrel.id_map (migration, entity, id);
+
+CREATE TABLE whimbrel.numbering (
+    migration TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    last BIGINT, -- the number that was given last
+    spare TEXT NOT NULL, -- numbers that were taken and not given
+    PRIMARY KEY (migration, entity)
+);
+
 CREATE TABLE whimbrel.run (
     id TEXT PRIMARY KEY,
     migration TEXT NOT NULL,

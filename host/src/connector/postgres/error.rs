@@ -99,44 +99,90 @@ enum Kind {
 }
 
 fn of_database(error: &PgDatabaseError, table: &str, rows: &[usize]) -> Kind {
-    let code = error.code();
-    let refused = match code {
-        "23505" => "unique",
-        "23514" => "check",
-        "23502" => "not-null",
-        "23503" | "23001" => "foreign-key",
-        "23P01" => "exclusion",
-        // A row of an index is limited to a third of a page.
-        "54000" => "value",
-        _ if code.starts_with("P0") => "trigger",
-        _ if code.starts_with("22") => "value",
-        "55P03" | "25P03" | "53300" => return Kind::Transient,
-        "42501" | "25006" => return Kind::Permission,
-        "53100" => return Kind::Full,
-        _ if ["40", "57P0", "08"].iter().any(|class| code.starts_with(class)) => return Kind::Transient,
-        _ if code.starts_with("28") => return Kind::Permission,
-        // A trigger may raise a code of its own.
-        _ if error.r#where().is_some_and(|place| place.contains(" at RAISE")) => "trigger",
-        _ => return Kind::Database,
+    let said = Said {
+        code: error.code(),
+        message: error.message(),
+        detail: error.detail(),
+        table: error.table(),
+        schema: error.schema(),
+        constraint: error.constraint(),
+        column: error.column(),
+        place: error.r#where(),
     };
-    Kind::Refused(Refusal {
-        code: refused,
-        table: named_table(error, table),
-        constraint: error.constraint().map(str::to_owned),
-        column: error.column().map(str::to_owned),
-        message: words(error),
-        row: error.r#where().and_then(|place| copy_line(place, table)).and_then(|line| rows.get(line - 1).copied()),
-    })
+    if let Some(refusal) = said.refusal(table, rows) {
+        return Kind::Refused(refusal);
+    }
+    let code = said.code;
+    match code {
+        "55P03" | "25P03" | "53300" => Kind::Transient,
+        "42501" | "25006" => Kind::Permission,
+        "53100" => Kind::Full,
+        _ if ["40", "57P0", "08"].iter().any(|class| code.starts_with(class)) => Kind::Transient,
+        _ if code.starts_with("28") => Kind::Permission,
+        _ => Kind::Database,
+    }
 }
 
-/// A trigger may have written to another table, and that one is at fault then.
-fn named_table(error: &PgDatabaseError, table: &str) -> String {
-    let Some(found) = error.table() else { return table.to_owned() };
-    if TableName::parse(table).table == found {
-        return table.to_owned();
+/// What the server has said, as it came over the wire or as a block has caught it.
+pub(super) struct Said<'a> {
+    pub code: &'a str,
+    pub message: &'a str,
+    pub detail: Option<&'a str>,
+    pub table: Option<&'a str>,
+    pub schema: Option<&'a str>,
+    pub constraint: Option<&'a str>,
+    pub column: Option<&'a str>,
+    pub place: Option<&'a str>,
+}
+
+impl Said<'_> {
+    /// Returns the refusal of a row that was to be written to this table, where it is one.
+    pub(super) fn refusal(&self, table: &str, rows: &[usize]) -> Option<Refusal> {
+        let code = match self.code {
+            "23505" => "unique",
+            "23514" => "check",
+            "23502" => "not-null",
+            "23503" | "23001" => "foreign-key",
+            "23P01" => "exclusion",
+            // A row of an index is limited to a third of a page.
+            "54000" => "value",
+            code if code.starts_with("P0") => "trigger",
+            code if code.starts_with("22") => "value",
+            code if ["40", "42501", "25", "28", "53", "55P03", "57P0", "08"].iter().any(|own| code.starts_with(own)) => {
+                return None;
+            }
+            // A trigger may raise a code of its own.
+            _ if self.place.is_some_and(|place| place.contains(" at RAISE")) => "trigger",
+            _ => return None,
+        };
+        let line = self.place.and_then(|place| copy_line(place, table));
+        Some(Refusal {
+            code,
+            table: self.named_table(table),
+            constraint: self.constraint.map(str::to_owned),
+            column: self.column.map(str::to_owned),
+            message: self.words(),
+            row: line.and_then(|line| rows.get(line - 1).copied()),
+        })
     }
-    let schema = error.schema().filter(|schema| *schema != "public").map(str::to_owned);
-    TableName { schema, table: found.to_owned() }.written()
+
+    /// Returns the server's words, with its detail.
+    pub(super) fn words(&self) -> String {
+        match self.detail {
+            Some(detail) => format!("{}: {detail}", self.message),
+            None => self.message.to_owned(),
+        }
+    }
+
+    /// A trigger may have written to another table, and that one is at fault then.
+    fn named_table(&self, table: &str) -> String {
+        let Some(found) = self.table else { return table.to_owned() };
+        if TableName::parse(table).table == found {
+            return table.to_owned();
+        }
+        let schema = self.schema.filter(|schema| *schema != "public").map(str::to_owned);
+        TableName { schema, table: found.to_owned() }.written()
+    }
 }
 
 /// Returns the line, from 1, that `COPY users, line 3, column email: "x"` names.

@@ -21,7 +21,7 @@ use crate::record::Value;
 use crate::record::value;
 
 /// Bytes of rows that go to the server in one message.
-const COPY_CHUNK_BYTES: usize = 128 * 1024;
+pub(super) const COPY_CHUNK_BYTES: usize = 128 * 1024;
 const BACK: &str = "ROLLBACK TO SAVEPOINT whimbrel_copy; RELEASE SAVEPOINT whimbrel_copy";
 /// Rows of one INSERT.
 const INSERT_ROWS_MAX: usize = 5_000;
@@ -218,7 +218,7 @@ async fn write(
     Ok(late)
 }
 
-fn can_copy(rows: &Rows<'_>) -> bool {
+pub(super) fn can_copy(rows: &Rows<'_>) -> bool {
     !rows.columns.is_empty() && rows.columns.iter().all(|column| copy::supports(&rows.table.columns[*column]))
 }
 
@@ -231,12 +231,15 @@ async fn command(connection: &mut PgConnection, table: &str, sql: &'static str) 
 fn may_retry(rows: &Rows<'_>, error: &sqlx::Error) -> bool {
     match error::code(error) {
         Some("0A000") => true,
-        Some("23505") if !rows.key.is_empty() => {
-            let other = rows.table.uniques.iter().find(|unique| error::constraint(error) == Some(unique.name.as_str()));
-            other.is_none_or(|unique| lookup::same(&unique.columns, rows.key))
-        }
+        Some("23505") => is_of_key(rows, error::constraint(error)),
         _ => false,
     }
+}
+
+/// Returns whether a unique constraint is that of the rows' key, as one that the table's schema does not know is.
+pub(super) fn is_of_key(rows: &Rows<'_>, constraint: Option<&str>) -> bool {
+    let other = rows.table.uniques.iter().find(|unique| constraint == Some(unique.name.as_str()));
+    !rows.key.is_empty() && other.is_none_or(|unique| lookup::same(&unique.columns, rows.key))
 }
 
 /// Copies the rows. The inner error is the server's and may be worth another way.

@@ -14,9 +14,11 @@ mod introspect;
 mod lock;
 mod lookup;
 mod name;
+mod numbers;
 mod parameter;
 mod script;
 mod session;
+mod sift;
 mod snapshot;
 mod target;
 #[cfg(test)]

@@ -163,6 +163,16 @@ CREATE TABLE IF NOT EXISTS whimbrel_id_map (
     PRIMARY KEY (migration, entity, key)
 );
 
+CREATE INDEX IF NOT EXISTS whimbrel_id_map_id ON whimbrel_id_map (migration, entity, id);
+
+CREATE TABLE IF NOT EXISTS whimbrel_numbering (
+    migration TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    last BIGINT, -- the number that was given last
+    spare TEXT NOT NULL, -- numbers that were taken and not given
+    PRIMARY KEY (migration, entity)
+);
+
 CREATE TABLE IF NOT EXISTS whimbrel_run (
     id TEXT NOT NULL PRIMARY KEY,
     migration TEXT NOT NULL,

@@ -19,6 +19,7 @@ pub use attempt::StoredAttempt;
 pub use checkpoint::Checkpoint;
 pub use dead_letter::DeadLetter;
 pub use dead_letter::StoredLetter;
+pub use id_map::Numbering;
 pub use ledger::Entry;
 pub use ledger::EntryKind;
 pub use ledger::StoredEntry;
@@ -46,6 +47,8 @@ use crate::record::Value;
 pub struct Bookkeeping {
     migration: String,
     tables: Names,
+    /// What follows a column that is to be one of the texts in `$3`.
+    among: String,
 }
 
 /// The full names of whimbrel's own tables.
@@ -60,6 +63,7 @@ struct Names {
     deferred_reference: String,
     nulled_reference: String,
     id_map: String,
+    numbering: String,
     run: String,
     review: String,
     plugin_event: String,
@@ -71,6 +75,7 @@ impl Bookkeeping {
         let own = |name| target.own_table(name);
         Self {
             migration: migration.to_owned(),
+            among: target.among("$3"),
             tables: Names {
                 migration: own("migration"),
                 checkpoint: own("checkpoint"),
@@ -81,6 +86,7 @@ impl Bookkeeping {
                 deferred_reference: own("deferred_reference"),
                 nulled_reference: own("nulled_reference"),
                 id_map: own("id_map"),
+                numbering: own("numbering"),
                 run: own("run"),
                 review: own("review"),
                 plugin_event: own("plugin_event"),
@@ -111,6 +117,7 @@ impl Bookkeeping {
                 "sequence",
             ),
             (&self.tables.id_map, &into.tables.id_map, "key, id", "key"),
+            (&self.tables.numbering, &into.tables.numbering, "last, spare", "entity"),
             (
                 &self.tables.deferred_reference,
                 &into.tables.deferred_reference,
@@ -184,7 +191,7 @@ impl Bookkeeping {
         Ok(counts)
     }
 
-    fn per_migration(&self) -> [(&'static str, &str, &'static str); 12] {
+    fn per_migration(&self) -> [(&'static str, &str, &'static str); 13] {
         [
             ("checkpoint", &self.tables.checkpoint, "migration"),
             ("dead_letter", &self.tables.dead_letter, "migration"),
@@ -194,6 +201,7 @@ impl Bookkeeping {
             ("deferred_reference", &self.tables.deferred_reference, "migration"),
             ("nulled_reference", &self.tables.nulled_reference, "migration"),
             ("id_map", &self.tables.id_map, "migration"),
+            ("numbering", &self.tables.numbering, "migration"),
             ("run", &self.tables.run, "migration"),
             ("review", &self.tables.review, "migration"),
             ("plugin_event", &self.tables.plugin_event, "migration"),

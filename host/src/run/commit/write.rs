@@ -1,6 +1,6 @@
 //! The rows of a batch go into the target; those that it refuses are found by bisection between savepoints.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
@@ -8,12 +8,15 @@ use super::Again;
 use super::Attempt;
 use super::CommitError;
 use super::Committer;
+use super::sift::Next;
+use super::sift::Sifting;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::connector::target::Inserted;
 use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
 use crate::error::Failure;
+use crate::plan::IdStrategy;
 use crate::plan::OnConflict;
 use crate::record::Value;
 use crate::record::value;
@@ -39,8 +42,10 @@ enum Part {
 }
 
 enum Refusing {
-    /// These records, for these reasons.
+    /// These records, for what stands in the target.
     Records(Dead),
+    /// This record.
+    Record(usize, Box<Refused>),
     /// One of them, and the target does not say which.
     Somebody(Refusal),
 }
@@ -95,62 +100,97 @@ impl Committer {
         dead: &mut Dead,
         checks_each: bool,
     ) -> Result<Vec<Option<RowFate>>, Attempt> {
-        let mut waiting = vec![records];
+        // Parts, each with whether it is to be bisected whatever else is done.
+        let mut waiting = vec![(records, false)];
         let mut savepoints = 0;
-        while let Some(records) = waiting.pop() {
+        let dead_before = dead.len();
+        let mut sifting = Sifting::new(!checks_each && matches!(self.again, Again::No), self.refuses_many);
+        while let Some((records, is_bisected)) = waiting.pop() {
             if records.is_empty() {
                 continue;
             }
-            savepoints += 1;
-            if savepoints > SAVEPOINTS_MAX {
-                return Err(Failure::failed(format!(
-                    "the target refused rows of `{}` beyond {SAVEPOINTS_MAX} savepoints",
-                    self.entity().name
-                ))
-                .into());
-            }
-            tx.savepoint("part").await?;
-            let written = self.write_part(tx, resolved, layout, records, &row_fates, checks_each).await?;
-            let refused = match written {
-                Part::Written(fates) => {
-                    tx.release("part").await?;
-                    for (row, fate) in fates {
-                        row_fates[row] = Some(fate);
+            if sifting.is_on() && !is_bisected {
+                match sifting.next(tx, self, resolved, layout, records).await? {
+                    Next::Standing(part) => waiting.extend([(&records[part.len()..], false), (part, true)]),
+                    Next::New(part) => {
+                        match self.sift(tx, resolved, layout, part, &mut row_fates, dead).await? {
+                            None => sifting.close(),
+                            Some(settled) => {
+                                part.get(settled).into_iter().for_each(|record| sifting.stands(*record));
+                                waiting.push((&records[settled..], false));
+                            }
+                        }
+                        if !sifting.is_on() {
+                            waiting.push((records, false));
+                        }
                     }
-                    continue;
                 }
-                Part::Refused(refused) => refused,
-            };
-            tx.rollback_to("part").await?;
-            tx.release("part").await?;
-            match refused {
-                // Several at once, by their keys: the others get another try together.
-                Refusing::Records(refused) => {
-                    dead.extend(refused);
-                    waiting.extend(records.split(|record| dead.contains_key(record)).rev());
+            } else {
+                savepoints += 1;
+                if savepoints > SAVEPOINTS_MAX {
+                    return Err(Failure::failed(format!(
+                        "the target refused rows of `{}` beyond {SAVEPOINTS_MAX} savepoints",
+                        self.entity().name
+                    ))
+                    .into());
                 }
-                Refusing::Somebody(refusal) => match records {
-                    [record] => {
-                        dead.insert(*record, refused_row(resolved, &refusal));
+                tx.savepoint("part").await?;
+                let refused = match self.write_part(tx, resolved, layout, records, &row_fates, checks_each).await? {
+                    Part::Written(fates) => {
+                        tx.release("part").await?;
+                        for (row, fate) in fates {
+                            row_fates[row] = Some(fate);
+                        }
+                        continue;
                     }
-                    _ => {
-                        let (left, right) = records.split_at(records.len() / 2);
-                        waiting.extend([right, left]);
+                    Part::Refused(refused) => refused,
+                };
+                tx.rollback_to("part").await?;
+                tx.release("part").await?;
+                match refused {
+                    // Several at once, by their keys: the others get another try together.
+                    Refusing::Records(refused) => {
+                        dead.extend(refused);
+                        let parts = records.split(|record| dead.contains_key(record)).rev();
+                        waiting.extend(parts.map(|part| (part, is_bisected)));
                     }
-                },
+                    // Rows go in table by table, and updates come last: what was in its way may be the row of a record that
+                    // falls itself with a later table, or that has yet to be updated. Then only the first one is judged.
+                    Refusing::Record(record, refused) => {
+                        let place = records.iter().position(|&other| other == record).unwrap_or_default();
+                        let entity = self.entity();
+                        let is_exact = entity.tables.len() == 1 && entity.on_conflict != OnConflict::Update;
+                        let is_judged = place == 0 || is_exact;
+                        if is_judged {
+                            dead.insert(record, refused);
+                        }
+                        let behind = place + usize::from(is_judged);
+                        waiting.extend([(&records[behind..], is_bisected), (&records[..place], is_bisected)]);
+                    }
+                    Refusing::Somebody(refusal) => match records {
+                        [record] => {
+                            dead.insert(*record, refused_row(resolved, &refusal));
+                        }
+                        _ => {
+                            let (left, right) = records.split_at(records.len() / 2);
+                            waiting.extend([(right, is_bisected), (left, is_bisected)]);
+                        }
+                    },
+                }
+                sifting.refused(dead.len() - dead_before);
             }
             if layout.depends_on(dead, |row| resolved.rows[row].record) {
                 // Others were judged by it: they must be judged again before the target does.
                 return Ok(row_fates);
             }
-            let dead_before = resolved.records.iter().filter(|settled| matches!(settled, Settled::Dead(_))).count();
-            let dead_now =
-                dead_before + dead.len() + layout.set_aside.keys().filter(|at| !dead.contains_key(at)).count();
+            let of_source = resolved.records.iter().filter(|settled| matches!(settled, Settled::Dead(_))).count();
+            let dead_now = of_source + dead.len() + layout.set_aside.keys().filter(|at| !dead.contains_key(at)).count();
             if self.is_over_budget(from, dead_now as u64, resolved.records.len() as u64) {
                 dead.extend(layout.set_aside.iter().map(|(record, refused)| (*record, refused.clone())));
                 return Err(Attempt::Commit(CommitError::OverBudget(self.letters(resolved, dead))));
             }
         }
+        self.refuses_many = Sifting::is_worth_it(dead.len() - dead_before);
         Ok(row_fates)
     }
 
@@ -234,11 +274,20 @@ impl Committer {
                 fates.push((row, fate));
             }
             if !updates.is_empty() {
-                let values: Vec<&[Value]> = updates.iter().map(|&row| layout.values(resolved, row)).collect();
-                let call = Rows { rows: &values, ..call };
-                match tx.update(call).await {
+                // A number of the target's stays with its row, and some columns take no other.
+                let number = table.id.filter(|&id| entity.id == IdStrategy::Sequence && !table.key.contains(&table.columns[id]));
+                let fed: Vec<usize> = (0..table.columns.len()).filter(|&fed| Some(fed) != number).collect();
+                let columns: Vec<usize> = fed.iter().map(|&fed| table.columns[fed]).collect();
+                let values = updates.iter().map(|&row| layout.values(resolved, row));
+                let values: Vec<Cow<'_, [Value]>> = match number {
+                    None => values.map(Cow::Borrowed).collect(),
+                    Some(_) => values.map(|values| fed.iter().map(|&fed| values[fed].clone()).collect()).collect(),
+                };
+                let values: Vec<&[Value]> = values.iter().map(AsRef::as_ref).collect();
+                match tx.update(Rows { columns: &columns, rows: &values, ..call }).await {
                     Ok(()) => {}
-                    Err(TargetError::Refused(refusal)) => return Ok(part_refused(resolved, &updates, refusal)),
+                    // A row behind it may have come before it: alone, it is judged.
+                    Err(TargetError::Refused(refusal)) => return Ok(Part::Refused(Refusing::Somebody(refusal))),
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -300,7 +349,7 @@ impl Committer {
             let table = table_of(conflict.0);
             let refused = if let Some(from) = claimed.get(&standing_key(conflict)) {
                 repeated_key(table, resolved_row, from, &resolved.plugin)
-            } else if entity.on_conflict == OnConflict::Fail {
+            } else if entity.on_conflict == OnConflict::Fail || resolved_row.is_numbered {
                 let key = display_key(table, resolved_row);
                 let message =
                     format!("`{}`: the row with the key {key} stands in the target already", table.schema.name);
@@ -317,14 +366,13 @@ impl Committer {
 fn part_refused(resolved: &Resolved, rows: &[usize], refusal: Refusal) -> Part {
     match refusal.row.and_then(|row| rows.get(row)) {
         Some(&row) => {
-            let record = resolved.rows[row].record;
-            Part::Refused(Refusing::Records(BTreeMap::from([(record, refused_row(resolved, &refusal))])))
+            Part::Refused(Refusing::Record(resolved.rows[row].record, refused_row(resolved, &refusal)))
         }
         None => Part::Refused(Refusing::Somebody(refusal)),
     }
 }
 
-fn refused_row(resolved: &Resolved, refusal: &Refusal) -> Box<Refused> {
+pub(super) fn refused_row(resolved: &Resolved, refusal: &Refusal) -> Box<Refused> {
     let message = format!("`{}`: {}", refusal.table, refusal.words());
     write_refusal(resolved, refusal.code, refusal.column.clone().or_else(|| refusal.constraint.clone()), message)
 }

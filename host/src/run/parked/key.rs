@@ -1,7 +1,6 @@
 //! What a parked record waits for, and what others may wait for that it brings: keys of parents, as they are stored.
 
 use crate::plan::EntityPlan;
-use crate::plan::IdStrategy;
 use crate::plan::Later;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
@@ -13,8 +12,10 @@ use crate::record::key;
 use crate::record::packed;
 use crate::record::value;
 use crate::run::bookkeeping::ParkedKey;
+use crate::run::choices;
 use crate::run::layout::column_names;
 use crate::run::parents::key_of_parent;
+use crate::run::resolve::Choice;
 use crate::run::resolve::Resolved;
 use crate::run::resolve::ResolvedRow;
 
@@ -56,6 +57,27 @@ pub(in crate::run) fn waits(
     }
 }
 
+/// Returns what a row waits for of which one of several entities is to have the record.
+pub(in crate::run) fn waits_for_one(
+    plan: &Plan,
+    table: &TablePlan,
+    reference: &ReferencePlan,
+    choice: &Choice,
+) -> ParkedKey {
+    ParkedKey {
+        of: OF_ONE.to_owned(),
+        key: choices::recorded(plan, choice),
+        shown: choices::shown(choice),
+        reference: format!("{}.{}", table.schema.name, column_names(table, reference)),
+        parent_entity: None,
+        parent_table: choices::names(table, reference),
+        parent_record: None,
+    }
+}
+
+/// Names what one of several entities has, as [`of_table`] and [`of_record`] name nothing.
+pub(in crate::run) const OF_ONE: &str = "?";
+
 /// Returns the keys by which other records of the group may wait for a record: `values` gives what a row of it holds.
 pub(in crate::run) fn gives<'a>(
     plan: &Plan,
@@ -79,7 +101,7 @@ pub(in crate::run) fn gives<'a>(
             }
         }
     }
-    if entity.id == IdStrategy::Column
+    if entity.id.is_stored()
         && let Some(key) = &resolved.batch.records[record].key
     {
         given.push((of_record(entity), value::encode(&[Value::Text(key.as_str().into())])));
@@ -118,7 +140,7 @@ pub(in crate::run) fn of_record(entity: &EntityPlan) -> String {
 fn record_of(parent: &EntityPlan, reference: &ReferencePlan, values: &[Value]) -> Option<String> {
     let is_whole =
         reference.parent_columns.len() == parent.key.len() && reference.parent_columns == reference.parent.primary_key;
-    if !is_whole || parent.id == IdStrategy::Column {
+    if !is_whole || parent.id.is_stored() {
         return None;
     }
     let one = |value: &Value| match value {

@@ -1,0 +1,312 @@
+//! Records of which many are refused: they go into temporary tables by COPY, and the server itself inserts them from
+//! there, some together while that goes well and one by one around what it refuses. A round trip for each refused row
+//! would take far longer than the rows themselves.
+//!
+//! An account that may not create temporary tables, or a server without PL/pgSQL, has no such way.
+
+use std::fmt::Write as _;
+
+use sqlx::AssertSqlSafe;
+use sqlx::PgConnection;
+use sqlx::Row as _;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::copy;
+use super::error::Said;
+use super::error::row_error;
+use super::insert;
+use super::insert::kept_out;
+use super::lookup;
+use super::name::TableName;
+use crate::connector::TargetError;
+use crate::connector::target::Records;
+use crate::connector::target::Refusal;
+use crate::connector::target::Rows;
+use crate::connector::target::Sifted;
+
+/// Records that are inserted together at most.
+const TOGETHER_MAX: usize = 64;
+/// Of so many records as come to one refusal, the part that is inserted together: more would mostly have one among them,
+/// and fewer would take more statements. From 0.1 to 1 it makes a third of the time; measured with one refusal in 20.
+const TOGETHER: f64 = 0.3;
+/// What the server raises where a trigger or a rule has kept rows out.
+const KEPT_OUT: &str = "WHB01";
+/// What the block is quoted by.
+const QUOTE: &str = "$whimbrel$";
+const REFUSED: &str = "\
+CREATE TEMP TABLE IF NOT EXISTS whimbrel_refused (record int, code text, message text, detail text, column_name text, \
+constraint_name text, table_name text, schema_name text, place text, is_conflict boolean, into_table int) ON COMMIT DELETE ROWS; \
+DELETE FROM pg_temp.whimbrel_refused";
+const ANSWERS: &str = "\
+SELECT record, code, message, detail, column_name, constraint_name, table_name, schema_name, place, is_conflict, into_table \
+FROM pg_temp.whimbrel_refused ORDER BY record";
+
+/// Inserts records one after another; `None` where this way is closed.
+pub(super) async fn sift(
+    connection: &mut PgConnection,
+    records: &Records<'_>,
+) -> Result<Option<Vec<Sifted>>, TargetError> {
+    if records.tables.iter().any(|rows| !insert::can_copy(rows)) {
+        return Ok(None);
+    }
+    let name = records.tables.first().map_or("", |rows| rows.table.name.as_str());
+    let failed = |error| row_error(error, &format!("write to `{name}`"), name, &[]);
+    run(connection, "SAVEPOINT whimbrel_sift").await.map_err(failed)?;
+    match sifted(connection, records).await {
+        Ok(sifted) => {
+            run(connection, "RELEASE SAVEPOINT whimbrel_sift").await.map_err(failed)?;
+            Ok(Some(sifted))
+        }
+        Err(error) if error.is_transient() => Err(error),
+        Err(error) => {
+            tracing::debug!(%error, "rows are not sifted by the server");
+            run(connection, "ROLLBACK TO SAVEPOINT whimbrel_sift; RELEASE SAVEPOINT whimbrel_sift")
+                .await
+                .map_err(failed)?;
+            Ok(None)
+        }
+    }
+}
+
+async fn sifted(connection: &mut PgConnection, records: &Records<'_>) -> Result<Vec<Sifted>, TargetError> {
+    let mut stagings = Vec::with_capacity(records.tables.len());
+    for (rows, of) in records.tables.iter().zip(records.of) {
+        stagings.push(stage(connection, rows, of).await?);
+    }
+    let block = block(records, &stagings);
+    let failed = |error| row_error(error, "sift rows", "", &[]);
+    if block.matches(QUOTE).count() > 2 {
+        return Err(failed(sqlx::Error::Protocol("a name holds the block's own quote".to_owned())));
+    }
+    run(connection, REFUSED).await.map_err(failed)?;
+    run(connection, &block).await.map_err(failed)?;
+    let mut sifted = vec![Sifted::New; records.count];
+    let mut tried = 0;
+    for row in sqlx::query(ANSWERS).fetch_all(&mut *connection).await.map_err(failed)? {
+        let record: i32 = row.try_get(0).map_err(failed)?;
+        let texts: Vec<Option<String>> =
+            (1..9).map(|column| row.try_get(column)).collect::<Result<_, _>>().map_err(failed)?;
+        let Ok(record) = usize::try_from(record) else {
+            tried = texts[1].as_deref().and_then(|text| text.parse().ok()).unwrap_or_default();
+            continue;
+        };
+        if row.try_get(9).map_err(failed)? {
+            sifted[record] = Sifted::Conflict;
+            sifted.truncate(record + 1);
+        } else {
+            let table: i32 = row.try_get(10).map_err(failed)?;
+            let rows = usize::try_from(table).ok().and_then(|table| records.tables.get(table));
+            sifted[record] = Sifted::Refused(refusal(rows.map_or(&records.tables[0], |rows| rows), &texts)?);
+        }
+    }
+    let expected = if sifted.last() == Some(&Sifted::Conflict) { sifted.len() - 1 } else { sifted.len() };
+    if tried != expected {
+        let message = format!("expected {expected} records to be tried, found {tried}");
+        return Err(failed(sqlx::Error::Protocol(message)));
+    }
+    Ok(sifted)
+}
+
+/// What the server has said of a record when these rows of it were inserted.
+fn refusal(rows: &Rows<'_>, texts: &[Option<String>]) -> Result<Refusal, TargetError> {
+    let text = |place: usize| texts[place].as_deref().filter(|text| !text.is_empty());
+    let code = text(0).unwrap_or_default();
+    if code == KEPT_OUT {
+        let missing = text(1).and_then(|missing| missing.parse().ok()).unwrap_or(1);
+        if let TargetError::Refused(refusal) = kept_out(rows, missing, None) {
+            return Ok(refusal);
+        }
+    }
+    let said = Said {
+        code,
+        message: text(1).unwrap_or_default(),
+        detail: text(2),
+        column: text(3),
+        constraint: text(4),
+        table: text(5),
+        schema: text(6),
+        place: text(7),
+    };
+    let refusal = said.refusal(&rows.table.name, &[]);
+    refusal.ok_or_else(|| TargetError::Database { what: "sifting rows".to_owned(), source: said.words().into() })
+}
+
+/// Copies rows into the temporary table that is like theirs, each with its record's number; returns its name.
+async fn stage(connection: &mut PgConnection, rows: &Rows<'_>, of: &[usize]) -> Result<String, TargetError> {
+    let table = TableName::parse(&rows.table.name).sql();
+    let columns = insert::names(rows).join(", ");
+    let name = format!("whimbrel_sift_{:016x}", xxh3_64(format!("{table} {columns}").as_bytes()));
+    let failed = |error| row_error(error, &format!("stage rows of `{}`", rows.table.name), &rows.table.name, &[]);
+    let create = format!(
+        "CREATE TEMP TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS \
+         SELECT 0 AS whimbrel_record, 0 AS whimbrel_row, {columns} FROM {table} WITH NO DATA; \
+         CREATE INDEX IF NOT EXISTS {name}_record ON pg_temp.{name} (whimbrel_record); DELETE FROM pg_temp.{name}"
+    );
+    run(connection, &create).await.map_err(failed)?;
+    let sql = format!("COPY pg_temp.{name} (whimbrel_record, whimbrel_row, {columns}) FROM STDIN WITH (FORMAT binary)");
+    let mut into = connection.copy_in_raw(&sql).await.map_err(failed)?;
+    let mut buffer = copy::HEADER.to_vec();
+    let schema: Vec<_> = rows.columns.iter().map(|column| &rows.table.columns[*column]).collect();
+    for (place, (row, record)) in rows.rows.iter().zip(of).enumerate() {
+        let encoded = encode(&schema, *record, place, row, &mut buffer);
+        if let Err((column, message)) = encoded {
+            let _ = into.abort("a value does not fit").await;
+            return Err(lookup::misfit(rows.table, rows.columns[column], message, Some(place)));
+        }
+        if buffer.len() >= insert::COPY_CHUNK_BYTES {
+            into.send(buffer.as_slice()).await.map_err(failed)?;
+            buffer.clear();
+        }
+    }
+    buffer.extend_from_slice(copy::TRAILER);
+    into.send(buffer.as_slice()).await.map_err(failed)?;
+    into.finish().await.map_err(failed)?;
+    Ok(name)
+}
+
+fn encode(
+    columns: &[&crate::record::Column],
+    record: usize,
+    place: usize,
+    row: &[crate::record::Value],
+    out: &mut Vec<u8>,
+) -> Result<(), (usize, String)> {
+    copy::begin_row(row.len() + 2, out).map_err(|message| (0, message))?;
+    for number in [record, place] {
+        out.extend_from_slice(&4_i32.to_be_bytes());
+        out.extend_from_slice(&i32::try_from(number).unwrap_or(i32::MAX).to_be_bytes());
+    }
+    for (place, (column, value)) in columns.iter().zip(row).enumerate() {
+        copy::encode(column, value, out).map_err(|message| (place, message))?;
+    }
+    Ok(())
+}
+
+/// The block that inserts from the temporary tables. It ends at the first record whose key is there already: what comes
+/// behind is judged when that one is settled.
+fn block(records: &Records<'_>, stagings: &[String]) -> String {
+    let mut inserts = String::new();
+    let mut keys = String::new();
+    for (number, ((rows, of), staging)) in records.tables.iter().zip(records.of).zip(stagings).enumerate() {
+        let table = TableName::parse(&rows.table.name);
+        let names = insert::names(rows);
+        let selected: Vec<String> = names.iter().map(|name| format!("s.{name}")).collect();
+        let from = format!(
+            "FROM pg_temp.{staging} AS s WHERE s.whimbrel_record >= whimbrel_from AND s.whimbrel_record < whimbrel_behind"
+        );
+        let is_one_each = of.len() == records.count && of.iter().enumerate().all(|(place, record)| place == *record);
+        let wanted = match is_one_each {
+            true => "whimbrel_wanted := whimbrel_behind - whimbrel_from".to_owned(),
+            false => format!("SELECT count(*) INTO whimbrel_wanted {from}"),
+        };
+        let _ = write!(
+            inserts,
+            "whimbrel_into := {number};
+            {wanted};
+            IF whimbrel_wanted > 0 THEN
+                INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} {from} ORDER BY s.whimbrel_row;
+                GET DIAGNOSTICS whimbrel_written = ROW_COUNT;
+                IF whimbrel_written <> whimbrel_wanted THEN
+                    RAISE EXCEPTION USING ERRCODE = '{KEPT_OUT}', MESSAGE = (whimbrel_wanted - whimbrel_written)::text;
+                END IF;
+            END IF;
+            ",
+            table.sql(),
+            names.join(", "),
+            selected.join(", "),
+        );
+        if rows.key.is_empty() {
+            continue;
+        }
+        let others: Vec<String> = rows
+            .table
+            .uniques
+            .iter()
+            .filter(|unique| !lookup::same(&unique.columns, rows.key))
+            .map(|unique| literal(&unique.name))
+            .collect();
+        let known = if others.is_empty() { "NULL".to_owned() } else { others.join(", ") };
+        let _ = write!(
+            keys,
+            " OR (whimbrel_table = {} AND whimbrel_constraint NOT IN ({known})) IS NOT FALSE",
+            literal(&table.table)
+        );
+    }
+    format!(
+        "DO {QUOTE}
+DECLARE
+    whimbrel_from int := 0;
+    whimbrel_behind int;
+    whimbrel_size int := 4;
+    whimbrel_until int := 0;
+    whimbrel_refused int := 0;
+    whimbrel_seqscan text;
+    whimbrel_bitmapscan text;
+    whimbrel_wanted bigint;
+    whimbrel_written bigint;
+    whimbrel_code text;
+    whimbrel_message text;
+    whimbrel_detail text;
+    whimbrel_column text;
+    whimbrel_constraint text;
+    whimbrel_table text;
+    whimbrel_schema text;
+    whimbrel_place text;
+    whimbrel_is_conflict boolean;
+    whimbrel_into int;
+BEGIN
+    -- The temporary tables are never analysed, and are read by their index alone.
+    whimbrel_seqscan := current_setting('enable_seqscan');
+    whimbrel_bitmapscan := current_setting('enable_bitmapscan');
+    PERFORM set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true);
+    WHILE whimbrel_from < {count} LOOP
+        whimbrel_size := greatest(1, least(whimbrel_size, {TOGETHER_MAX}));
+        whimbrel_behind := least(whimbrel_from + whimbrel_size, {count});
+        BEGIN
+            {inserts}
+            whimbrel_from := whimbrel_behind;
+            whimbrel_size := CASE WHEN whimbrel_from < whimbrel_until THEN (whimbrel_until - whimbrel_from) / 2
+                ELSE {TOGETHER} * whimbrel_from / (whimbrel_refused + 1) END;
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS whimbrel_code = RETURNED_SQLSTATE, whimbrel_message = MESSAGE_TEXT,
+                whimbrel_detail = PG_EXCEPTION_DETAIL, whimbrel_column = COLUMN_NAME,
+                whimbrel_constraint = CONSTRAINT_NAME, whimbrel_table = TABLE_NAME,
+                whimbrel_schema = SCHEMA_NAME, whimbrel_place = PG_EXCEPTION_CONTEXT;
+            IF NOT (whimbrel_code ~ '^(22|23|P0)' OR whimbrel_code IN ('54000', '{KEPT_OUT}')
+                OR whimbrel_place ~ ' at RAISE') THEN
+                RAISE;
+            END IF;
+            IF whimbrel_behind - whimbrel_from > 1 THEN
+                -- One of these is refused: it is looked for by halves.
+                whimbrel_until := whimbrel_behind;
+                whimbrel_size := (whimbrel_behind - whimbrel_from) / 2;
+            ELSE
+                whimbrel_is_conflict := whimbrel_code = '23505' AND (false{keys});
+                INSERT INTO pg_temp.whimbrel_refused VALUES (whimbrel_from, whimbrel_code, whimbrel_message,
+                    whimbrel_detail, whimbrel_column, whimbrel_constraint, whimbrel_table, whimbrel_schema,
+                    whimbrel_place, whimbrel_is_conflict, whimbrel_into);
+                EXIT WHEN whimbrel_is_conflict;
+                whimbrel_from := whimbrel_behind;
+                whimbrel_until := 0;
+                whimbrel_refused := whimbrel_refused + 1;
+                whimbrel_size := {TOGETHER} * whimbrel_from / (whimbrel_refused + 1);
+            END IF;
+        END;
+    END LOOP;
+    INSERT INTO pg_temp.whimbrel_refused (record, message) VALUES (-1, whimbrel_from::text);
+    PERFORM set_config('enable_seqscan', whimbrel_seqscan, true),
+        set_config('enable_bitmapscan', whimbrel_bitmapscan, true);
+END {QUOTE}",
+        count = records.count,
+    )
+}
+
+/// Quotes text for a statement.
+fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}
+
+async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.map(drop)
+}
