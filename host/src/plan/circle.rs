@@ -40,7 +40,7 @@ pub(super) fn settle(entities: &mut [EntityPlan], ordered: &[Vec<usize>]) {
         let comes_later = |other: usize| places[other].0 == group && places[other].1 > place;
         laters.push(if reference.to_itself || feeding(entities, reference).any(comes_later) {
             waits(table, reference)
-        } else if reference.asked == Some(OnMissing::Park) {
+        } else if reference.asked.or(reference.usual) == Some(OnMissing::Park) {
             Later::Parked
         } else {
             Later::Never
@@ -55,16 +55,18 @@ pub(super) fn settle(entities: &mut [EntityPlan], ordered: &[Vec<usize>]) {
         let group = places[child].0;
         let is_inside = feeding(entities, reference).any(|parent| places[parent].0 == group);
         if *later == Later::Never && parks[group] && is_inside {
-            *later = match reference.asked {
-                Some(_) => waits(table, reference),
-                None => Later::Parked,
+            *later = match reference.asked.or(reference.usual) {
+                Some(OnMissing::Null | OnMissing::Fail) => waits(table, reference),
+                _ => Later::Parked,
             };
         }
     }
     // A column that may refer to one of several entities waits as a whole.
-    let of_column: Vec<_> = references(entities).map(|(child, table, reference)| {
-        reference.choice.as_ref().map(|_| (child, table.schema.name.clone(), reference.columns.clone()))
-    }).collect();
+    let of_column: Vec<_> = references(entities)
+        .map(|(child, table, reference)| {
+            reference.choice.as_ref().map(|_| (child, table.schema.name.clone(), reference.columns.clone()))
+        })
+        .collect();
     let waiting: Vec<_> = of_column.iter().zip(&laters).filter(|(_, later)| **later != Later::Never).collect();
     let whole: Vec<Later> = of_column
         .iter()
@@ -75,10 +77,15 @@ pub(super) fn settle(entities: &mut [EntityPlan], ordered: &[Vec<usize>]) {
         })
         .collect();
     let laters = whole;
-    let all = entities.iter_mut().flat_map(|entity| &mut entity.tables).flat_map(|table| &mut table.references);
+    let own = entities.iter_mut().flat_map(|entity| &mut entity.tables).filter(|table| table.junction.is_none());
+    let all = own.flat_map(|table| &mut table.references);
     for (reference, later) in all.zip(laters) {
-        let usual = if later == Later::FilledIn { OnMissing::Null } else { OnMissing::DeadLetter };
-        reference.on_missing = reference.asked.unwrap_or(usual);
+        reference.on_missing = reference.asked.unwrap_or(match (reference.usual, later) {
+            (Some(usual @ (OnMissing::Null | OnMissing::Fail)), _) => usual,
+            // What is usual of other references would be to set aside, or to leave out, a record that stands already.
+            (_, Later::FilledIn) => OnMissing::Null,
+            (usual, _) => usual.unwrap_or(OnMissing::DeadLetter),
+        });
         reference.later = later;
     }
 }
@@ -92,7 +99,11 @@ fn waits(table: &TablePlan, reference: &ReferencePlan) -> Later {
 /// comes must not stand there until then.
 fn may_wait_as_null(table: &TablePlan, reference: &ReferencePlan) -> bool {
     let nullable = reference.columns.iter().any(|&column| table.may_be_null(column));
-    nullable && matches!(reference.asked, None | Some(OnMissing::Null | OnMissing::Fail))
+    let keeps_row = match reference.asked {
+        Some(asked) => matches!(asked, OnMissing::Null | OnMissing::Fail),
+        None => reference.usual != Some(OnMissing::Park),
+    };
+    nullable && keeps_row
 }
 
 /// The entities that feed the table which a reference points to.
@@ -105,6 +116,8 @@ fn feeding<'a>(entities: &'a [EntityPlan], reference: &'a ReferencePlan) -> impl
 fn references(entities: &[EntityPlan]) -> impl Iterator<Item = (usize, &TablePlan, &ReferencePlan)> {
     entities.iter().enumerate().flat_map(|(child, entity)| {
         let tables = entity.tables.iter();
-        tables.flat_map(move |table| table.references.iter().map(move |reference| (child, table, reference)))
+        // What a junction refers to is for its own step to wait for.
+        let own = tables.filter(|table| table.junction.is_none());
+        own.flat_map(move |table| table.references.iter().map(move |reference| (child, table, reference)))
     })
 }

@@ -79,7 +79,8 @@ impl Graph {
 fn edges(plan: &Plan) -> Vec<Edge> {
     let mut edges = Vec::new();
     for (child, entity) in plan.entities.iter().enumerate() {
-        for table in &entity.tables {
+        // The rows of junctions come last of all, and add nothing to the order.
+        for table in entity.tables.iter().filter(|table| table.junction.is_none()) {
             for reference in &table.references {
                 let feeds = |other: &usize| {
                     plan.entities[*other].tables.iter().any(|fed| fed.schema.name == reference.parent.name)

@@ -45,7 +45,7 @@ pub(super) fn link(
                 if is_own_id(referred) {
                     continue;
                 }
-                let is_in_key = table.key.contains(&table.columns[column]);
+                let is_in_key = table.key.contains(&table.columns[column]) && table.junction.is_none();
                 if parent == index && entities[parent].id == IdStrategy::Column && is_in_key {
                     found.push(given_in_key(&at, table, name, referred));
                     continue;
@@ -65,6 +65,7 @@ pub(super) fn link(
                     parent_columns: vec![id],
                     parent: parent_table.clone(),
                     asked: None,
+                    usual: None,
                     on_missing: OnMissing::DeadLetter,
                     later: Later::Never,
                 });
@@ -96,7 +97,8 @@ fn given_in_key(at: &str, table: &TablePlan, column: &str, referred: &str) -> Fi
 /// A column with several parents has no foreign key that would refuse most of them.
 fn check_choice(at: &str, table: &TablePlan, column: &str, references: &[ReferencePlan], found: &mut Found) {
     let position = table.schema.column(column);
-    let keys = table.schema.foreign_keys.iter().filter(|key| position.is_some_and(|column| key.columns.contains(&column)));
+    let keys =
+        table.schema.foreign_keys.iter().filter(|key| position.is_some_and(|column| key.columns.contains(&column)));
     for key in keys {
         let Some(other) = references.iter().find(|reference| reference.parent.name != key.parent) else { continue };
         found.push((
@@ -138,6 +140,7 @@ fn add_foreign_keys(
             parent: parent.clone(),
             parent_columns,
             asked: None,
+            usual: None,
             on_missing: OnMissing::DeadLetter,
             later: Later::Never,
         });
@@ -145,16 +148,11 @@ fn add_foreign_keys(
 }
 
 /// Notes what the manifest says of the references, and checks that it can be kept. `default` is for references that the
-/// manifest does not name; what their columns do not allow stays as it is.
-pub(super) fn set_policies(
-    entity: &EntityTable,
-    default: Option<OnMissing>,
-    plan: &mut EntityPlan,
-    found: &mut Found,
-) {
+/// manifest does not name; what their columns do not allow stays as it is. A junction has a policy of its own.
+pub(super) fn set_policies(entity: &EntityTable, default: Option<OnMissing>, plan: &mut EntityPlan, found: &mut Found) {
     let at = format!("/entity/{}", plan.index);
     let (mut used, mut known) = (Vec::new(), Vec::new());
-    for table in &mut plan.tables {
+    for table in plan.tables.iter_mut().filter(|table| table.junction.is_none()) {
         let may_be_null: Vec<bool> = (0..table.columns.len()).map(|fed| table.may_be_null(fed)).collect();
         let TablePlan { schema, columns, references, .. } = table;
         let column_of = |position: usize| &schema.columns[columns[position]];
@@ -163,9 +161,7 @@ pub(super) fn set_policies(
                 reference.columns.iter().map(|&position| column_of(position).name.as_str()).collect();
             let nullable = reference.columns.iter().any(|&position| may_be_null[position]);
             known.extend(names.iter().map(|&name| name.to_owned()));
-            // What is usual anyway leaves it open what becomes of a reference whose parent may come later.
-            let can_be = |policy: &OnMissing| *policy != OnMissing::DeadLetter && (*policy != OnMissing::Null || nullable);
-            reference.asked = default.filter(can_be);
+            reference.usual = default.filter(|policy| *policy != OnMissing::Null || nullable);
             let policy = entity.references.iter().find(|(name, _)| {
                 names.iter().any(|column| *name == column || **name == format!("{}.{column}", schema.name))
             });
@@ -176,14 +172,24 @@ pub(super) fn set_policies(
                     found.push((
                         format!("{at}/references/{name}/on-missing"),
                         format!("the column `{}.{}` cannot be NULL", schema.name, names.join(", ")),
-                        Some("use `dead-letter`, `park` or `fail`".to_owned()),
+                        Some("use `dead-letter`, `skip`, `park` or `fail`".to_owned()),
                     ));
                 }
             }
         }
     }
     for name in entity.references.keys().filter(|name| !used.contains(name)) {
-        let hint = hint::among(name, &known);
+        let junction = plan.tables.iter().filter(|table| table.junction.is_some()).find(|table| {
+            let mut columns = table.columns.iter().map(|&column| &table.schema.columns[column].name);
+            columns.any(|column| column == name || *name == format!("{}.{column}", table.schema.name))
+        });
+        let hint = match junction.map(|table| &table.schema.name) {
+            Some(table) => {
+                let key = if table.contains('.') { format!("\"{table}\"") } else { table.clone() };
+                Some(format!("what becomes of the rows of a junction is said by `[junction.{key}] on-missing`"))
+            }
+            None => hint::among(name, &known),
+        };
         found.push((format!("{at}/references/{name}"), format!("no reference has a column `{name}`"), hint));
     }
 }

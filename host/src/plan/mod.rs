@@ -4,6 +4,7 @@ mod circle;
 mod draft;
 pub mod graph;
 pub mod hint;
+pub mod junction;
 mod link;
 pub mod manifest;
 mod mend;
@@ -17,9 +18,12 @@ pub mod swap;
 pub mod tables;
 mod unpredicted;
 
+use std::collections::BTreeMap;
+
 use crate::record::TableSchema;
 
 pub use draft::Draft;
+pub use junction::JunctionPlan;
 pub use manifest::Manifest;
 pub use problem::Problem;
 pub use problem::Problems;
@@ -35,6 +39,8 @@ pub struct Plan {
     pub budget: Option<Budget>,
     /// Parents before children.
     pub entities: Vec<EntityPlan>,
+    /// What is written behind them, in the order of their names.
+    pub junctions: Vec<JunctionPlan>,
 }
 
 /// One entity, resolved.
@@ -54,6 +60,8 @@ pub struct EntityPlan {
     pub id: IdStrategy,
     /// The tables it feeds, parents before children.
     pub tables: Vec<TablePlan>,
+    /// The names of the tables that the component describes.
+    pub described: Vec<String>,
     /// For each table of the component's description, its index in `tables`.
     pub table_order: Vec<usize>,
     /// The transformer's name.
@@ -77,6 +85,8 @@ pub struct EntityPlan {
     pub group: Vec<usize>,
     /// How many of its records may wait for a parent at a time.
     pub parked_max: u64,
+    /// The source fields that columns are made of, as far as the transformer says.
+    pub sources: Sources,
     /// Source fields the transformer reads.
     pub reads: Vec<String>,
     /// Source fields it leaves out on purpose.
@@ -89,12 +99,15 @@ impl EntityPlan {
         self.tables.iter().find_map(|table| Some((table, table.id?)))
     }
 
-    /// Returns whether both feed some table.
+    /// Returns whether both feed some table; a junction is nobody's.
     pub fn shares_table(&self, other: &Self) -> bool {
         let feeds = |name: &str| other.tables.iter().any(|table| table.schema.name == name);
-        self.tables.iter().any(|table| feeds(&table.schema.name))
+        self.tables.iter().any(|table| table.junction.is_none() && feeds(&table.schema.name))
     }
 }
+
+/// Source fields by the table and the column that are made of them.
+pub type Sources = BTreeMap<(String, String), Vec<String>>;
 
 /// One table that an entity feeds.
 #[derive(Debug)]
@@ -109,6 +122,8 @@ pub struct TablePlan {
     pub id: Option<usize>,
     /// Every reference of its rows, declared by the component or by a foreign key.
     pub references: Vec<ReferencePlan>,
+    /// Its index among the junctions of the plan, where it is one: its rows wait for a final step.
+    pub junction: Option<usize>,
 }
 
 impl TablePlan {
@@ -131,8 +146,10 @@ pub struct ReferencePlan {
     pub parent: TableSchema,
     /// Indexes of the parent's columns, in the order of `columns`.
     pub parent_columns: Vec<usize>,
-    /// What the manifest says happens where there is no parent.
+    /// What the manifest says of this reference happens where there is no parent.
     pub asked: Option<OnMissing>,
+    /// What it says of all references that it does not name, where this one allows it.
+    pub usual: Option<OnMissing>,
     /// What happens where there is no parent, and none can come any more.
     pub on_missing: OnMissing,
     /// The entity's name, where the column may refer to others as well: each row means one of them.
@@ -209,6 +226,8 @@ pub enum OnMissing {
     DeadLetter,
     /// The column becomes NULL, which is recorded.
     Null,
+    /// The record is left out, which is counted under its reason.
+    Skip,
     /// The record waits until its entity is read to its end, and becomes a dead letter where the parent has not come.
     Park,
 }

@@ -7,9 +7,11 @@ use super::IdStrategy;
 use super::Manifest;
 use super::OnConflict;
 use super::Plan;
+use super::Sources;
 use super::TablePlan;
 use super::circle;
 use super::hint;
+use super::junction;
 use super::link;
 use super::order;
 use super::schema::Finding;
@@ -28,6 +30,8 @@ const PARKED_MAX: u64 = 100_000;
 pub struct Described {
     /// The tables it feeds.
     pub tables: Vec<DescribedTable>,
+    /// The source fields that columns are made of, by table and column, as far as it says.
+    pub sources: Sources,
     /// Source fields it reads.
     pub reads: Vec<String>,
     /// Source fields it leaves out on purpose.
@@ -68,6 +72,7 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
         link::set_policies(entity, default, &mut entities[index], &mut found);
     }
     unpredicted::add_parents(&mut entities);
+    let mut junctions = junction::plan(manifest, &entities, &mut found);
     if !found.is_empty() {
         return Err(manifest.refused(found));
     }
@@ -75,11 +80,13 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
     let groups = order::order(entities.len(), &references);
     circle::settle(&mut entities, &groups);
     let edges = waits(&groups, &references, &entities);
+    junction::follow(&mut junctions, &groups.concat());
     Ok(Plan {
         name: tables.name.clone(),
         namespace: tables.namespace.clone().unwrap_or_else(|| tables.name.clone()),
         budget: tables.dead_letters_max.as_ref().and_then(DeadLettersMax::budget),
         entities: reordered(entities, &groups, &edges),
+        junctions,
     })
 }
 
@@ -170,8 +177,9 @@ fn entity_plan(
     let (source, collection) = entity.source_and_collection();
     let mut planned: Vec<(usize, TablePlan)> = Vec::new();
     for (position, table) in description.tables.iter().enumerate() {
-        if let Some(table) = table_plan(&|name| entity.place_of(index, name), table, target, found) {
-            planned.push((position, table));
+        if let Some(mut planned_table) = table_plan(&|name| entity.place_of(index, name), table, target, found) {
+            planned_table.junction = manifest.tables.junction.keys().position(|name| *name == table.name);
+            planned.push((position, planned_table));
         }
     }
     let (tables, table_order) = parents_first(planned, description.tables.len());
@@ -183,6 +191,7 @@ fn entity_plan(
         key: entity.key_fields(),
         id: settings.id.unwrap_or(IdStrategy::UuidV5),
         tables,
+        described: description.tables.iter().map(|table| table.name.clone()).collect(),
         table_order,
         transform: settings.transform.clone().unwrap_or_default(),
         batch_records: settings.batch_records.unwrap_or(1_000),
@@ -194,6 +203,7 @@ fn entity_plan(
         after: Vec::new(),
         group: Vec::new(),
         parked_max: settings.parked_max.unwrap_or(PARKED_MAX),
+        sources: description.sources.clone(),
         reads: description.reads.clone(),
         ignores: description.ignores.clone(),
     };
@@ -209,7 +219,8 @@ fn check_numbered(entity: &EntityTable, plan: &EntityPlan, found: &mut Found) {
     let own = format!("/entity/{}/id", plan.index);
     let at = if entity.settings.id.is_some() { own } else { "/defaults/id".to_owned() };
     let Some((table, id)) = plan.main_table() else {
-        let message = format!("the ids of `{}` are numbers of the target, and its transformer names no id column", plan.name);
+        let message =
+            format!("the ids of `{}` are numbers of the target, and its transformer names no id column", plan.name);
         found.push((at, message, Some("name the column with the id in the transformer's configuration".to_owned())));
         return;
     };
@@ -289,7 +300,7 @@ fn table_plan(
                     "the column `{}.{name}` has the type `{}`, which cannot be written",
                     schema.name, column.declared
                 ),
-                None,
+                Some("declare it as `TEXT`, or as `JSON` for arrays".to_owned()),
             ));
         }
         columns.push(index);
@@ -323,7 +334,7 @@ fn table_plan(
     });
     let mut schema = schema.clone();
     schema.not_predicted.extend(unpredicted::unpredicted(&schema, &columns));
-    Some(TablePlan { schema, columns, key, id, references: Vec::new() })
+    Some(TablePlan { schema, columns, key, id, references: Vec::new(), junction: None })
 }
 
 fn check_key(at: &str, schema: &TableSchema, columns: &[usize], key: &[usize], found: &mut Found) {

@@ -141,7 +141,10 @@ mod tests {
             ("42", 2, &[]),
         ] {
             let found = keys(text, fields);
-            assert!(found.starts_with(&expected.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>()), "{text}: {found:?}");
+            assert!(
+                found.starts_with(&expected.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>()),
+                "{text}: {found:?}"
+            );
             assert_eq!(expected.is_empty(), found.is_empty(), "{text}: {found:?}");
         }
     }

@@ -46,6 +46,13 @@ pub struct Column {
     pub generated: bool,
 }
 
+impl Column {
+    /// Returns a column like this one for the elements of its arrays.
+    pub fn of_elements(&self, element: &ColumnType) -> Self {
+        Self { kind: element.clone(), nullable: true, ..self.clone() }
+    }
+}
+
 /// What a column holds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ColumnType {
@@ -98,8 +105,14 @@ pub enum ColumnType {
         /// Whether the target re-writes the text.
         binary: bool,
     },
-    /// An array of text.
-    TextArray,
+    /// An array of one dimension, counted from 1.
+    Array {
+        /// What its elements are; any of them may be NULL.
+        element: Box<ColumnType>,
+    },
+    /// A type that is carried as the target's own text: an interval, an address, bits, a range. Only text that the column
+    /// gives back as it is fits.
+    Textual,
     /// A type that whimbrel cannot write; a plan that feeds it is refused.
     Other,
 }

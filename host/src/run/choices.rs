@@ -80,7 +80,8 @@ pub(super) fn computed(strategy: IdStrategy, ids: &EntityIds, key: &Key, column:
 
 /// Returns which of the entities has a record.
 pub(super) fn decide(of: &[(usize, Key)], has_record: impl Fn(usize, &Key) -> bool) -> Decided {
-    let found: Vec<usize> = of.iter().filter(|(entity, key)| has_record(*entity, key)).map(|(entity, _)| *entity).collect();
+    let found: Vec<usize> =
+        of.iter().filter(|(entity, key)| has_record(*entity, key)).map(|(entity, _)| *entity).collect();
     match found.as_slice() {
         [] => Decided::No,
         [one] => Decided::One(*one),
@@ -116,7 +117,10 @@ pub(super) fn chosen<'a>(table: &TablePlan, reference: &ReferencePlan, choices: 
 }
 
 /// The references that a column may be, in the order of the description.
-pub(super) fn of_column<'a>(table: &'a TablePlan, reference: &'a ReferencePlan) -> impl Iterator<Item = &'a ReferencePlan> {
+pub(super) fn of_column<'a>(
+    table: &'a TablePlan,
+    reference: &'a ReferencePlan,
+) -> impl Iterator<Item = &'a ReferencePlan> {
     table.references.iter().filter(|other| other.choice.is_some() && other.columns == reference.columns)
 }
 

@@ -5,12 +5,14 @@
 
 mod account;
 mod again;
+mod defer;
 mod sift;
 mod write;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+pub(super) use account::STANDS;
 use account::advance;
 use account::conserve;
 pub use again::Again;
@@ -38,6 +40,8 @@ use super::parents::Parents;
 use super::resolve::Resolved;
 use super::retry;
 use super::retry::RETRIES_MAX;
+use super::shown::Committed;
+use super::shown::ShowRows;
 use super::swap::history::Announcement;
 use crate::connector::Target;
 use crate::connector::TargetError;
@@ -63,6 +67,8 @@ pub struct Committer {
     woken: Vec<RecordPlace>,
     /// What the batch at hand has to say of the component that made it.
     announcement: Option<Announcement>,
+    /// Sees every batch that is committed.
+    show_rows: Option<Arc<ShowRows>>,
 }
 
 /// Why a batch was not committed.
@@ -142,7 +148,14 @@ impl Committer {
             ended: Vec::new(),
             woken: Vec::new(),
             announcement: None,
+            show_rows: None,
         }
+    }
+
+    /// Lets somebody see every batch that is committed.
+    #[must_use]
+    pub fn showing(self, show_rows: Option<Arc<ShowRows>>) -> Self {
+        Self { show_rows, ..self }
     }
 
     /// Returns the entity's plan.
@@ -273,9 +286,8 @@ impl Committer {
         let mut checks_each = false;
         let (layout, row_fates) = loop {
             self.remove(&mut *tx).await?;
-            let mut layout =
-                Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
-            while numbered.is_changed_by(&refused, &layout)? {
+            let mut layout = Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
+            while numbered.is_changed_by(&refused, &layout.aside())? {
                 parents.forget_found();
                 layout = Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
             }
@@ -300,11 +312,12 @@ impl Committer {
         let resolved = numbered.batch();
         let mut dead = refused;
         dead.extend(layout.set_aside.iter().map(|(record, refused)| (*record, refused.clone())));
+        dead.extend(self.again.lost(&layout));
         dead.extend(self.ask_about_repeated(&mut *tx, from, resolved, &layout, &row_fates, checks_each).await?);
         let outcome = self.account(resolved, &layout, &dead, &row_fates);
         let letters = self.letters(resolved, &dead);
         conserve(self.entity(), resolved, &outcome)?;
-        let to = match &self.again {
+        let mut to = match &self.again {
             Again::No => advance(from, resolved, &outcome),
             again => again.moves(self.entity(), from, &outcome)?,
         };
@@ -326,7 +339,7 @@ impl Committer {
         // A row that somebody else's row stands for is left alone at the entity's end too.
         let is_changed = |row: usize| match &row_fates[row] {
             Some(RowFate::Inserted | RowFate::Updated(_)) => !dead.contains_key(&resolved.rows[row].record),
-            Some(RowFate::Unchanged | RowFate::Skipped) | None => false,
+            Some(RowFate::Unchanged | RowFate::Skipped | RowFate::Deferred) | None => false,
         };
         let is_written = |row: usize| {
             is_changed(row)
@@ -334,7 +347,8 @@ impl Committer {
                     && row_fates[row] == Some(RowFate::Unchanged)
                     && self.entity().on_conflict == OnConflict::Update
         };
-        // First of all bookkeeping: a process that has lost its lock learns it here, and not from a repeated ledger entry.
+        self.forget_deferred(&mut *tx, resolved, &mut to).await?;
+        // First of all other bookkeeping: a process that has lost its lock learns it here, and not from a repeated ledger entry.
         if !self.books.move_checkpoint(&mut *tx, name, from, &to).await? {
             tx.rollback().await?;
             return Err(moved(name).into());
@@ -344,6 +358,7 @@ impl Committer {
         self.forget_nulled(&mut *tx, from, resolved, &is_changed).await?;
         self.books.insert_references(&mut *tx, name, false, &layout.nulled(is_written)).await?;
         self.books.insert_references(&mut *tx, name, true, &layout.deferred(is_changed)).await?;
+        self.defer(&mut *tx, resolved, &dead).await?;
         self.books.insert_ids(&mut *tx, name, &layout.ids_of_living(self.entity(), resolved, &dead)).await?;
         numbered.save(place, &mut *tx).await?;
         let counts = serde_json::json!({
@@ -371,6 +386,10 @@ impl Committer {
         // Before the commit: its answer may be lost, and it has landed all the same.
         (self.ended, self.woken) = (ended, woken);
         tx.commit().await?;
+        if let Some(show_rows) = &self.show_rows {
+            let committed = Committed { resolved, layout: &layout, dead: &dead, row_fates: &row_fates };
+            show_rows.add(self.entity(), &committed);
+        }
         Ok((to, outcome.packed))
     }
 

@@ -11,6 +11,7 @@ use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
 use super::committed::Known;
 use super::committed::KnownRow;
+use super::junction;
 use super::layout::column_names;
 use super::ledger;
 use super::numbering;
@@ -65,6 +66,9 @@ pub enum What {
         /// What the ledger has of it.
         digest: u64,
     },
+    /// A row of a junction that came out of the record before and does no more; it stands there, and another record may
+    /// give it.
+    Shared,
     /// The source has other bytes for this record than those that were read.
     SourceChanged,
     /// The record is set aside now, for this reason.
@@ -155,6 +159,10 @@ pub async fn compare(
         for index in rows {
             let row = &resolved.rows[index];
             let table = &entity.tables[row.table];
+            // What becomes of it is not for its record to say.
+            if table.junction.is_some() {
+                continue;
+            }
             // Two of the plan's tables may be one of the target's.
             let name = table_at(&table.schema.name).unwrap_or(row.table);
             came.insert((name, &row.key));
@@ -218,6 +226,7 @@ pub async fn compare(
             }
         }
     }
+    junction::compare(place, tx, resolved, known, &mut compared).await?;
     Ok(compared)
 }
 
@@ -230,11 +239,12 @@ async fn standing(
 ) -> Result<Standing, Failure> {
     let entity = &place.plan.entities[place.entity];
     let mut wanted: BTreeMap<usize, HashSet<&[u8]>> = BTreeMap::new();
-    for row in &resolved.rows {
+    for row in resolved.rows.iter().filter(|row| entity.tables[row.table].junction.is_none()) {
         wanted.entry(row.table).or_default().insert(&row.key);
     }
     for row in known.iter().flatten().flat_map(|known| &known.rows) {
-        if let Some(table) = entity.tables.iter().position(|table| table.schema.name == row.table) {
+        let is_meant = |table: &TablePlan| table.schema.name == row.table && table.junction.is_none();
+        if let Some(table) = entity.tables.iter().position(is_meant) {
             wanted.entry(table).or_default().insert(&row.key);
         }
     }

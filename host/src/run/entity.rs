@@ -23,6 +23,7 @@ use super::origin::Origin;
 use super::progress::EntityProgress;
 use super::resolve::Resolved;
 use super::resolve::Resolver;
+use super::retry;
 use super::shutdown::Shutdown;
 use super::swap;
 use super::swap::Message;
@@ -122,8 +123,17 @@ impl EntityRun {
     /// Returns whether it is read to its end and is yet to be completed.
     async fn until_the_end(&mut self) -> Result<bool, CommitError> {
         let mut left = self.limit;
+        let (mut tries, mut stood) = (0, self.member.checkpoint.batches);
         loop {
             let reached = match self.stretch(&mut left).await {
+                Err((CommitError::Failure(failure), _)) if failure.is_of_lost_source && tries < retry::RETRIES_MAX => {
+                    // Only what does not get on is given up.
+                    tries = if self.member.checkpoint.batches > stood { 1 } else { tries + 1 };
+                    stood = self.member.checkpoint.batches;
+                    let (what, name) = ("the source was lost, opening it again", &self.member.committer.entity().name);
+                    retry::pause_saying(what, name, tries, &failure).await;
+                    if self.shutdown.is_asked() { Reached::Asked } else { Reached::Again }
+                }
                 Err((error, version)) => self.mend(error, version).await?,
                 Ok(reached) => reached,
             };
@@ -151,6 +161,9 @@ impl EntityRun {
             Some(source) => source,
             None => self.origin.open().await.map_err(|error| (error.into(), None))?,
         };
+        if let Some(snapshot) = source.snapshot() {
+            self.member.checkpoint.read_under(self.origin.source(), snapshot);
+        }
         if let Some(trial) = versions.trial() {
             trial.restart();
         }

@@ -15,6 +15,7 @@ use super::layout::column_names;
 use super::parents::Parents;
 use super::parents::fetch_ids;
 use super::resolve::Decided;
+use super::rewritten;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::connector::target::Refusal;
@@ -45,7 +46,8 @@ impl Waiting {
     pub fn new(entity: &EntityPlan, id: i64, nulled: NulledReference) -> Result<Self, NulledReference> {
         let place = entity.tables.iter().enumerate().find_map(|(table, plan)| {
             let is_meant = |reference: &ReferencePlan| {
-                let names_parent = |name: &String| nulled.parent == *name || nulled.parent == choices::names(plan, reference);
+                let names_parent =
+                    |name: &String| nulled.parent == *name || nulled.parent == choices::names(plan, reference);
                 column_names(plan, reference) == nulled.column && reference.choice.as_ref().is_none_or(names_parent)
             };
             let reference = plan.references.iter().position(is_meant).filter(|_| plan.schema.name == nulled.table)?;
@@ -143,8 +145,10 @@ pub async fn find_parents(
         }
         let reference = waiting[of_reference[0]].reference(committer.entity());
         let parent = reference.entity.filter(|&parent| committer.entity_at(parent).id.is_stored());
-        let keys: Vec<Vec<Value>> =
-            of_reference.iter().map(|&index| packed::decode(&waiting[index].nulled.value).unwrap_or_default()).collect();
+        let keys: Vec<Vec<Value>> = of_reference
+            .iter()
+            .map(|&index| packed::decode(&waiting[index].nulled.value).unwrap_or_default())
+            .collect();
         // An entity with stored ids: what waits is the source key, whose id may be known by now.
         let source_key = |key: &[Value]| match (parent, key) {
             (Some(parent), [Value::Text(source_key)]) => Some((parent, source_key.to_string())),
@@ -184,7 +188,8 @@ async fn find_chosen(
     let standing = choices::standing(committer.plan(), committer.books(), tx, wanted, stored).await?;
     for (index, of) in open.into_iter().zip(of) {
         let place = |entity: usize, key: &Key| (entity, key.as_str().to_owned());
-        let Decided::One(entity) = choices::decide(&of, |entity, key| standing.contains_key(&place(entity, key))) else {
+        let Decided::One(entity) = choices::decide(&of, |entity, key| standing.contains_key(&place(entity, key)))
+        else {
             continue;
         };
         let id = of.iter().find(|(of, _)| *of == entity).and_then(|(_, key)| standing.get(&place(entity, key)));
@@ -292,7 +297,8 @@ async fn fill_part(
     for ((table, columns), rows) in &calls {
         let table = &entity.tables[*table];
         let rows: Vec<&[Value]> = rows.iter().map(Vec::as_slice).collect();
-        filled = tx.update(Rows { table: &table.schema, columns, key: &table.key, rows: &rows }).await;
+        let call = Rows { table: &table.schema, columns, key: &table.key, rows: &rows };
+        filled = rewritten::update(tx, table, call).await;
         if filled.is_err() {
             break;
         }

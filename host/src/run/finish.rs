@@ -71,7 +71,9 @@ fn judge(member: &Member) -> Result<(), Failure> {
                 .hint("with a larger `dead-letters-max` the same command completes the entity"),
         ));
     }
-    let empty = entity.tables.iter().map(|table| &table.schema.name).find(|name| {
+    // A junction is judged as a whole, by its own step.
+    let own = entity.tables.iter().filter(|table| table.junction.is_none());
+    let empty = own.map(|table| &table.schema.name).find(|name| {
         checkpoint.rows.get(*name).is_none_or(|rows: &RowCounts| rows.standing() == 0)
             && !entity.allow_empty.contains(name)
     });

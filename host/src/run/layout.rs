@@ -15,6 +15,7 @@ use super::claimed::RowKey;
 use super::given::GivenIds;
 use super::ledger;
 use super::parents::InBatch;
+use super::parents::LeftOut;
 use super::parents::Parents;
 use super::parents::find_parents;
 use super::parents::look_up_ids;
@@ -78,6 +79,8 @@ pub struct Layout {
     pub set_aside: Dead,
     /// Records that wait for a parent that may come later, by their index in the batch.
     pub parked: BTreeMap<usize, Parked>,
+    /// Records that are left out because a parent is missing.
+    pub skipped: BTreeMap<usize, LeftOut>,
     /// Rows whose values differ from the resolved ones: references written NULL or looked up.
     patched: HashMap<usize, Vec<Value>>,
     /// What rows with references that wait are to hold in the end.
@@ -136,6 +139,7 @@ impl Layout {
             records: Vec::with_capacity(resolved.records.len()),
             set_aside: Dead::new(),
             parked: BTreeMap::new(),
+            skipped: BTreeMap::new(),
             patched: looked_up.clone(),
             wanted: HashMap::new(),
             intended: HashMap::new(),
@@ -159,7 +163,9 @@ impl Layout {
             given.begin(entity, resolved, index);
             let own = parents_among(entity, resolved, range.clone());
             let (mut leans, mut waits) = (Vec::new(), Vec::new());
-            for row in range.clone() {
+            // The rows of a junction are for its final step to judge.
+            let is_own = |row: &usize| entity.tables[resolved.rows[*row].table].junction.is_none();
+            for row in range.clone().filter(is_own) {
                 let table_index = resolved.rows[row].table;
                 let table = &entity.tables[table_index];
                 let known = given.look_up(plan, entity_index, resolved, row, &parents.unresolved);
@@ -196,8 +202,14 @@ impl Layout {
                                     let refused = || choices::nobody(plan, table, choice);
                                     layout.set_aside.entry(index).or_insert_with(refused);
                                 }
+                                OnMissing::Skip => {
+                                    let left_out = || LeftOut::of_choice(plan, table, reference, choice);
+                                    layout.skipped.entry(index).or_insert_with(left_out);
+                                }
                                 OnMissing::Fail => {
-                                    return Err(no_parent(resolved, index, &choices::nobody(plan, table, choice)).into());
+                                    return Err(
+                                        no_parent(resolved, index, &choices::nobody(plan, table, choice)).into()
+                                    );
                                 }
                             }
                             continue;
@@ -245,6 +257,10 @@ impl Layout {
                                 .entry(index)
                                 .or_insert_with(|| missing_parent(plan, table, reference, &resolved.rows[row], values));
                         }
+                        (Found::Missing, OnMissing::Skip) => {
+                            let left_out = || LeftOut::new(plan, table, reference, &resolved.rows[row], values);
+                            layout.skipped.entry(index).or_insert_with(left_out);
+                        }
                         (Found::Missing, OnMissing::Fail) => {
                             return Err(no_parent(
                                 resolved,
@@ -267,9 +283,10 @@ impl Layout {
                     layout.intended.insert(row, ledger::digest(&intended));
                 }
             }
-            if layout.set_aside.contains_key(&index) || !waits.is_empty() {
+            let is_aside = layout.set_aside.contains_key(&index) || layout.skipped.contains_key(&index);
+            if is_aside || !waits.is_empty() {
                 given.forget(resolved, index);
-                if let Some(parked) = Parked::new(waits).filter(|_| !layout.set_aside.contains_key(&index)) {
+                if let Some(parked) = Parked::new(waits).filter(|_| !is_aside) {
                     layout.parked.insert(index, parked);
                 }
                 continue;
@@ -293,7 +310,7 @@ impl Layout {
             layout.records.push(index);
             layout.leans.extend(leans);
             if resolved.repeats_keys {
-                for row in range.clone() {
+                for row in range.clone().filter(is_own) {
                     seen.entry(name_and_key(row)).or_insert(row);
                 }
             }
@@ -305,6 +322,16 @@ impl Layout {
             }
         }
         Ok(layout)
+    }
+
+    /// Returns the records that are not written: set aside, left out or parked.
+    pub fn aside(&self) -> Cow<'_, Dead> {
+        if self.skipped.is_empty() && self.parked.is_empty() {
+            return Cow::Borrowed(&self.set_aside);
+        }
+        let left_out = self.skipped.iter().map(|(record, left_out)| (*record, left_out.refused.clone()));
+        let parked = self.parked.iter().map(|(record, parked)| (*record, parked.refused.clone()));
+        Cow::Owned(left_out.chain(parked).chain(self.set_aside.clone()).collect())
     }
 
     /// Returns the ledger's digest of a row: of the values that it holds when every reference has its parent.

@@ -14,7 +14,6 @@ use super::bookkeeping::Numbering;
 use super::choices;
 use super::choices::Ids;
 use super::layout::Dead;
-use super::layout::Layout;
 use super::layout::LayoutError;
 use super::layout::Place;
 use super::ledger;
@@ -71,7 +70,9 @@ pub async fn reserve(
 ) -> Result<(), LayoutError> {
     let entity = &place.plan.entities[place.entity];
     let Some((table, id)) = numbered_column(entity) else { return Ok(()) };
-    let Some(number) = numbered_sequence(entity).and_then(|sequence| target.kept_number(sequence)) else { return Ok(()) };
+    let Some(number) = numbered_sequence(entity).and_then(|sequence| target.kept_number(sequence)) else {
+        return Ok(());
+    };
     if own_keys(entity, resolved).next().is_none() {
         return Ok(());
     }
@@ -139,7 +140,8 @@ pub async fn known<'a>(
                 row.values[*column] = id;
             }
         }
-        let is_unknown = |(column, ..): &(usize, usize, Key)| is_in_key(table, *column) && row.values[*column].is_null();
+        let is_unknown =
+            |(column, ..): &(usize, usize, Key)| is_in_key(table, *column) && row.values[*column].is_null();
         let is_unknown = row.pending.iter().any(is_unknown) || has_open_key(table, row);
         row.key = if is_unknown { Vec::new() } else { key_of(table, &row.values) };
         let values = &row.values;
@@ -168,7 +170,8 @@ impl<'a> Numbered<'a> {
             chosen: Ids::new(),
             numbering: Numbering::default(),
             given: 0,
-            keeps_numbers: numbered_sequence(&place.plan.entities[place.entity]).is_some_and(|name| target.kept_number(name).is_some()),
+            keeps_numbers: numbered_sequence(&place.plan.entities[place.entity])
+                .is_some_and(|name| target.kept_number(name).is_some()),
             shares: Vec::new(),
             dead: BTreeSet::new(),
         };
@@ -188,7 +191,9 @@ impl<'a> Numbered<'a> {
             let lacking: Vec<usize> = lacking.map(|(record, _)| record).collect();
             if !lacking.is_empty() {
                 numbered.numbering = place.books.numbering(tx, &entity.name).await?.unwrap_or_default();
-                if let Some(count) = lacking.len().checked_sub(numbered.numbering.spare.len()).filter(|count| *count > 0) {
+                if let Some(count) =
+                    lacking.len().checked_sub(numbered.numbering.spare.len()).filter(|count| *count > 0)
+                {
                     let Numbering { last, spare } = &mut numbered.numbering;
                     spare.extend(tx.take_numbers(&table.schema, table.columns[id], *last, count).await?);
                 }
@@ -205,16 +210,13 @@ impl<'a> Numbered<'a> {
     }
 
     /// Numbers the batch anew where records have something from one that is dead: it is as if that had not been there. Returns whether anything changed.
-    pub fn is_changed_by(&mut self, refused: &Dead, layout: &Layout) -> Result<bool, Failure> {
-        let (set_aside, parked) = (&layout.set_aside, &layout.parked);
-        let is_dead = |record: &usize| {
-            refused.contains_key(record) || set_aside.contains_key(record) || parked.contains_key(record)
-        };
+    pub fn is_changed_by(&mut self, refused: &Dead, set_aside: &Dead) -> Result<bool, Failure> {
+        let is_dead = |record: &usize| refused.contains_key(record) || set_aside.contains_key(record);
         let changes = |(_, first): &(usize, usize)| is_dead(first) && !self.dead.contains(first);
         if !self.shares.iter().any(changes) {
             return Ok(false);
         }
-        self.dead.extend(refused.keys().chain(set_aside.keys()).chain(parked.keys()));
+        self.dead.extend(refused.keys().chain(set_aside.keys()));
         self.put()?;
         Ok(true)
     }
@@ -264,7 +266,8 @@ impl<'a> Numbered<'a> {
                     }
                     (None, None) => {
                         let next = self.numbering.spare.get(self.given).copied();
-                        let next = next.ok_or_else(|| Failure::bug("fewer numbers were taken than there are records"))?;
+                        let next =
+                            next.ok_or_else(|| Failure::bug("fewer numbers were taken than there are records"))?;
                         self.given += 1;
                         is_new = !self.standing.contains_key(&record);
                         let id = self.standing.get(&record).cloned().unwrap_or(Value::Integer(next));
@@ -414,7 +417,8 @@ async fn standing(
     let mut keys: Vec<(usize, Vec<Value>)> = Vec::new();
     for &record in records {
         let Settled::Rows(range) = &resolved.records[record] else { continue };
-        let row = resolved.rows[range.clone()].iter().find(|row| entity.tables[row.table].schema.name == table.schema.name);
+        let row =
+            resolved.rows[range.clone()].iter().find(|row| entity.tables[row.table].schema.name == table.schema.name);
         let Some(row) = row.filter(|row| !row.pending.iter().any(|(column, ..)| is_in_key(table, *column))) else {
             continue;
         };

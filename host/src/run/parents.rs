@@ -11,6 +11,7 @@ use super::choices;
 use super::choices::Chosen;
 use super::layout::column_names;
 use super::layout::refuse;
+use super::resolve::Choice;
 use super::resolve::Resolved;
 use super::resolve::ResolvedRow;
 use super::transform::Refused;
@@ -73,7 +74,8 @@ pub(super) async fn find_parents(
     unresolved: &HashSet<(usize, usize)>,
 ) -> Result<FoundParents, TargetError> {
     let mut found = BTreeMap::new();
-    for (table_index, table) in entity.tables.iter().enumerate() {
+    let own = entity.tables.iter().enumerate().filter(|(_, table)| table.junction.is_none());
+    for (table_index, table) in own {
         for (position, reference) in table.references.iter().enumerate() {
             let mut keys: HashMap<Vec<u8>, bool> = HashMap::new();
             let mut wanted: Vec<Vec<Value>> = Vec::new();
@@ -150,7 +152,8 @@ pub(super) async fn look_up_ids(
     let wanted = resolved.rows.iter().flat_map(|row| &row.pending).map(|(_, parent, key)| (*parent, key.as_str()));
     fetch_ids(plan, books, tx, wanted, parents).await?;
     let mut values: HashMap<usize, Vec<Value>> = HashMap::new();
-    for (index, row) in resolved.rows.iter().enumerate() {
+    let is_own = |row: &ResolvedRow| plan.entities[entity].tables[row.table].junction.is_none();
+    for (index, row) in resolved.rows.iter().enumerate().filter(|(_, row)| is_own(row)) {
         for (column, parent, key) in &row.pending {
             let id = parents.stored_id(*parent, key.as_str());
             // A parent without a stored id is missing: its own key stands for it in the message.
@@ -172,7 +175,8 @@ pub(super) type InBatch<'a> = HashMap<(&'a str, &'a [usize]), HashMap<Vec<u8>, u
 /// Rows that other rows of this entity may have as parents.
 pub(super) fn parents_among<'a>(entity: &'a EntityPlan, resolved: &Resolved, rows: Range<usize>) -> InBatch<'a> {
     let mut among = InBatch::new();
-    for reference in entity.tables.iter().flat_map(|table| &table.references) {
+    let own = entity.tables.iter().filter(|table| table.junction.is_none());
+    for reference in own.flat_map(|table| &table.references) {
         let place = (reference.parent.name.as_str(), reference.parent_columns.as_slice());
         for row in rows.clone() {
             let table = &entity.tables[resolved.rows[row].table];
@@ -219,6 +223,42 @@ pub(super) fn missing_parent(
     refuse(MISSING_PARENT, Some(columns), message)
 }
 
+/// Why a record is left out whose manifest says so of a missing parent.
+pub struct LeftOut {
+    /// The same for all records that lack a parent there, so that they are counted together.
+    pub reason: String,
+    /// What is to be said where the record cannot be left out any more.
+    pub refused: Box<Refused>,
+}
+
+impl LeftOut {
+    pub(super) fn new(
+        plan: &Plan,
+        table: &TablePlan,
+        reference: &ReferencePlan,
+        row: &ResolvedRow,
+        values: &[Value],
+    ) -> Self {
+        let columns = column_names(table, reference);
+        let reason = format!(
+            "`{}.{columns}` has no row in `{}`, and `on-missing` says `skip`",
+            table.schema.name, reference.parent.name
+        );
+        Self { reason, refused: missing_parent(plan, table, reference, row, values) }
+    }
+
+    /// The same where none of several entities has the parent.
+    pub(super) fn of_choice(plan: &Plan, table: &TablePlan, reference: &ReferencePlan, choice: &Choice) -> Self {
+        let reason = format!(
+            "`{}.{}` has no record of {}, and `on-missing` says `skip`",
+            table.schema.name,
+            column_names(table, reference),
+            choices::names(table, reference)
+        );
+        Self { reason, refused: choices::nobody(plan, table, choice) }
+    }
+}
+
 /// The failure of a run whose manifest says that a missing parent ends it.
 pub(super) fn no_parent(resolved: &Resolved, index: usize, refused: &Refused) -> Failure {
     let record = &resolved.batch.records[index];
@@ -227,7 +267,7 @@ pub(super) fn no_parent(resolved: &Resolved, index: usize, refused: &Refused) ->
         resolved.batch.origin, record.offset, record.document, refused.message
     ))
     .hint(format!(
-        "`references.{}.on-missing` says `fail`; `dead-letter` would set the record aside, `null` leave the column empty",
+        "`references.{}.on-missing` says `fail`; `dead-letter` would set the record aside, `skip` leave it out, `null` leave the column empty",
         refused.field.clone().unwrap_or_default()
     ))
 }

@@ -1,5 +1,7 @@
 //! The third stage: row bodies become values of their columns' types, and references become ids. Pure: no target is asked.
 
+mod elements;
+
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::collections::hash_map::Entry;
@@ -246,9 +248,13 @@ impl Resolver {
             };
             match equal.map(|other| &resolved.rows[other]) {
                 None => resolved.rows.push(row),
-                Some(other) if other.values == row.values && other.pending == row.pending && other.choices == row.choices => {
+                Some(other)
+                    if other.values == row.values && other.pending == row.pending && other.choices == row.choices =>
+                {
                     collapsed.push(table);
                 }
+                // The record does not hang on what becomes of the rows of a junction.
+                Some(_) if self.tables()[table].junction.is_some() => resolved.rows.push(row),
                 Some(_) => {
                     let name = &self.plan.entities[self.entity].tables[table].schema.name;
                     let message = format!("the record has two different rows of one key for the table `{name}`");
@@ -316,6 +322,7 @@ impl Resolver {
                     Converted::Reference { entity, id } => {
                         self.reference(plan, position, column, entity, id, &mut resolved)?
                     }
+                    Converted::Array(items) => self.elements(plan, column, items)?,
                 };
         }
         for (position, column) in columns.iter().enumerate() {
@@ -395,7 +402,7 @@ impl Resolver {
                 })?;
                 match convert::convert(kept.as_raw_bson_ref(), column) {
                     Ok(Converted::Value(value)) => Ok(value),
-                    Ok(Converted::Reference { .. }) => {
+                    Ok(_) => {
                         return Err(refuse("unusable-reference", format!("{}: a key is no reference", place())));
                     }
                     Err(mismatch) => Err(mismatch),
@@ -468,7 +475,9 @@ pub(super) fn repeats_keys(tables: &[TablePlan], rows: &[ResolvedRow]) -> bool {
         |table: usize| tables.iter().position(|other| other.schema.name == tables[table].schema.name).unwrap_or(table);
     let seeds: Vec<u64> = (0..tables.len()).map(|table| first_of_name(table) as u64).collect();
     let mut seen = HashSet::with_capacity(rows.len());
-    rows.iter().any(|row| !seen.insert(xxh3_64_with_seed(&row.key, seeds[row.table])))
+    // Rows of a junction may: its final step tells them apart.
+    let mut own = rows.iter().filter(|row| tables[row.table].junction.is_none());
+    own.any(|row| !seen.insert(xxh3_64_with_seed(&row.key, seeds[row.table])))
 }
 
 /// Which columns of a row are there; a row rarely has more than a word of them.

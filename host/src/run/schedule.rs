@@ -116,35 +116,42 @@ pub async fn run_entities(
     let entities = opened.sources.into_iter().zip(opened.origins).zip(opened.mappers);
     for (index, ((source, origin), mapper)) in entities.enumerate() {
         let is_wanted = selected.contains(&index) && starts[index].state != State::Completed;
-        ready.push(is_wanted.then(|| EntityRun {
-            member: Member {
-                index,
-                mapper,
-                committer: Committer::new(
-                    plan.clone(),
+        ready.push(is_wanted.then(|| {
+            EntityRun {
+                member: Member {
                     index,
-                    target.clone(),
-                    books.clone(),
-                    run.to_owned(),
-                    budget.clone(),
-                ),
-                checkpoint: starts[index].clone(),
-                read: None,
-                advanced: Vec::new(),
-                progress: progress.entity(&plan.entities[index].name, starts[index].position.document, throughs[index]),
-            },
-            source: Some(source),
-            origin,
-            limit: options.limit,
-            on_plugin_failure: match plan.entities[index].on_plugin_failure {
-                Some(asked) if options.execute => asked,
-                // A prediction says what would happen, and waits for nobody.
-                Some(_) => OnPluginFailure::Fail,
-                None => usual,
-            },
-            hold: holds[index].clone(),
-            told: swaps.as_ref().map(|swaps| swaps.told.clone()),
-            shutdown: shutdown.clone(),
+                    mapper,
+                    committer: Committer::new(
+                        plan.clone(),
+                        index,
+                        target.clone(),
+                        books.clone(),
+                        run.to_owned(),
+                        budget.clone(),
+                    )
+                    .showing(options.show_rows.clone()),
+                    checkpoint: starts[index].clone(),
+                    read: None,
+                    advanced: Vec::new(),
+                    progress: progress.entity(
+                        &plan.entities[index].name,
+                        starts[index].position.document,
+                        throughs[index],
+                    ),
+                },
+                source: Some(source),
+                origin,
+                limit: options.limit,
+                on_plugin_failure: match plan.entities[index].on_plugin_failure {
+                    Some(asked) if options.execute => asked,
+                    // A prediction says what would happen, and waits for nobody.
+                    Some(_) => OnPluginFailure::Fail,
+                    None => usual,
+                },
+                hold: holds[index].clone(),
+                told: swaps.as_ref().map(|swaps| swaps.told.clone()),
+                shutdown: shutdown.clone(),
+            }
         }));
     }
     let mut ends: Vec<Option<EntityEnd>> = ready.iter().map(|_| None).collect();
@@ -195,7 +202,7 @@ pub async fn run_entities(
                 }
                 continue;
             }
-            let end = stretch.end(run, budget).await;
+            let end = stretch.end(run, budget, options).await;
             if end.failure.is_some() {
                 // The others save what they have; nobody starts any more.
                 shutdown.ask();
@@ -204,7 +211,7 @@ pub async fn run_entities(
         }
     }
     for (index, stretch) in read_out {
-        ends[index] = Some(stretch.end(run, budget).await);
+        ends[index] = Some(stretch.end(run, budget, options).await);
     }
     if let Some(swaps) = swaps {
         swaps.end().await;
@@ -228,12 +235,15 @@ struct Stretch {
 
 impl Stretch {
     /// Returns how the entity ended; dead letters that were too many are kept as provisional ones.
-    async fn end(self, run: &str, budget: &Arc<RunBudget>) -> EntityEnd {
+    async fn end(self, run: &str, budget: &Arc<RunBudget>, options: &Options) -> EntityEnd {
         let Member { committer, checkpoint, advanced, .. } = self.member;
         let failure = match self.error {
             None => None,
             Some(CommitError::Failure(failure)) => Some(failure),
             Some(CommitError::OverBudget(letters)) => {
+                if let Some(show_rows) = &options.show_rows {
+                    show_rows.add_letters(&committer.entity().name, &letters);
+                }
                 Some(dead_letter::over_budget(&committer, budget, run, &checkpoint, &letters).await)
             }
         };

@@ -42,6 +42,8 @@ pub(crate) struct ColumnConfig {
     pub zone: Option<String>,
     pub default: Option<serde_json::Value>,
     pub required: bool,
+    /// Whether the value is an array, each element of which is converted so.
+    pub array: bool,
     /// Whether it was written as a table rather than as a path alone.
     pub is_table: bool,
 }
@@ -51,7 +53,7 @@ impl ColumnConfig {
     pub(crate) fn is_more_than_path(&self) -> bool {
         let is_bare =
             self.kind.is_none() && self.allowed.is_none() && self.reference.is_none() && self.format.is_none();
-        !is_bare || self.zone.is_some() || self.default.is_some()
+        !is_bare || self.zone.is_some() || self.default.is_some() || self.array
     }
 }
 
@@ -100,6 +102,8 @@ struct ColumnTable {
     default: Option<serde_json::Value>,
     #[serde(default)]
     required: bool,
+    #[serde(default)]
+    array: bool,
 }
 
 /// Keeps `null` apart from an absent key.
@@ -125,8 +129,20 @@ impl<'de> Deserialize<'de> for ColumnConfig {
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<ColumnConfig, A::Error> {
                 let table = ColumnTable::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                let ColumnTable { from: From(from), kind, allowed, reference, format, zone, default, required } = table;
-                Ok(ColumnConfig { from, kind, allowed, reference, format, zone, default, required, is_table: true })
+                let ColumnTable { from: From(from), kind, allowed, reference, format, zone, default, required, array } =
+                    table;
+                Ok(ColumnConfig {
+                    from,
+                    kind,
+                    allowed,
+                    reference,
+                    format,
+                    zone,
+                    default,
+                    required,
+                    array,
+                    is_table: true,
+                })
             }
         }
 

@@ -176,8 +176,13 @@ fn numbered(database: &Database) {
     );
     story.write("schema.sql", &schema);
     story.write("migration.toml", &manifest("numbered", "mongo-to-sql", 1_000, NUMBERED));
-    step(&format!("run, {records} numbered records, as many that refer to them"), story.call(database, &["run"], &["--execute", "--yes"]), 0);
-    let wrong = format!("pets AS p JOIN people AS o ON o.id = p.owner WHERE o.name <> 'n' || ((p.id - 1) * 7 % {records})");
+    step(
+        &format!("run, {records} numbered records, as many that refer to them"),
+        story.call(database, &["run"], &["--execute", "--yes"]),
+        0,
+    );
+    let wrong =
+        format!("pets AS p JOIN people AS o ON o.id = p.owner WHERE o.name <> 'n' || ((p.id - 1) * 7 % {records})");
     assert_eq!((count(database, "people"), count(database, "pets"), count(database, &wrong)), (records, records, 0));
     let wrong = format!("people AS p JOIN people AS b ON b.id = p.boss WHERE p.id + b.id <> {records} + 1");
     assert_eq!((count(database, &wrong), count(database, "people WHERE boss IS NULL")), (0, 0));

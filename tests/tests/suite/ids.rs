@@ -58,12 +58,20 @@ fn replayed_records_are_numbered_too() {
         run(&["run", "migration.toml", "--execute", "--yes"], 3);
         let id = |key: &str, code| run(&["id", "migration.toml", "people", key], code).stdout.trim().to_owned();
         assert_eq!((id("i9", 0).as_str(), id("i10", 1).as_str(), id("i11", 0).as_str()), ("9", "", "10"));
-        rewrite(migration.folder.path(), "name = { from = \"name\", required = true }", "name = { from = \"name\", default = \"nobody\" }");
+        rewrite(
+            migration.folder.path(),
+            "name = { from = \"name\", required = true }",
+            "name = { from = \"name\", default = \"nobody\" }",
+        );
         run(&["dead-letter", "replay", "migration.toml", "--execute"], 0);
         let ids = "SELECT min(id) || ' ' || max(id) || ' ' || count(*) FROM people WHERE name = 'nobody'";
         assert_eq!(value(&migration.database, ids), "28 30 3");
         assert_eq!(id("10", 0), "28");
-        rewrite(migration.folder.path(), "name = { from = \"name\", default = \"nobody\" }", "name = { from = \"name\", required = true }");
+        rewrite(
+            migration.folder.path(),
+            "name = { from = \"name\", default = \"nobody\" }",
+            "name = { from = \"name\", required = true }",
+        );
         let again = run(&["run", "migration.toml", "--execute", "--yes", "--json"], 0);
         assert_eq!(again.json()["status"], "nothing-to-do");
     }
@@ -221,7 +229,8 @@ transform = "mongo-to-sql"
             );
             let _ = writeln!(schema, "CREATE TABLE {name} (id {kind} PRIMARY KEY);");
             let key = |n: u32| if strategy == "keep" { n.to_string() } else { format!("\"smith {n}\"") };
-            let records: Vec<String> = (1..=1_500).map(|n| format!(r#"{{"_id": {}, "code": "C{n}"}}"#, key(n))).collect();
+            let records: Vec<String> =
+                (1..=1_500).map(|n| format!(r#"{{"_id": {}, "code": "C{n}"}}"#, key(n))).collect();
             fs::write(folder.path().join(format!("{name}.json")), records.join("\n")).unwrap();
         }
         fs::write(folder.path().join("migration.toml"), manifest).unwrap();
@@ -257,7 +266,12 @@ fn every_id_is_found_and_found_back() {
         assert_eq!(every.id(&["numbered", "smith 7"], 1)["id"], json!(null));
         every.call(&["run", "migration.toml", "--execute", "--yes"]).run().expect(0);
         for (entity, key, form, id) in [
-            ("computed", "smith 1400", "ssmith 1400", every.id(&["computed", "ssmith 1400"], 0)["id"].as_str().unwrap()),
+            (
+                "computed",
+                "smith 1400",
+                "ssmith 1400",
+                every.id(&["computed", "ssmith 1400"], 0)["id"].as_str().unwrap(),
+            ),
             ("computed", "\"smith 7\"", "ssmith 7", computed.as_str()),
             ("kept", "1400", "i1400", "1400"),
             ("given", "smith 1400", "ssmith 1400", "C1400"),
@@ -290,7 +304,9 @@ fn every_id_is_found_and_found_back() {
             assert!(ended.stderr.contains(said), "{ended}");
         }
         // What is computed needs no target.
-        let away = every.call(&["id", "migration.toml", "computed", "ssmith 7"]).env("TARGET_URL", "postgres://nobody@127.0.0.1:1/nowhere");
+        let away = every
+            .call(&["id", "migration.toml", "computed", "ssmith 7"])
+            .env("TARGET_URL", "postgres://nobody@127.0.0.1:1/nowhere");
         let ended = away.run().expect(0);
         assert!(ended.stdout.trim() == computed && ended.stderr.contains("is not known"), "{ended}");
     }
@@ -313,7 +329,8 @@ fn what_may_be_of_several_entities_is_found_when_it_comes() {
         let call = |words: &[&str], code| case.call(&database, words).run().expect(code);
         let predicted = call(&["dead-letter", "replay", "migration.toml", "--code=required", "--json"], 3).json();
         assert_eq!(value(&database, late), "NULL");
-        let report = call(&["dead-letter", "replay", "migration.toml", "--code=required", "--execute", "--json"], 3).json();
+        let report =
+            call(&["dead-letter", "replay", "migration.toml", "--code=required", "--execute", "--json"], 3).json();
         assert_eq!(report["entities"], predicted["entities"], "{report:#}");
         assert_eq!(value(&database, late), value(&database, "SELECT id FROM orders WHERE name = 'nobody'"));
         assert_eq!(value(&database, about), "1", "{report:#}");

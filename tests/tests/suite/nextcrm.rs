@@ -91,19 +91,27 @@ impl NextCrm {
             .into_iter()
             .map(|row| ((text(&row[0]), text(&row[1]).parse().unwrap()), text(&row[2])))
             .collect();
-        let wanted: BTreeMap<(String, u64), String> =
-            expected.dead.iter().map(|((name, place), code)| (((*name).to_owned(), *place), (*code).to_owned())).collect();
+        let wanted: BTreeMap<(String, u64), String> = expected
+            .dead
+            .iter()
+            .map(|((name, place), code)| (((*name).to_owned(), *place), (*code).to_owned()))
+            .collect();
         same(&dead, &wanted, "dead letters");
-        let sql =
-            format!("SELECT entity, column_name, count(*) AS number FROM {} GROUP BY 1, 2", self.own("nulled_reference"));
+        let sql = format!(
+            "SELECT entity, column_name, count(*) AS number FROM {} GROUP BY 1, 2",
+            self.own("nulled_reference")
+        );
         let nulled: BTreeMap<(String, String), u64> = self
             .target
             .query(&sql)
             .into_iter()
             .map(|row| ((text(&row[0]), text(&row[1])), text(&row[2]).parse().unwrap()))
             .collect();
-        let wanted: BTreeMap<(String, String), u64> =
-            expected.nulled.iter().map(|((name, column), count)| (((*name).to_owned(), column.clone()), *count)).collect();
+        let wanted: BTreeMap<(String, String), u64> = expected
+            .nulled
+            .iter()
+            .map(|((name, column), count)| (((*name).to_owned(), column.clone()), *count))
+            .collect();
         same(&nulled, &wanted, "nulled references");
         for (table, [left, right], _) in JUNCTIONS {
             assert_eq!(self.links(table, left.0, right.0), expected.links[table], "{table}");
@@ -167,7 +175,10 @@ fn everything_is_as_the_oracle_says() {
         }
         for ((collection, code), count) in planted {
             let found = dead.remove(&(collection, code)).unwrap_or_default();
-            assert!(found == count || (code == "missing-parent" && found > count), "{collection} {code}: {found}, {count}");
+            assert!(
+                found == count || (code == "missing-parent" && found > count),
+                "{collection} {code}: {found}, {count}"
+            );
         }
         assert!(dead.keys().all(|(_, code)| *code == "missing-parent"), "{dead:?}");
         crm.whimbrel(&["verify"]).run().expect(0);

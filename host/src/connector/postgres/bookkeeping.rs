@@ -8,7 +8,7 @@ use crate::connector::TargetError;
 
 /// The schema that holds them.
 pub(super) const SCHEMA: &str = "whimbrel";
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 16] = [
     "migration",
     "holder",
     "checkpoint",
@@ -18,6 +18,8 @@ const TABLES: [&str; 14] = [
     "ledger",
     "deferred_reference",
     "nulled_reference",
+    "deferred_row",
+    "left_out_row",
     "id_map",
     "numbering",
     "run",

@@ -20,6 +20,7 @@ mod script;
 mod session;
 mod sift;
 mod snapshot;
+mod spelling;
 mod target;
 #[cfg(test)]
 mod tests;

@@ -43,7 +43,8 @@ pub(super) async fn advance(
 ) -> Result<Option<Advanced>, TargetError> {
     let of = &table.columns[column];
     let (Some(sequence), ColumnType::Integer { .. }) = (&of.sequence, &of.kind) else { return Ok(None) };
-    let failed = |error| target_error(error, &format!("move the sequence `{sequence}` behind the ids of `{}`", table.name));
+    let failed =
+        |error| target_error(error, &format!("move the sequence `{sequence}` behind the ids of `{}`", table.name));
     let (step, least, largest): (i64, i64, i64) = sqlx::query_as(
         "SELECT seqincrement, seqmin, seqmax FROM pg_catalog.pg_sequence WHERE seqrelid = $1::text::pg_catalog.regclass",
     )

@@ -59,7 +59,12 @@ impl Bookkeeping {
     }
 
     /// Returns the source key that has this id, compact.
-    pub async fn key_of(&self, tx: &mut dyn Transaction, entity: &str, id: &[u8]) -> Result<Option<String>, TargetError> {
+    pub async fn key_of(
+        &self,
+        tx: &mut dyn Transaction,
+        entity: &str,
+        id: &[u8],
+    ) -> Result<Option<String>, TargetError> {
         let sql = format!(
             "SELECT key FROM {} WHERE migration = $1 AND entity = $2 AND id = $3 ORDER BY key LIMIT 1",
             self.tables.id_map

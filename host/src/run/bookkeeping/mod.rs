@@ -3,8 +3,10 @@
 mod attempt;
 mod checkpoint;
 mod dead_letter;
+mod deferred_row;
 mod id_map;
 mod ledger;
+mod left_out_row;
 mod letters;
 mod migration;
 mod parked_key;
@@ -17,12 +19,21 @@ mod statement;
 pub use attempt::Attempt;
 pub use attempt::StoredAttempt;
 pub use checkpoint::Checkpoint;
+pub use checkpoint::ReadUnder;
+pub use checkpoint::is_consistent;
 pub use dead_letter::DeadLetter;
 pub use dead_letter::StoredLetter;
+pub use deferred_row::DeferredRow;
+pub use deferred_row::SourceKey;
 pub use id_map::Numbering;
 pub use ledger::Entry;
 pub use ledger::EntryKind;
 pub use ledger::StoredEntry;
+pub use left_out_row::CONFLICTING;
+pub use left_out_row::DROPPED;
+pub use left_out_row::LeftOut;
+pub use left_out_row::LeftOutRow;
+pub use left_out_row::REFUSED;
 pub use letters::Letters;
 pub use migration::MigrationRow;
 pub use parked_key::ParkedKey;
@@ -62,6 +73,8 @@ struct Names {
     ledger: String,
     deferred_reference: String,
     nulled_reference: String,
+    deferred_row: String,
+    left_out_row: String,
     id_map: String,
     numbering: String,
     run: String,
@@ -85,6 +98,8 @@ impl Bookkeeping {
                 ledger: own("ledger"),
                 deferred_reference: own("deferred_reference"),
                 nulled_reference: own("nulled_reference"),
+                deferred_row: own("deferred_row"),
+                left_out_row: own("left_out_row"),
                 id_map: own("id_map"),
                 numbering: own("numbering"),
                 run: own("run"),
@@ -107,7 +122,7 @@ impl Bookkeeping {
             (
                 &self.tables.checkpoint,
                 &into.tables.checkpoint,
-                "state, document, token, batches, fates, rows, source, updated_at",
+                "state, document, token, batches, fates, rows, source, snapshots, updated_at",
                 "entity",
             ),
             (
@@ -143,6 +158,19 @@ impl Bookkeeping {
                 &into.tables.dead_letter,
                 "run, provisional, document, position, key, stage, code, field, message, plugin, digest, attempts, format, \
                  original, at, state, reason, refused",
+                "id",
+            ),
+            (
+                &self.tables.deferred_row,
+                &into.tables.deferred_row,
+                "target_table, sort_key, waits, place, document, record_key, columns, packed, sources",
+                "id",
+            ),
+            (
+                &self.tables.left_out_row,
+                &into.tables.left_out_row,
+                "target_table, reason, row_key, row_key_blob, column_name, why, at, place, document, record_key, columns, \
+                 packed, sources",
                 "id",
             ),
         ] {
@@ -191,7 +219,7 @@ impl Bookkeeping {
         Ok(counts)
     }
 
-    fn per_migration(&self) -> [(&'static str, &str, &'static str); 13] {
+    fn per_migration(&self) -> [(&'static str, &str, &'static str); 15] {
         [
             ("checkpoint", &self.tables.checkpoint, "migration"),
             ("dead_letter", &self.tables.dead_letter, "migration"),
@@ -200,6 +228,8 @@ impl Bookkeeping {
             ("ledger", &self.tables.ledger, "migration"),
             ("deferred_reference", &self.tables.deferred_reference, "migration"),
             ("nulled_reference", &self.tables.nulled_reference, "migration"),
+            ("deferred_row", &self.tables.deferred_row, "migration"),
+            ("left_out_row", &self.tables.left_out_row, "migration"),
             ("id_map", &self.tables.id_map, "migration"),
             ("numbering", &self.tables.numbering, "migration"),
             ("run", &self.tables.run, "migration"),

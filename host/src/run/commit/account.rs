@@ -23,7 +23,7 @@ use crate::run::skips::Skips;
 use crate::run::transform::Refused;
 
 /// Why `on-conflict = "skip"` leaves a record out.
-const STANDS: &str = "its row stands in the target with other values, and `on-conflict` says `skip`";
+pub const STANDS: &str = "its row stands in the target with other values, and `on-conflict` says `skip`";
 
 /// What a batch came to.
 pub(super) struct Outcome {
@@ -134,8 +134,16 @@ impl Committer {
                     continue;
                 }
             };
-            let of_record = || range.clone().filter_map(|row| row_fates[row].as_ref().map(|fate| (row, fate)));
-            let fate = if of_record().any(|(_, fate)| matches!(fate, RowFate::Inserted | RowFate::Updated(_))) {
+            let left_out = layout.skipped.get(&index);
+            let fate_of_row = |row: usize| match left_out {
+                Some(_) => Some(&RowFate::Skipped),
+                None => row_fates[row].as_ref(),
+            };
+            let of_record = || range.clone().filter_map(|row| fate_of_row(row).map(|fate| (row, fate)));
+            // A record with nothing but rows of junctions has handed them over.
+            let is_handed_over = !range.is_empty() && of_record().all(|(_, fate)| *fate == RowFate::Deferred);
+            let is_written = |fate: &RowFate| matches!(fate, RowFate::Inserted | RowFate::Updated(_));
+            let fate = if is_handed_over || of_record().any(|(_, fate)| is_written(fate)) {
                 Fate::Written
             } else if of_record().any(|(_, fate)| *fate == RowFate::Skipped) {
                 Fate::Skipped
@@ -147,7 +155,7 @@ impl Committer {
                 Fate::Written => fates.written += 1,
                 Fate::Skipped => {
                     fates.skipped += 1;
-                    skips.add(STANDS);
+                    skips.add(left_out.map_or(STANDS, |left_out| &left_out.reason));
                 }
                 Fate::Unchanged => fates.unchanged += 1,
                 Fate::Dead => fates.dead += 1,
@@ -162,6 +170,7 @@ impl Committer {
                     RowFate::Updated(_) => counts.updated += 1,
                     RowFate::Unchanged => counts.unchanged += 1,
                     RowFate::Skipped => counts.skipped += 1,
+                    RowFate::Deferred => counts.deferred += 1,
                 }
                 let digest = self.kept_digest(resolved_row).unwrap_or_else(|| layout.digest(resolved, row));
                 packer.row(resolved_row.table, fate, &resolved_row.key, digest);

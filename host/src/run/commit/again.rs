@@ -134,6 +134,14 @@ impl Again {
         }
     }
 
+    /// Returns the records that would be left out for want of a parent though their rows stand: these would stay.
+    pub(super) fn lost(&self, layout: &Layout) -> Dead {
+        let Self::Repair(rewrite) = self else { return Dead::new() };
+        let stands = |record: usize| matches!(rewrite.before.get(record), Some(Fate::Written | Fate::Unchanged));
+        let lost = layout.skipped.iter().filter(|(record, _)| stands(**record));
+        lost.map(|(record, left_out)| (*record, left_out.refused.clone())).collect()
+    }
+
     /// The checkpoint behind the commit: fates move from where they were, and nothing more was read.
     pub(super) fn moves(
         &self,
@@ -164,7 +172,9 @@ impl Again {
             }
             Self::Repair(rewrite) => {
                 for (table, counts) in &outcome.rows {
-                    to.rows.entry(table.clone()).or_default().inserted += counts.inserted;
+                    let rows = to.rows.entry(table.clone()).or_default();
+                    rows.inserted += counts.inserted;
+                    rows.deferred += counts.deferred;
                 }
                 for (table, _) in &rewrite.removed {
                     if let Some(rows) = to.rows.get_mut(&entity.tables[*table].schema.name) {

@@ -30,6 +30,7 @@ use crate::run::layout::repeated_key;
 use crate::run::ledger::RowFate;
 use crate::run::resolve::Resolved;
 use crate::run::resolve::Settled;
+use crate::run::rewritten;
 use crate::run::transform::Refused;
 
 /// How many savepoints the search for refused rows may set in one batch.
@@ -219,6 +220,10 @@ impl Committer {
             let (kept, rows): (Vec<usize>, Vec<usize>) =
                 rows.into_iter().partition(|&row| self.kept_digest(&resolved.rows[row]).is_some());
             fates.extend(kept.into_iter().map(|row| (row, RowFate::Unchanged)));
+            if table.junction.is_some() {
+                fates.extend(rows.into_iter().map(|row| (row, RowFate::Deferred)));
+                continue;
+            }
             if rows.is_empty() {
                 continue;
             }
@@ -275,7 +280,8 @@ impl Committer {
             }
             if !updates.is_empty() {
                 // A number of the target's stays with its row, and some columns take no other.
-                let number = table.id.filter(|&id| entity.id == IdStrategy::Sequence && !table.key.contains(&table.columns[id]));
+                let number =
+                    table.id.filter(|&id| entity.id == IdStrategy::Sequence && !table.key.contains(&table.columns[id]));
                 let fed: Vec<usize> = (0..table.columns.len()).filter(|&fed| Some(fed) != number).collect();
                 let columns: Vec<usize> = fed.iter().map(|&fed| table.columns[fed]).collect();
                 let values = updates.iter().map(|&row| layout.values(resolved, row));
@@ -284,7 +290,8 @@ impl Committer {
                     Some(_) => values.map(|values| fed.iter().map(|&fed| values[fed].clone()).collect()).collect(),
                 };
                 let values: Vec<&[Value]> = values.iter().map(AsRef::as_ref).collect();
-                match tx.update(Rows { columns: &columns, rows: &values, ..call }).await {
+                let call = Rows { columns: &columns, rows: &values, ..call };
+                match rewritten::update(tx, table, call).await {
                     Ok(()) => {}
                     // A row behind it may have come before it: alone, it is judged.
                     Err(TargetError::Refused(refusal)) => return Ok(Part::Refused(Refusing::Somebody(refusal))),
@@ -365,9 +372,7 @@ impl Committer {
 
 fn part_refused(resolved: &Resolved, rows: &[usize], refusal: Refusal) -> Part {
     match refusal.row.and_then(|row| rows.get(row)) {
-        Some(&row) => {
-            Part::Refused(Refusing::Record(resolved.rows[row].record, refused_row(resolved, &refusal)))
-        }
+        Some(&row) => Part::Refused(Refusing::Record(resolved.rows[row].record, refused_row(resolved, &refusal))),
         None => Part::Refused(Refusing::Somebody(refusal)),
     }
 }
