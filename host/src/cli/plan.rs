@@ -12,7 +12,10 @@ use crate::connector::target::Mode;
 use crate::error::Failure;
 use crate::plan::Draft;
 use crate::plan::JunctionPlan;
+use crate::plan::Later;
+use crate::plan::OnMissing;
 use crate::plan::Plan;
+use crate::plan::graph::Graph;
 use crate::plan::junction::OnDifference;
 use crate::plan::junction::OnMissingParent;
 use crate::run::check::Reads;
@@ -31,6 +34,18 @@ pub struct PlanArgs {
     /// The time that a first run would be given, for filters, such as 2024-06-01T00:00:00Z; a later one has the first one's
     #[arg(long, value_name = "INSTANT")]
     now: Option<jiff::Timestamp>,
+    /// Print only the graph of entities and references, for one of these tools; no source is opened
+    #[arg(long, value_enum, conflicts_with = "json")]
+    format: Option<Format>,
+}
+
+/// What draws a plan's graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Mermaid
+    Mermaid,
+    /// Graphviz
+    Dot,
 }
 
 /// A plan as it is shown.
@@ -46,6 +61,8 @@ pub struct PlanReport {
     pub creates: Vec<String>,
     /// In the order they run.
     pub entities: Vec<PlannedEntity>,
+    /// Which of them run side by side, and the references that put them there.
+    pub graph: Graph,
     /// What is written behind them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub junctions: Vec<PlannedJunction>,
@@ -140,12 +157,31 @@ pub struct PlannedReference {
     pub columns: String,
     /// The parent table.
     pub parent: String,
-    /// `fail`, `dead-letter` or `null`.
-    pub on_missing: crate::plan::OnMissing,
+    /// What happens where there is no parent, and none can come any more: `fail`, `dead-letter`, `null` or `park`.
+    pub on_missing: OnMissing,
+    /// What happens where there is no parent yet: `never` comes later, `filled-in` or `parked`.
+    pub later: Later,
 }
 
 /// Prints the plan.
 pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
+    if let Some(format) = args.format {
+        let draft = Draft::read(&args.manifest.manifest)?;
+        let opened = open::open_with(
+            draft,
+            Mode::ReadOnly,
+            Reads::Nothing,
+            false,
+            args.now.map(jiff::Timestamp::as_microsecond),
+        )
+        .await?;
+        let graph = Graph::new(&opened.plan);
+        match format {
+            Format::Mermaid => report::mermaid(&graph),
+            Format::Dot => report::dot(&graph),
+        }
+        return Ok(DONE);
+    }
     let now_us = args.now.map(jiff::Timestamp::as_microsecond);
     let mut opened =
         open::open_with(Draft::read(&args.manifest.manifest)?, Mode::ReadOnly, Reads::Sources, false, now_us).await?;
@@ -175,6 +211,7 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
                         columns: column_names(table, reference),
                         parent: reference.parent.name.clone(),
                         on_missing: reference.on_missing,
+                        later: reference.later,
                     })
                     .collect(),
                 not_predicted: table.schema.not_predicted.clone(),
@@ -207,6 +244,7 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
         target: opened.target.url().to_owned(),
         creates: opened.schema.map(|(_, names)| names).unwrap_or_default(),
         entities,
+        graph: Graph::new(&plan),
         junctions: plan.junctions.iter().map(|junction| planned(&plan, junction)).collect(),
         plugins: opened.plugins,
     };

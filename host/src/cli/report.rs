@@ -3,6 +3,7 @@
 
 pub mod author;
 mod dead_letters;
+mod graph;
 mod identity;
 mod junction;
 mod plan;
@@ -39,6 +40,8 @@ use crate::run::report::Status;
 
 pub use dead_letters::dead_letter;
 pub use dead_letters::dead_letters;
+pub use graph::dot;
+pub use graph::mermaid;
 pub use identity::identity;
 pub use plan::inspection;
 pub use plan::plan;

@@ -63,6 +63,8 @@ pub struct StatusReport {
     pub consistent: Option<bool>,
     /// Why dead letters were set aside.
     pub dead_letters: Vec<Reason>,
+    /// What records wait for whose parents may still come.
+    pub parked: Vec<Reason>,
     /// Dead letters that were given up.
     pub discarded: Vec<Reason>,
     /// Dead letters of a batch that was rolled back.
@@ -155,6 +157,7 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
         junctions: Vec::new(),
         consistent: None,
         dead_letters: Vec::new(),
+        parked: Vec::new(),
         discarded: Vec::new(),
         provisional: Vec::new(),
         held: Vec::new(),
@@ -200,6 +203,7 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
             entity.skip_reasons = books.skip_reasons(&mut *tx, &entity.name).await?;
         }
         status.dead_letters = books.reasons(&mut *tx, false).await?;
+        status.parked = books.reasons_of(&mut *tx, "parked", false).await?;
         status.discarded = books.reasons_of(&mut *tx, "discarded", false).await?;
         status.provisional = books.reasons(&mut *tx, true).await?;
         let events = books.events(&mut *tx).await?;

@@ -2,6 +2,7 @@
 
 use super::EntityPlan;
 use super::IdStrategy;
+use super::Later;
 use super::OnMissing;
 use super::ReferencePlan;
 use super::TablePlan;
@@ -63,11 +64,14 @@ pub(super) fn link(
                     to_itself: parent_table.name == table.schema.name,
                     parent_columns: vec![id],
                     parent: parent_table.clone(),
-                    on_missing: default_policy(parent_table.name == table.schema.name),
+                    asked: None,
+                    usual: None,
+                    on_missing: OnMissing::DeadLetter,
+                    later: Later::Never,
                 });
             }
             if all.len() > 1 {
-                check_choice(&at, table, name, &mut references[first..], found);
+                check_choice(&at, table, name, &references[first..], found);
             }
         }
         add_foreign_keys(table, entities, target, &mut references);
@@ -90,10 +94,8 @@ fn given_in_key(at: &str, table: &TablePlan, column: &str, referred: &str) -> Fi
     )
 }
 
-/// A column with several parents has one policy, and no foreign key that would refuse most of them.
-fn check_choice(at: &str, table: &TablePlan, column: &str, references: &mut [ReferencePlan], found: &mut Found) {
-    let to_itself = references.iter().any(|reference| reference.to_itself);
-    references.iter_mut().for_each(|reference| reference.on_missing = default_policy(to_itself));
+/// A column with several parents has no foreign key that would refuse most of them.
+fn check_choice(at: &str, table: &TablePlan, column: &str, references: &[ReferencePlan], found: &mut Found) {
     let position = table.schema.column(column);
     let keys =
         table.schema.foreign_keys.iter().filter(|key| position.is_some_and(|column| key.columns.contains(&column)));
@@ -137,18 +139,16 @@ fn add_foreign_keys(
             columns,
             parent: parent.clone(),
             parent_columns,
-            on_missing: default_policy(parent.name == table.schema.name),
+            asked: None,
+            usual: None,
+            on_missing: OnMissing::DeadLetter,
+            later: Later::Never,
         });
     }
 }
 
-/// A self-reference is written NULL until the entity's end, when its row cannot be set aside any more.
-fn default_policy(to_itself: bool) -> OnMissing {
-    if to_itself { OnMissing::Null } else { OnMissing::DeadLetter }
-}
-
-/// Puts the manifest's policies onto the references and checks that they can be kept. `default` is for references that
-/// the manifest does not name; what their columns do not allow stays as it is. A junction has a policy of its own.
+/// Notes what the manifest says of the references, and checks that it can be kept. `default` is for references that the
+/// manifest does not name; what their columns do not allow stays as it is. A junction has a policy of its own.
 pub(super) fn set_policies(entity: &EntityTable, default: Option<OnMissing>, plan: &mut EntityPlan, found: &mut Found) {
     let at = format!("/entity/{}", plan.index);
     let (mut used, mut known) = (Vec::new(), Vec::new());
@@ -156,54 +156,25 @@ pub(super) fn set_policies(entity: &EntityTable, default: Option<OnMissing>, pla
         let may_be_null: Vec<bool> = (0..table.columns.len()).map(|fed| table.may_be_null(fed)).collect();
         let TablePlan { schema, columns, references, .. } = table;
         let column_of = |position: usize| &schema.columns[columns[position]];
-        // A column of which one parent is the same table waits as a whole.
-        let waiting = references.iter().filter(|reference| reference.to_itself && reference.choice.is_some());
-        let waiting: Vec<Vec<usize>> = waiting.map(|reference| reference.columns.clone()).collect();
         for reference in references {
             let names: Vec<&str> =
                 reference.columns.iter().map(|&position| column_of(position).name.as_str()).collect();
             let nullable = reference.columns.iter().any(|&position| may_be_null[position]);
             known.extend(names.iter().map(|&name| name.to_owned()));
-            match default {
-                Some(OnMissing::Null) if !nullable => {}
-                Some(OnMissing::DeadLetter | OnMissing::Skip)
-                    if reference.to_itself || waiting.contains(&reference.columns) => {}
-                Some(default) => reference.on_missing = default,
-                None => {}
-            }
+            reference.usual = default.filter(|policy| *policy != OnMissing::Null || nullable);
             let policy = entity.references.iter().find(|(name, _)| {
                 names.iter().any(|column| *name == column || **name == format!("{}.{column}", schema.name))
             });
             if let Some((name, policy)) = policy {
                 used.push(name.clone());
-                reference.on_missing = policy.on_missing;
+                reference.asked = Some(policy.on_missing);
                 if policy.on_missing == OnMissing::Null && !nullable {
                     found.push((
                         format!("{at}/references/{name}/on-missing"),
                         format!("the column `{}.{}` cannot be NULL", schema.name, names.join(", ")),
-                        Some("use `dead-letter`, `skip` or `fail`".to_owned()),
+                        Some("use `dead-letter`, `skip`, `park` or `fail`".to_owned()),
                     ));
                 }
-            }
-            if reference.to_itself && matches!(reference.on_missing, OnMissing::DeadLetter | OnMissing::Skip) {
-                found.push((
-                    format!("{at}/references/{}/on-missing", names.join(", ")),
-                    format!("the self-reference `{}.{}` can be `null` or `fail`", schema.name, names.join(", ")),
-                    Some("its parent may come last, when the row stands already".to_owned()),
-                ));
-            }
-            if reference.to_itself && !nullable {
-                found.push((
-                    format!("{at}/config"),
-                    format!(
-                        "the table `{}` refers to itself through `{}`, which cannot be NULL: {} → {}",
-                        schema.name,
-                        names.join(", "),
-                        entity.name,
-                        entity.name
-                    ),
-                    Some("make the column nullable: it is then filled in at the entity's end".to_owned()),
-                ));
             }
         }
     }

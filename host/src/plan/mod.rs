@@ -1,6 +1,8 @@
 //! From the manifest a user wrote to a plan that is checked and ordered. Pure: nothing is connected, run or written here.
 
+mod circle;
 mod draft;
+pub mod graph;
 pub mod hint;
 pub mod junction;
 mod link;
@@ -76,8 +78,13 @@ pub struct EntityPlan {
     pub on_plugin_failure: Option<swap::OnPluginFailure>,
     /// Tables that may stay without rows.
     pub allow_empty: Vec<String>,
-    /// Indexes of the entities that must be done first.
+    /// Indexes of the entities that must be done first, or, where they are of its own group, read to their ends.
     pub after: Vec<usize>,
+    /// Indexes of the entities that refer to one another in a circle with this one, in the order they run; itself among
+    /// them, and alone where there is no circle. They are completed together.
+    pub group: Vec<usize>,
+    /// How many of its records may wait for a parent at a time.
+    pub parked_max: u64,
     /// The source fields that columns are made of, as far as the transformer says.
     pub sources: Sources,
     /// Source fields the transformer reads.
@@ -139,12 +146,31 @@ pub struct ReferencePlan {
     pub parent: TableSchema,
     /// Indexes of the parent's columns, in the order of `columns`.
     pub parent_columns: Vec<usize>,
-    /// What happens where there is no parent.
+    /// What the manifest says of this reference happens where there is no parent.
+    pub asked: Option<OnMissing>,
+    /// What it says of all references that it does not name, where this one allows it.
+    pub usual: Option<OnMissing>,
+    /// What happens where there is no parent, and none can come any more.
     pub on_missing: OnMissing,
     /// The entity's name, where the column may refer to others as well: each row means one of them.
     pub choice: Option<String>,
-    /// Whether the parent is the same table: it is then filled in at the entity's end.
+    /// Whether the parent is the same table.
     pub to_itself: bool,
+    /// What happens where there is no parent yet.
+    pub later: Later,
+}
+
+/// What happens to a reference whose parent may still come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Later {
+    /// All parents come before: one that is not there is missing.
+    #[default]
+    Never,
+    /// The column is NULL until the group's end, and filled in then.
+    FilledIn,
+    /// The record waits, and is written behind its parent.
+    Parked,
 }
 
 /// How references to an entity resolve.
@@ -202,6 +228,8 @@ pub enum OnMissing {
     Null,
     /// The record is left out, which is counted under its reason.
     Skip,
+    /// The record waits until its entity is read to its end, and becomes a dead letter where the parent has not come.
+    Park,
 }
 
 /// How many dead letters are borne.

@@ -9,6 +9,7 @@ use super::OnConflict;
 use super::Plan;
 use super::Sources;
 use super::TablePlan;
+use super::circle;
 use super::hint;
 use super::junction;
 use super::link;
@@ -20,6 +21,9 @@ use super::unpredicted;
 use crate::error::Failure;
 use crate::record::ColumnType;
 use crate::record::TableSchema;
+
+/// Records of an entity that may wait for a parent at a time, where the manifest does not say.
+const PARKED_MAX: u64 = 100_000;
 
 /// What a transformer does with one entity's configuration.
 #[derive(Debug, Clone, Default)]
@@ -69,35 +73,19 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
     }
     unpredicted::add_parents(&mut entities);
     let mut junctions = junction::plan(manifest, &entities, &mut found);
-    let mut edges: Vec<(usize, usize)> = (0..entities.len())
-        .flat_map(|child| parents(child, &entities).into_iter().map(move |parent| (parent, child)))
-        .collect();
-    let ordered = match order::order(entities.len(), &edges) {
-        Ok(ordered) => ordered,
-        Err(members) => {
-            let names: Vec<&str> = members.iter().map(|&member| entities[member].name.as_str()).collect();
-            let ring = names.iter().chain(names.first()).copied().collect::<Vec<_>>().join(" → ");
-            found.push((
-                format!("/entity/{}", members.first().copied().unwrap_or_default()),
-                format!("the references of these entities form a cycle: {ring}"),
-                Some(
-                    "leave out one of the references, or move it with a second migration that updates the column"
-                        .to_owned(),
-                ),
-            ));
-            (0..entities.len()).collect()
-        }
-    };
     if !found.is_empty() {
         return Err(manifest.refused(found));
     }
-    edges.extend(sharing(&ordered, &entities));
-    junction::follow(&mut junctions, &ordered);
+    let references = circle::edges(&entities);
+    let groups = order::order(entities.len(), &references);
+    circle::settle(&mut entities, &groups);
+    let edges = waits(&groups, &references, &entities);
+    junction::follow(&mut junctions, &groups.concat());
     Ok(Plan {
         name: tables.name.clone(),
         namespace: tables.namespace.clone().unwrap_or_else(|| tables.name.clone()),
         budget: tables.dead_letters_max.as_ref().and_then(DeadLettersMax::budget),
-        entities: reordered(entities, &ordered, &edges),
+        entities: reordered(entities, &groups, &edges),
         junctions,
     })
 }
@@ -136,27 +124,14 @@ pub fn check_described(manifest: &Manifest, index: usize, description: &Describe
     found
 }
 
-/// The entities that one entity must wait for: all that feed a table its rows point to. What a junction refers to is for
-/// its own step to wait for.
-fn parents(child: usize, entities: &[EntityPlan]) -> Vec<usize> {
-    let mut parents: Vec<usize> = Vec::new();
-    let own = entities[child].tables.iter().filter(|table| table.junction.is_none());
-    for reference in own.flat_map(|table| &table.references) {
-        parents.extend(reference.entity);
-        if !reference.to_itself {
-            let feeds = |entity: &EntityPlan| entity.tables.iter().any(|fed| fed.schema.name == reference.parent.name);
-            parents.extend((0..entities.len()).filter(|&other| feeds(&entities[other])));
-        }
-    }
-    parents.retain(|&parent| parent != child);
-    parents.sort_unstable();
-    parents.dedup();
-    parents
-}
-
-/// Entities that feed one table, each with those behind it: side by side, chance would decide whose rows come first.
-fn sharing(ordered: &[usize], entities: &[EntityPlan]) -> Vec<(usize, usize)> {
-    let mut edges = Vec::new();
+/// Who waits for whom, (parent, child): for parents outside the own group, within it for the one before, and for entities
+/// that feed the same table, each with those behind it: side by side, chance would decide whose rows come first.
+fn waits(groups: &[Vec<usize>], references: &[order::Edge], entities: &[EntityPlan]) -> Vec<(usize, usize)> {
+    let together = |one: usize, other: usize| groups.iter().any(|group| group.contains(&one) && group.contains(&other));
+    let outside = references.iter().map(|edge| (edge.parent, edge.child));
+    let mut edges: Vec<(usize, usize)> = outside.filter(|&(parent, child)| !together(parent, child)).collect();
+    edges.extend(groups.iter().flat_map(|group| group.windows(2)).map(|pair| (pair[0], pair[1])));
+    let ordered: Vec<usize> = groups.iter().flatten().copied().collect();
     for (place, &first) in ordered.iter().enumerate() {
         let behind = ordered[place + 1..].iter().filter(|&&other| entities[other].shares_table(&entities[first]));
         edges.extend(behind.map(|&other| (first, other)));
@@ -165,16 +140,17 @@ fn sharing(ordered: &[usize], entities: &[EntityPlan]) -> Vec<(usize, usize)> {
 }
 
 /// Puts the entities in order and lets every index follow.
-fn reordered(entities: Vec<EntityPlan>, ordered: &[usize], edges: &[(usize, usize)]) -> Vec<EntityPlan> {
-    let mut new_index = vec![0; ordered.len()];
-    for (new, &old) in ordered.iter().enumerate() {
+fn reordered(entities: Vec<EntityPlan>, groups: &[Vec<usize>], edges: &[(usize, usize)]) -> Vec<EntityPlan> {
+    let mut new_index = vec![0; entities.len()];
+    for (new, &old) in groups.iter().flatten().enumerate() {
         new_index[old] = new;
     }
     let mut slots: Vec<Option<EntityPlan>> = entities.into_iter().map(Some).collect();
-    ordered
-        .iter()
-        .filter_map(|&old| slots[old].take().map(|entity| (old, entity)))
-        .map(|(old, mut entity)| {
+    let in_order = groups.iter().flat_map(|group| group.iter().map(move |&old| (group, old)));
+    in_order
+        .filter_map(|(group, old)| slots[old].take().map(|entity| (group, old, entity)))
+        .map(|(group, old, mut entity)| {
+            entity.group = group.iter().map(|&member| new_index[member]).collect();
             entity.after =
                 edges.iter().filter(|(_, child)| *child == old).map(|(parent, _)| new_index[*parent]).collect();
             entity.after.sort_unstable();
@@ -225,6 +201,8 @@ fn entity_plan(
         on_plugin_failure: settings.on_plugin_failure,
         allow_empty: entity.allow_empty.clone(),
         after: Vec::new(),
+        group: Vec::new(),
+        parked_max: settings.parked_max.unwrap_or(PARKED_MAX),
         sources: description.sources.clone(),
         reads: description.reads.clone(),
         ignores: description.ignores.clone(),
@@ -264,11 +242,16 @@ fn parents_first(planned: Vec<(usize, TablePlan)>, described: usize) -> (Vec<Tab
     for (child, (_, table)) in planned.iter().enumerate() {
         for key in &table.schema.foreign_keys {
             if let Some(parent) = planned.iter().position(|(_, parent)| parent.schema.name == key.parent) {
-                edges.push((parent, child));
+                edges.push(order::Edge { parent, child, is_required: true });
             }
         }
     }
-    let ordered = order::order(planned.len(), &edges).unwrap_or_else(|_| (0..planned.len()).collect());
+    let groups = order::order(planned.len(), &edges);
+    // In a circle of tables nothing is better than what the component says.
+    let ordered = groups.into_iter().flat_map(|mut group| {
+        group.sort_unstable();
+        group
+    });
     let mut table_order = vec![0; described];
     let mut slots: Vec<Option<(usize, TablePlan)>> = planned.into_iter().map(Some).collect();
     let mut tables = Vec::new();

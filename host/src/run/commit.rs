@@ -18,11 +18,13 @@ use account::conserve;
 pub use again::Again;
 pub use again::Ended;
 pub use again::Rewrite;
+pub use again::Wave;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
 use super::bookkeeping::DeadLetter;
 use super::bookkeeping::Entry;
+use super::bookkeeping::RecordPlace;
 use super::budget::Reserved;
 use super::budget::RunBudget;
 use super::claimed::Claimed;
@@ -61,6 +63,8 @@ pub struct Committer {
     refuses_many: bool,
     again: Again,
     ended: Vec<Ended>,
+    /// Records that may wait no more.
+    woken: Vec<RecordPlace>,
     /// What the batch at hand has to say of the component that made it.
     announcement: Option<Announcement>,
     /// Sees every batch that is committed.
@@ -142,6 +146,7 @@ impl Committer {
             refuses_many: false,
             again: Again::No,
             ended: Vec::new(),
+            woken: Vec::new(),
             announcement: None,
             show_rows: None,
         }
@@ -270,7 +275,7 @@ impl Committer {
     ) -> Result<(Checkpoint, Vec<u8>), Attempt> {
         let plan = self.plan.clone();
         let books = self.books.clone();
-        let place = Place { plan: &plan, entity: self.entity, books: &books };
+        let place = Place { plan: &plan, entity: self.entity, books: &books, parks: self.again.parks() };
         let mut parents = Parents::default();
         numbering::reserve(place, &*self.target, resolved, &mut parents).await?;
         let mut tx = self.target.begin().await?;
@@ -316,15 +321,19 @@ impl Committer {
             Again::No => advance(from, resolved, &outcome),
             again => again.moves(self.entity(), from, &outcome)?,
         };
-        let is_over = if matches!(self.again, Again::No) {
-            *reserved = budget.reserve(outcome.fates.dead, outcome.fates.read);
-            reserved.is_none() || self.is_over_its_budget(from, outcome.fates.dead, outcome.fates.read)
+        let is_over = if let Some(read) = self.newly_read(outcome.fates.read) {
+            *reserved = budget.reserve(outcome.fates.dead, read);
+            reserved.is_none() || self.is_over_its_budget(from, outcome.fates.dead, read)
         } else {
             self.is_over_budget(from, outcome.fates.dead, outcome.fates.read)
         };
         if is_over {
             tx.rollback().await?;
             return Err(Attempt::Commit(CommitError::OverBudget(letters)));
+        }
+        if to.fates.parked > from.fates.parked.max(self.entity().parked_max) {
+            tx.rollback().await?;
+            return Err(self.too_many_parked(&to).into());
         }
         let name = &self.entity().name;
         // A row that somebody else's row stands for is left alone at the entity's end too.
@@ -344,7 +353,8 @@ impl Committer {
             tx.rollback().await?;
             return Err(moved(name).into());
         }
-        let ended = self.end_letters(&mut *tx, resolved, &outcome, letters).await?;
+        let ended = self.end_letters(&mut *tx, resolved, &layout, &outcome, letters).await?;
+        let woken = self.wake(&mut *tx, resolved, &layout, &dead).await?;
         self.forget_nulled(&mut *tx, from, resolved, &is_changed).await?;
         self.books.insert_references(&mut *tx, name, false, &layout.nulled(is_written)).await?;
         self.books.insert_references(&mut *tx, name, true, &layout.deferred(is_changed)).await?;
@@ -374,7 +384,7 @@ impl Committer {
         }
         crate::stop_point!("commit-before");
         // Before the commit: its answer may be lost, and it has landed all the same.
-        self.ended = ended;
+        (self.ended, self.woken) = (ended, woken);
         tx.commit().await?;
         if let Some(show_rows) = &self.show_rows {
             let committed = Committed { resolved, layout: &layout, dead: &dead, row_fates: &row_fates };
@@ -385,11 +395,34 @@ impl Committer {
 
     /// Returns whether a batch with so many dead letters among so many records is more than is borne.
     fn is_over_budget(&self, from: &Checkpoint, dead: u64, read: u64) -> bool {
-        match &self.again {
-            Again::No => self.is_over_its_budget(from, dead, read) || self.run_budget.is_exceeded_by(dead, read, false),
-            Again::Replay(_) => false,
-            Again::Repair(_) => dead > 0,
+        match (&self.again, self.newly_read(read)) {
+            (_, Some(read)) => {
+                self.is_over_its_budget(from, dead, read) || self.run_budget.is_exceeded_by(dead, read, false)
+            }
+            (Again::Repair(_), None) => dead > 0,
+            (_, None) => false,
         }
+    }
+
+    /// Returns how many of so many records are counted for the first time, where a budget is judged at all.
+    fn newly_read(&self, read: u64) -> Option<u64> {
+        match &self.again {
+            Again::No => Some(read),
+            Again::Parked(_) => Some(0),
+            Again::Replay(_) | Again::Repair(_) => None,
+        }
+    }
+
+    fn too_many_parked(&self, to: &Checkpoint) -> Failure {
+        let EntityPlan { name, parked_max, .. } = self.entity();
+        Failure::failed(format!(
+            "{} records of `{name}` would wait for parents that have not come, its `parked-max` is {parked_max}",
+            to.fates.parked
+        ))
+        .hint(
+            "raise `parked-max` and run again: it goes on at the last checkpoint; or bring the source into an order in which \
+             most parents come before their children",
+        )
     }
 
     /// The same for the entity's own budget alone.

@@ -14,7 +14,6 @@ use super::committed::KnownRow;
 use super::junction;
 use super::layout::column_names;
 use super::ledger;
-use super::ledger::Fate;
 use super::numbering;
 use super::parents::Parents;
 use super::parents::look_up_ids;
@@ -22,6 +21,7 @@ use super::resolve::Resolved;
 use super::resolve::Settled;
 use crate::connector::Transaction;
 use crate::error::Failure;
+use crate::plan::Later;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
@@ -134,7 +134,7 @@ pub async fn compare(
     let table_at = |name: &str| entity.tables.iter().position(|table| table.schema.name == name);
     let mut compared = Compared::default();
     for (record, settled) in resolved.records.iter().enumerate() {
-        let Some(known) = known[record].filter(|known| known.fate != Fate::Dead) else { continue };
+        let Some(known) = known[record].filter(|known| !known.fate.is_kept_back()) else { continue };
         let mut differs = |row, what| compared.differences.push(Difference { record, row, what });
         let source = resolved.batch.body(&resolved.batch.records[record]);
         if ledger::source_digest(source) != known.source {
@@ -263,7 +263,7 @@ async fn standing(
 fn is_nulled(place: Place<'_>, table: &TablePlan, position: usize, recorded: &[NulledReference]) -> bool {
     table.references.iter().filter(|reference| reference.columns.contains(&position)).any(|reference| {
         let column = column_names(table, reference);
-        place.waits && reference.to_itself || recorded.iter().any(|nulled| nulled.column == column)
+        place.waits && reference.later == Later::FilledIn || recorded.iter().any(|nulled| nulled.column == column)
     })
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
+use super::bookkeeping::ParkedKey;
 use super::choices;
 use super::choices::Chosen;
 use super::claimed::RowKey;
@@ -22,6 +23,7 @@ use super::parents::missing_parent;
 use super::parents::no_parent;
 use super::parents::parents_among;
 use super::parents::reference_key;
+use super::parked;
 use super::resolve::Choice;
 use super::resolve::Resolved;
 use super::resolve::ResolvedRow;
@@ -31,6 +33,7 @@ use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
+use crate::plan::Later;
 use crate::plan::OnMissing;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
@@ -53,6 +56,16 @@ pub struct Place<'a> {
     pub entity: usize,
     /// The statements on whimbrel's own tables.
     pub books: &'a Bookkeeping,
+    /// Whether records may wait for parents that come later: in the end, and in a replay, these are missing.
+    pub parks: bool,
+}
+
+/// A record that waits for parents.
+pub struct Parked {
+    /// What it waits for, in words.
+    pub refused: Box<Refused>,
+    /// The same as keys.
+    pub waits: Vec<ParkedKey>,
 }
 
 /// How a batch will be written.
@@ -64,6 +77,8 @@ pub struct Layout {
     pub records: Vec<usize>,
     /// Records that cannot be written: their key repeats, or a parent is missing.
     pub set_aside: Dead,
+    /// Records that wait for a parent that may come later, by their index in the batch.
+    pub parked: BTreeMap<usize, Parked>,
     /// Records that are left out because a parent is missing.
     pub skipped: BTreeMap<usize, LeftOut>,
     /// Rows whose values differ from the resolved ones: references written NULL or looked up.
@@ -88,9 +103,18 @@ enum Found {
     Parent,
     /// It comes with this earlier record of the batch.
     InBatch(usize),
-    /// It may still come: the table points to itself.
+    /// It may still come: the column is NULL until then.
     Later,
+    /// It may still come: the record waits for it.
+    Awaited,
     Missing,
+}
+
+impl Parked {
+    fn new(waits: Vec<(Box<Refused>, ParkedKey)>) -> Option<Self> {
+        let (refused, waits): (Vec<_>, Vec<_>) = waits.into_iter().unzip();
+        refused.into_iter().next().map(|refused| Self { refused, waits })
+    }
 }
 
 impl Layout {
@@ -104,7 +128,7 @@ impl Layout {
         foreign: &HashSet<RowKey>,
         parents: &mut Parents,
     ) -> Result<Self, LayoutError> {
-        let Place { plan, entity: entity_index, books } = place;
+        let Place { plan, entity: entity_index, books, parks } = place;
         let entity = &plan.entities[entity_index];
         let looked_up = look_up_ids(plan, entity_index, books, tx, resolved, parents).await?;
         if parents.found.is_none() {
@@ -114,6 +138,7 @@ impl Layout {
         let mut layout = Self {
             records: Vec::with_capacity(resolved.records.len()),
             set_aside: Dead::new(),
+            parked: BTreeMap::new(),
             skipped: BTreeMap::new(),
             patched: looked_up.clone(),
             wanted: HashMap::new(),
@@ -137,7 +162,7 @@ impl Layout {
             };
             given.begin(entity, resolved, index);
             let own = parents_among(entity, resolved, range.clone());
-            let mut leans = Vec::new();
+            let (mut leans, mut waits) = (Vec::new(), Vec::new());
             // The rows of a junction are for its final step to judge.
             let is_own = |row: &usize| !resolved.rows[*row].is_deferred;
             for row in range.clone().filter(is_own) {
@@ -162,15 +187,18 @@ impl Layout {
                             continue;
                         }
                         Chosen::Nobody(choice) => {
-                            let waits = choices::of_column(table, reference).any(|reference| reference.to_itself);
                             match reference.on_missing {
-                                _ if waits => {
-                                    layout.null(table, reference, resolved, row, values, true, Some((plan, choice)))
+                                _ if reference.later == Later::FilledIn => {
+                                    layout.null(table, reference, resolved, row, values, true, Some((plan, choice)));
+                                }
+                                _ if reference.later == Later::Parked && parks => {
+                                    let key = parked::key::waits_for_one(plan, table, reference, choice);
+                                    waits.push((choices::nobody(plan, table, choice), key));
                                 }
                                 OnMissing::Null => {
                                     layout.null(table, reference, resolved, row, values, false, Some((plan, choice)));
                                 }
-                                OnMissing::DeadLetter => {
+                                OnMissing::DeadLetter | OnMissing::Park => {
                                     let refused = || choices::nobody(plan, table, choice);
                                     layout.set_aside.entry(index).or_insert_with(refused);
                                 }
@@ -198,22 +226,32 @@ impl Layout {
                     });
                     let (among_own, among_earlier) =
                         if is_known { (among(&own), among(&in_batch)) } else { (None, None) };
+                    let not_yet = match reference.later {
+                        Later::FilledIn => Found::Later,
+                        Later::Parked if parks => Found::Awaited,
+                        Later::Parked | Later::Never => Found::Missing,
+                    };
                     let outcome = match (among_own, among_earlier) {
                         _ if is_known && stands == Some(true) => Found::Parent,
                         (_, Some(parent)) => Found::InBatch(resolved.rows[parent].record),
-                        (Some(parent), None) if reference.to_itself && parent > row => Found::Later,
+                        (Some(parent), None) if reference.to_itself && parent > row => not_yet,
                         (Some(_), None) => Found::Parent,
-                        (None, None) if reference.to_itself => Found::Later,
-                        (None, None) => Found::Missing,
+                        (None, None) => not_yet,
                     };
                     match (outcome, reference.on_missing) {
                         (Found::Parent, _) => {}
                         (Found::InBatch(parent), _) => leans.push((index, parent)),
                         (Found::Later, _) => layout.null(table, reference, resolved, row, values, true, None),
+                        (Found::Awaited, _) => {
+                            let refused = missing_parent(plan, table, reference, &resolved.rows[row], values);
+                            let key =
+                                parked::key::waits(plan, table, reference, &resolved.rows[row], values, !is_known);
+                            waits.push((refused, key));
+                        }
                         (Found::Missing, OnMissing::Null) => {
                             layout.null(table, reference, resolved, row, values, false, None)
                         }
-                        (Found::Missing, OnMissing::DeadLetter) => {
+                        (Found::Missing, OnMissing::DeadLetter | OnMissing::Park) => {
                             layout
                                 .set_aside
                                 .entry(index)
@@ -245,8 +283,12 @@ impl Layout {
                     layout.intended.insert(row, ledger::digest(&intended));
                 }
             }
-            if layout.set_aside.contains_key(&index) || layout.skipped.contains_key(&index) {
+            let is_aside = layout.set_aside.contains_key(&index) || layout.skipped.contains_key(&index);
+            if is_aside || !waits.is_empty() {
                 given.forget(resolved, index);
+                if let Some(parked) = Parked::new(waits).filter(|_| !is_aside) {
+                    layout.parked.insert(index, parked);
+                }
                 continue;
             }
             if resolved.repeats_keys {
@@ -282,13 +324,14 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Returns the records that are not written, set aside or left out.
+    /// Returns the records that are not written: set aside, left out or parked.
     pub fn aside(&self) -> Cow<'_, Dead> {
-        if self.skipped.is_empty() {
+        if self.skipped.is_empty() && self.parked.is_empty() {
             return Cow::Borrowed(&self.set_aside);
         }
         let left_out = self.skipped.iter().map(|(record, left_out)| (*record, left_out.refused.clone()));
-        Cow::Owned(left_out.chain(self.set_aside.clone()).collect())
+        let parked = self.parked.iter().map(|(record, parked)| (*record, parked.refused.clone()));
+        Cow::Owned(left_out.chain(parked).chain(self.set_aside.clone()).collect())
     }
 
     /// Returns the ledger's digest of a row: of the values that it holds when every reference has its parent.
@@ -331,7 +374,7 @@ impl Layout {
         of_rows(&self.nulled, is_written)
     }
 
-    /// Returns the references written NULL until the entity's end, of the rows that were written.
+    /// Returns the references written NULL until the group's end, of the rows that were written.
     pub fn deferred(&self, is_written: impl Fn(usize) -> bool) -> Vec<NulledReference> {
         of_rows(&self.deferred, is_written)
     }
@@ -356,7 +399,7 @@ impl Layout {
             .collect()
     }
 
-    /// Writes a reference NULL: until the entity's end, or for good. `open` is one of which no entity has the record.
+    /// Writes a reference NULL: until the group's end, or for good. `open` is one of which no entity has the record.
     #[expect(clippy::too_many_arguments, reason = "one row of bookkeeping, each argument another part of it")]
     fn null(
         &mut self,

@@ -28,6 +28,8 @@ pub enum Fate {
     Skipped = 3,
     /// Set aside.
     Dead = 4,
+    /// Waiting for a parent.
+    Parked = 5,
 }
 
 impl Fate {
@@ -38,7 +40,13 @@ impl Fate {
             Self::Unchanged => "unchanged",
             Self::Skipped => "skipped",
             Self::Dead => "dead",
+            Self::Parked => "parked",
         }
+    }
+
+    /// Returns whether a record that ended so has no rows in the target: it was set aside, or waits.
+    pub fn is_kept_back(self) -> bool {
+        matches!(self, Self::Dead | Self::Parked)
     }
 }
 
@@ -191,6 +199,7 @@ pub fn records<'a>(packed: &'a [u8], each: &mut dyn FnMut(LedgerRecord<'a>)) -> 
             2 => Fate::Unchanged,
             3 => Fate::Skipped,
             4 => Fate::Dead,
+            5 => Fate::Parked,
             _ => return None,
         };
         let (document, source) = (take_u64(&mut rest)?, take_u64(&mut rest)?);

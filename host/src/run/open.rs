@@ -39,6 +39,7 @@ use crate::error::Failure;
 use crate::plan::Draft;
 use crate::plan::EntityPlan;
 use crate::plan::JunctionPlan;
+use crate::plan::Later;
 use crate::plan::Manifest;
 use crate::plan::OnConflict;
 use crate::plan::Plan;
@@ -215,7 +216,7 @@ pub async fn check_writable(opened: &Opened, selected: &BTreeSet<usize>) -> Resu
         let is_missing = |name: &String| opened.missing.iter().any(|table| table.name == *name);
         for table in entity.tables.iter().filter(|table| !is_missing(&table.schema.name)) {
             let is_updated = entity.on_conflict == OnConflict::Update && table.junction.is_none();
-            let filled_in = table.references.iter().filter(|reference| reference.to_itself);
+            let filled_in = table.references.iter().filter(|reference| reference.later == Later::FilledIn);
             let filled_in = filled_in.flat_map(|reference| &reference.columns).map(|&fed| table.columns[fed]);
             let changed = table.columns.iter().copied();
             let changed = changed.filter(|column| is_updated && !table.key.contains(column));

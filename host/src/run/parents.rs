@@ -27,6 +27,9 @@ use crate::record::convert;
 use crate::record::packed;
 use crate::record::value;
 
+/// The code of a record that is set aside for want of a parent.
+pub const MISSING_PARENT: &str = "missing-parent";
+
 /// Whether a parent of this compact key stands in the target, by table and reference.
 pub(super) type FoundParents = BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>;
 
@@ -42,11 +45,11 @@ pub struct Parents {
 
 /// The compact key that a reference looks for, or `None` where a part of it is NULL. Values take the parent's types.
 pub(super) fn reference_key(reference: &ReferencePlan, values: &[Value]) -> Option<Vec<u8>> {
-    parent_key(reference, values).map(|(key, _)| value::encode(&key))
+    key_of_parent(reference, values).map(|(key, _)| value::encode(&key))
 }
 
 /// The key that a reference looks for, and whether the parent's columns can hold it at all.
-fn parent_key(reference: &ReferencePlan, values: &[Value]) -> Option<(Vec<Value>, bool)> {
+pub(super) fn key_of_parent(reference: &ReferencePlan, values: &[Value]) -> Option<(Vec<Value>, bool)> {
     let mut fits = true;
     let mut key = Vec::with_capacity(reference.columns.len());
     for (&column, &parent) in reference.columns.iter().zip(&reference.parent_columns) {
@@ -81,7 +84,7 @@ pub(super) async fn find_parents(
                     continue;
                 }
                 let values = looked_up.get(&index).unwrap_or(&row.values);
-                if let Some((key, fits)) = parent_key(reference, values)
+                if let Some((key, fits)) = key_of_parent(reference, values)
                     && let Entry::Vacant(entry) = keys.entry(value::encode(&key))
                 {
                     entry.insert(false);
@@ -218,7 +221,7 @@ pub(super) fn missing_parent(
         reference.parent.name,
         packed::display(&key)
     );
-    refuse("missing-parent", Some(columns), message)
+    refuse(MISSING_PARENT, Some(columns), message)
 }
 
 /// Why a record is left out whose manifest says so of a missing parent.

@@ -153,6 +153,7 @@ async fn every_entity(
     let (run, from) = (report.run.clone(), report.from.clone());
     let mut stands: Vec<Checkpoint> = parts.iter().map(|(_, start)| start.clone()).collect();
     for (index, (source, start)) in parts.into_iter().enumerate() {
+        let group = &opened.plan.entities[index].group;
         if !selected.contains(&index) {
             continue;
         }
@@ -176,6 +177,16 @@ async fn every_entity(
         let name = opened.plan.entities[index].name.clone();
         report.entities.push(Part { name, counts: entity.counts });
         ended?;
+        // In a circle, what one of them waits for may come with the last.
+        if options.execute && group.iter().rfind(|member| selected.contains(member)) == Some(&index) {
+            let is_complete =
+                |member: &&usize| selected.contains(*member) && stands[**member].state == State::Completed;
+            for &member in group.iter().filter(is_complete) {
+                let committer = committer(opened, books, &run, member);
+                while retry(&committer.entity().name, async || finish::fill(&committer).await).await? {}
+                finish::advance_again(&committer).await?;
+            }
+        }
     }
     if options.execute && !shutdown.is_asked() {
         // Rows that are there now may be the parents of others that went without.
@@ -257,10 +268,6 @@ impl Repair<'_> {
                 }
             }
         }
-        if self.execute && self.checkpoint.state == State::Completed {
-            while retry(&name, async || finish::fill(&self.committer).await).await? {}
-            finish::advance_again(&self.committer).await?;
-        }
         Ok(())
     }
 
@@ -277,7 +284,7 @@ impl Repair<'_> {
 
     async fn batch(&mut self, committed: &Committed) -> Result<(), Failure> {
         self.review.sequence = committed.sequence;
-        let is_meant = |known: &Known| known.plugin == self.from && known.fate != Fate::Dead;
+        let is_meant = |known: &Known| known.plugin == self.from && !known.fate.is_kept_back();
         let gone: Vec<u64> = committed.gone().filter(|known| is_meant(known)).map(|known| known.document).collect();
         for document in gone {
             let told = Told::gone(self.plan(), document);

@@ -38,6 +38,7 @@ use super::ledger::Fate;
 use super::locked::watched_to_success;
 use super::open;
 use super::open::Opened;
+use super::originals;
 use super::report::Mode;
 use super::report::Reason;
 use super::report::State;
@@ -49,11 +50,7 @@ use super::who::who;
 use crate::connector;
 use crate::connector::Target;
 use crate::error::Failure;
-use crate::plan::EntityPlan;
 use crate::plan::Manifest;
-use crate::record::Batch;
-use crate::record::BatchBuilder;
-use crate::record::Position;
 
 /// Letters in one transaction at most.
 const LETTERS_MAX: i64 = 500;
@@ -198,6 +195,7 @@ impl<'a> Replay<'a> {
 
     /// Tries the letters, then those that waited for a parent, until nothing moves any more.
     async fn run(&mut self, selected: &BTreeSet<usize>, shutdown: &Shutdown) -> Result<(), Failure> {
+        let opened = self.opened;
         let mut is_first = true;
         loop {
             let before = self.moved;
@@ -205,7 +203,13 @@ impl<'a> Replay<'a> {
                 if !is_first || selected.contains(&entity) {
                     self.entity(entity, !is_first, shutdown).await?;
                 }
-                self.fill_waiting(entity).await?;
+                // In a circle, what one of them waits for may come with the last.
+                let group = &opened.plan.entities[entity].group;
+                if group.last() == Some(&entity) {
+                    for &member in group {
+                        self.fill_waiting(member).await?;
+                    }
+                }
             }
             if self.moved == before || shutdown.is_asked() {
                 break;
@@ -250,12 +254,8 @@ impl<'a> Replay<'a> {
             if !self.options.execute {
                 page.iter_mut().for_each(|stored| stored.attempts += self.tried.tries(stored.id));
             }
-            // One batch has one origin.
-            while !page.is_empty() {
-                let origin = place(&page[0]).0.to_owned();
-                let behind = page.iter().position(|stored| place(stored).0 != origin).unwrap_or(page.len());
-                let rest = page.split_off(behind);
-                self.commit(index, &origin, std::mem::replace(&mut page, rest)).await?;
+            for (origin, letters) in originals::by_origin(page) {
+                self.commit(index, &origin, letters).await?;
             }
         }
         Ok(())
@@ -264,7 +264,7 @@ impl<'a> Replay<'a> {
     async fn commit(&mut self, index: usize, origin: &str, page: Vec<StoredLetter>) -> Result<(), Failure> {
         let entity = &mut self.entities[index];
         let plan = &self.opened.plan.entities[index];
-        let batch = batch(plan, origin, &page, entity.checkpoint.position.clone());
+        let batch = originals::batch(plan, origin, &page, entity.checkpoint.position.clone());
         let mapper = entity.mapper.clone();
         let resolved = tokio::task::spawn_blocking(move || mapper.map(batch))
             .await
@@ -333,22 +333,4 @@ fn replayed(stored: &StoredLetter, ended: Ended, digest: &str) -> ReplayedLetter
         message: again.map(|letter| letter.message),
         digest: digest.to_owned(),
     }
-}
-
-/// Returns what a letter came from, and its first byte there.
-fn place(stored: &StoredLetter) -> (&str, u64) {
-    let position = stored.letter.position.as_str();
-    match position.rsplit_once(':').and_then(|(origin, offset)| Some((origin, offset.parse().ok()?))) {
-        Some(place) => place,
-        None => (position, 0),
-    }
-}
-
-/// Makes a batch of the originals. It ends where the entity stands: nothing of the source is read.
-fn batch(plan: &EntityPlan, origin: &str, page: &[StoredLetter], end: Position) -> Batch {
-    let mut batch = BatchBuilder::new(&plan.key);
-    for stored in page {
-        batch.push_bson(stored.letter.document, place(stored).1, &stored.letter.original);
-    }
-    batch.finish(origin.into(), end)
 }

@@ -48,7 +48,7 @@ pub struct ShownRecord {
     pub position: String,
     /// Its key, where it has one.
     pub key: Option<String>,
-    /// `written`, `unchanged`, `skipped` or `dead`.
+    /// `written`, `unchanged`, `skipped`, `dead` or `parked`.
     pub fate: &'static str,
     /// Why it is left out or set aside.
     pub reason: Option<String>,
@@ -185,6 +185,9 @@ impl Committed<'_> {
             Settled::Skip(reason) => return ("skipped", Some(reason.clone())),
             Settled::Rows(range) => range.clone(),
         };
+        if let Some(parked) = self.layout.parked.get(&record) {
+            return ("parked", told(&parked.refused));
+        }
         if let Some(left_out) = self.layout.skipped.get(&record) {
             return ("skipped", Some(left_out.reason.clone()));
         }

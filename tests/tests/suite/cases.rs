@@ -57,6 +57,9 @@ cases! { super::check, CASES:
     conflict_fail
     conflict_skip
     conflict_update
+    cycle_nullable
+    cycle_of_three
+    cycle_required
     deferrable
     duplicate_key
     empty_collection
@@ -75,6 +78,9 @@ cases! { super::check, CASES:
     missing_parent_skip
     nested_and_children
     one_of_several
+    parked_by_policy
+    parked_given_ids
+    parked_to_itself
     quoted_names
     references
     refusals
@@ -111,7 +117,6 @@ cases! { super::fails, FAILURES:
     fail_corrupt_bson_length
     fail_cut_json_array
     fail_cut_json_lines
-    fail_cycle
     fail_deep_nesting
     fail_duplicate_manifest_key
     fail_empty_table

@@ -14,6 +14,7 @@ mod ids;
 mod junction;
 mod nextcrm;
 mod orders;
+mod parked;
 mod people;
 mod permission;
 mod plugin;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::graph::phases;
 use super::json;
 use super::junction;
 use super::print;
@@ -21,6 +22,7 @@ pub fn plan(report: &PlanReport, as_json: bool) {
     if !report.creates.is_empty() {
         list(&mut text, "creates the missing tables", &report.creates);
     }
+    phases(&mut text, &report.graph);
     for (index, entity) in report.entities.iter().enumerate() {
         let _ = writeln!(
             text,

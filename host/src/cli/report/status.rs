@@ -41,6 +41,7 @@ pub fn status(status: &StatusReport, as_json: bool) {
         status.junctions.iter().map(|junction| (junction.name.as_str(), junction.state, junction.total, &[][..]));
     junction::lines(&mut text, lines);
     reasons(&mut text, "dead letters", &status.dead_letters);
+    reasons(&mut text, "parked until their parents have come", &status.parked);
     reasons(&mut text, "discarded dead letters", &status.discarded);
     reasons(&mut text, PROVISIONAL, &status.provisional);
     skipped(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), &entity.skip_reasons)));

@@ -8,12 +8,13 @@ use crate::connector::TargetError;
 
 /// The schema that holds them.
 pub(super) const SCHEMA: &str = "whimbrel";
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "migration",
     "holder",
     "checkpoint",
     "dead_letter",
     "dead_letter_attempt",
+    "parked_key",
     "ledger",
     "deferred_reference",
     "nulled_reference",

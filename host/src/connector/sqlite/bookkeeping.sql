@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS whimbrel_dead_letter (
     format TEXT NOT NULL,
     original BLOB NOT NULL,
     at TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('dead', 'replayed', 'discarded')),
+    state TEXT NOT NULL CHECK (state IN ('dead', 'parked', 'replayed', 'discarded')),
     reason TEXT, -- why it was discarded
     refused TEXT NOT NULL -- JSON: rows that the last attempt had, by table
 );
@@ -73,7 +73,28 @@ CREATE TABLE IF NOT EXISTS whimbrel_dead_letter_attempt (
     PRIMARY KEY (migration, entity, document, attempt)
 );
 
-CREATE INDEX IF NOT EXISTS whimbrel_dead_letter_entity ON whimbrel_dead_letter (migration, entity);
+CREATE INDEX IF NOT EXISTS whimbrel_dead_letter_entity ON whimbrel_dead_letter (migration, entity, document);
+
+CREATE TABLE IF NOT EXISTS whimbrel_parked_key (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    migration TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    document BIGINT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('waits', 'gives')),
+    key_of TEXT NOT NULL, -- the columns of a table that the key is looked for in, or an entity whose ids are stored
+    key BLOB NOT NULL,
+    hash BIGINT NOT NULL, -- of both
+    came BIGINT, -- the wave in which the parent came
+    shown TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    parent_entity TEXT,
+    parent_table TEXT NOT NULL,
+    parent_record TEXT -- where it is known
+);
+
+CREATE INDEX IF NOT EXISTS whimbrel_parked_key_record ON whimbrel_parked_key (migration, entity, document);
+
+CREATE INDEX IF NOT EXISTS whimbrel_parked_key_key ON whimbrel_parked_key (migration, hash);
 
 CREATE TABLE IF NOT EXISTS whimbrel_ledger (
     migration TEXT NOT NULL,

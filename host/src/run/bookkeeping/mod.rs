@@ -9,6 +9,7 @@ mod ledger;
 mod left_out_row;
 mod letters;
 mod migration;
+mod parked_key;
 mod plugin_event;
 mod reference;
 mod review;
@@ -35,6 +36,8 @@ pub use left_out_row::LeftOutRow;
 pub use left_out_row::REFUSED;
 pub use letters::Letters;
 pub use migration::MigrationRow;
+pub use parked_key::ParkedKey;
+pub use parked_key::RecordPlace;
 pub use plugin_event::CommittedBatch;
 pub use plugin_event::StoredEvent;
 pub use plugin_event::VersionWork;
@@ -66,6 +69,7 @@ struct Names {
     checkpoint: String,
     dead_letter: String,
     dead_letter_attempt: String,
+    parked_key: String,
     ledger: String,
     deferred_reference: String,
     nulled_reference: String,
@@ -90,6 +94,7 @@ impl Bookkeeping {
                 checkpoint: own("checkpoint"),
                 dead_letter: own("dead_letter"),
                 dead_letter_attempt: own("dead_letter_attempt"),
+                parked_key: own("parked_key"),
                 ledger: own("ledger"),
                 deferred_reference: own("deferred_reference"),
                 nulled_reference: own("nulled_reference"),
@@ -104,7 +109,7 @@ impl Bookkeeping {
         }
     }
 
-    /// Copies where an entity stands, its ledger and its stored ids into another target's tables, page by page.
+    /// Copies where an entity stands, its ledger, its stored ids and what waits into another target's tables, page by page.
     pub async fn copy(
         &self,
         from: &mut dyn Transaction,
@@ -143,6 +148,19 @@ impl Bookkeeping {
                 "id",
             ),
             (
+                &self.tables.parked_key,
+                &into.tables.parked_key,
+                "document, role, key_of, key, hash, came, shown, reference, parent_entity, parent_table, parent_record",
+                "id",
+            ),
+            (
+                &self.tables.dead_letter,
+                &into.tables.dead_letter,
+                "run, provisional, document, position, key, stage, code, field, message, plugin, digest, attempts, format, \
+                 original, at, state, reason, refused",
+                "id",
+            ),
+            (
                 &self.tables.deferred_row,
                 &into.tables.deferred_row,
                 "target_table, sort_key, waits, place, document, record_key, columns, packed, sources",
@@ -156,8 +174,10 @@ impl Bookkeeping {
                 "id",
             ),
         ] {
+            // A prediction has only the dead letters that it foretells.
+            let which = if source == &self.tables.dead_letter { " AND state = 'parked'" } else { "" };
             let select = format!(
-                "SELECT {columns} FROM {source} WHERE migration = $1 AND entity = $2 ORDER BY {order} LIMIT $3 OFFSET $4"
+                "SELECT {columns} FROM {source} WHERE migration = $1 AND entity = $2{which} ORDER BY {order} LIMIT $3 OFFSET $4"
             );
             let places: Vec<String> = (3..3 + columns.split(", ").count()).map(|place| format!("${place}")).collect();
             let insert =
@@ -199,11 +219,12 @@ impl Bookkeeping {
         Ok(counts)
     }
 
-    fn per_migration(&self) -> [(&'static str, &str, &'static str); 14] {
+    fn per_migration(&self) -> [(&'static str, &str, &'static str); 15] {
         [
             ("checkpoint", &self.tables.checkpoint, "migration"),
             ("dead_letter", &self.tables.dead_letter, "migration"),
             ("dead_letter_attempt", &self.tables.dead_letter_attempt, "migration"),
+            ("parked_key", &self.tables.parked_key, "migration"),
             ("ledger", &self.tables.ledger, "migration"),
             ("deferred_reference", &self.tables.deferred_reference, "migration"),
             ("nulled_reference", &self.tables.nulled_reference, "migration"),
