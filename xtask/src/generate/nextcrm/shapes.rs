@@ -130,7 +130,10 @@ impl Maker<'_> {
                 self.parent("board", BOARDS);
                 self.required("title", "In progress");
                 let position = self.whole(12);
-                self.maybe("position", position);
+                match self.dirt {
+                    Some(Dirt::Fraction) => self.put("position", position),
+                    _ => self.maybe("position", position),
+                }
             }
             "Tasks" => self.task(true),
             "crm_Accounts_Tasks" => self.task(false),
