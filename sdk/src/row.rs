@@ -174,6 +174,11 @@ impl Row {
         self
     }
 
+    /// Writes a reference to the record with this source key, of whichever of the column's entities has one.
+    pub fn reference_to_any(&mut self, column: &str, key: Raw<'_>) -> &mut Self {
+        self.reference(column, "", key)
+    }
+
     /// Writes a reference where there is a key, NULL where there is none.
     pub fn optional_reference(&mut self, column: &str, entity: &str, key: Option<Raw<'_>>) -> &mut Self {
         match key {
@@ -182,7 +187,8 @@ impl Row {
         }
     }
 
-    /// Writes a reference to the record of `entity` with this composite source key, in the key's own order.
+    /// Writes a reference to the record of `entity` with this composite source key, in the key's own order. Without a
+    /// name it is of whichever of the column's entities has one.
     pub fn composite_reference(&mut self, column: &str, entity: &str, key: &[Raw<'_>]) -> &mut Self {
         let mut array = Vec::new();
         let start = open(&mut array);

@@ -79,14 +79,27 @@ impl Table {
     /// Adds a column.
     #[must_use]
     pub fn column(mut self, name: impl Into<String>) -> Self {
-        self.columns.push(Column { name: name.into(), references: None });
+        self.columns.push(Column { name: name.into(), references: Vec::new() });
         self
     }
 
     /// Adds a column that refers to records of an entity.
     #[must_use]
     pub fn reference(mut self, name: impl Into<String>, entity: impl Into<String>) -> Self {
-        self.columns.push(Column { name: name.into(), references: Some(entity.into()) });
+        self.columns.push(Column { name: name.into(), references: vec![entity.into()] });
+        self
+    }
+
+    /// Adds a column that refers to records of one of several entities. A row says which by its reference; with
+    /// [`Row::reference_to_any`](crate::Row::reference_to_any) the host finds it out.
+    #[must_use]
+    pub fn reference_to_any<S: Into<String>>(
+        mut self,
+        name: impl Into<String>,
+        entities: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let references = entities.into_iter().map(Into::into).collect();
+        self.columns.push(Column { name: name.into(), references });
         self
     }
 
@@ -111,6 +124,6 @@ impl Table {
 pub struct Column {
     /// The target column.
     pub name: String,
-    /// The entity whose id the column holds.
-    pub references: Option<String>,
+    /// The entities whose ids the column holds.
+    pub references: Vec<String>,
 }

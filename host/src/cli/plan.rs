@@ -11,6 +11,10 @@ use super::report;
 use crate::connector::target::Mode;
 use crate::error::Failure;
 use crate::plan::Draft;
+use crate::plan::JunctionPlan;
+use crate::plan::Plan;
+use crate::plan::junction::OnDifference;
+use crate::plan::junction::OnMissingParent;
 use crate::run::check::Reads;
 use crate::run::layout::column_names;
 use crate::run::open;
@@ -39,6 +43,9 @@ pub struct PlanReport {
     pub creates: Vec<String>,
     /// In the order they run.
     pub entities: Vec<PlannedEntity>,
+    /// What is written behind them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub junctions: Vec<PlannedJunction>,
     /// Every component, once.
     pub plugins: Vec<PluginReport>,
 }
@@ -80,10 +87,45 @@ pub struct PlannedTable {
     pub unfed: Vec<String>,
     /// The columns that tell rows apart.
     pub key: Vec<String>,
+    /// Whether it is a junction: its rows are left to a final step, and so are their references.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_junction: bool,
     /// Where its references point.
     pub references: Vec<PlannedReference>,
     /// What a dry run cannot foresee.
     pub not_predicted: Vec<String>,
+}
+
+/// One junction as it is shown.
+#[derive(Debug, Serialize)]
+pub struct PlannedJunction {
+    /// Its name: the table's.
+    pub name: String,
+    /// The entities that feed it; of two rows of one key, that of the first one stands.
+    pub sides: Vec<String>,
+    /// The entities that must be complete first.
+    pub after: Vec<String>,
+    /// The columns that are fed.
+    pub columns: Vec<String>,
+    /// The columns that tell rows apart.
+    pub key: Vec<String>,
+    /// Where its references point.
+    pub references: Vec<JunctionReference>,
+    /// `drop` or `fail`.
+    pub on_missing: OnMissingParent,
+    /// `keep-first` or `fail`.
+    pub on_difference: OnDifference,
+    /// What a dry run cannot foresee.
+    pub not_predicted: Vec<String>,
+}
+
+/// One reference of a junction as it is shown.
+#[derive(Debug, Serialize)]
+pub struct JunctionReference {
+    /// The columns.
+    pub columns: String,
+    /// The parent table.
+    pub parent: String,
 }
 
 /// One reference as it is shown.
@@ -118,9 +160,11 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
                 columns: table.columns.iter().map(name).collect(),
                 unfed: unfed.map(|column| name(&column)).collect(),
                 key: table.key.iter().map(name).collect(),
+                is_junction: table.junction.is_some(),
                 references: table
                     .references
                     .iter()
+                    .filter(|_| table.junction.is_none())
                     .map(|reference| PlannedReference {
                         columns: column_names(table, reference),
                         parent: reference.parent.name.clone(),
@@ -156,6 +200,7 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
         target: opened.target.url().to_owned(),
         creates: opened.schema.map(|(_, names)| names).unwrap_or_default(),
         entities,
+        junctions: plan.junctions.iter().map(|junction| planned(&plan, junction)).collect(),
         plugins: opened.plugins,
     };
     // A plan is of use to an account that only reads, too; what a run would come to is said behind it.
@@ -167,4 +212,25 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
     }
     report::plan(&report, json);
     Ok(DONE)
+}
+
+fn planned(plan: &Plan, junction: &JunctionPlan) -> PlannedJunction {
+    let table = &junction.table;
+    let names = |entities: &[usize]| entities.iter().map(|&entity| plan.entities[entity].name.clone()).collect();
+    let columns = |columns: &[usize]| columns.iter().map(|&column| table.schema.columns[column].name.clone()).collect();
+    let references = table.references.iter().map(|reference| JunctionReference {
+        columns: column_names(table, reference),
+        parent: reference.parent.name.clone(),
+    });
+    PlannedJunction {
+        name: junction.name().to_owned(),
+        sides: names(&junction.sides),
+        after: names(&junction.after),
+        columns: columns(&table.columns),
+        key: columns(&table.key),
+        references: references.collect(),
+        on_missing: junction.on_missing,
+        on_difference: junction.on_difference,
+        not_predicted: table.schema.not_predicted.clone(),
+    }
 }

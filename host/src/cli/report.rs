@@ -3,6 +3,8 @@
 
 pub mod author;
 mod dead_letters;
+mod identity;
+mod junction;
 mod plan;
 mod replay;
 mod review;
@@ -36,6 +38,7 @@ use crate::run::report::Status;
 
 pub use dead_letters::dead_letter;
 pub use dead_letters::dead_letters;
+pub use identity::identity;
 pub use plan::inspection;
 pub use plan::plan;
 pub use replay::discarded;

@@ -16,11 +16,14 @@ use crate::connector::target::Mode;
 use crate::error::Failure;
 use crate::plan::Manifest;
 use crate::run::bookkeeping::Bookkeeping;
+use crate::run::bookkeeping::LeftOut;
 use crate::run::bookkeeping::ReadUnder;
 use crate::run::bookkeeping::RefusedReferences;
 use crate::run::bookkeeping::StoredEvent;
 use crate::run::bookkeeping::StoredRun;
 use crate::run::bookkeeping::is_consistent;
+use crate::run::junction::JunctionCounts;
+use crate::run::junction::Stand;
 use crate::run::report::FailureReport;
 use crate::run::report::Fates;
 use crate::run::report::Reason;
@@ -55,6 +58,9 @@ pub struct StatusReport {
     /// Whether all that was read of each source was read as it stood at one moment; absent where no source is kept still.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consistent: Option<bool>,
+    /// What is written behind them, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub junctions: Vec<JunctionStatus>,
     /// Why dead letters were set aside.
     pub dead_letters: Vec<Reason>,
     /// Dead letters that were given up.
@@ -122,6 +128,19 @@ pub struct EntityStatus {
     pub failure: Option<FailureReport>,
 }
 
+/// Where a junction stands.
+#[derive(Debug, Serialize)]
+pub struct JunctionStatus {
+    /// Its name.
+    pub name: String,
+    /// Where its final step stands.
+    pub state: State,
+    /// What became of its rows so far.
+    pub total: JunctionCounts,
+    /// The rows that were left out, with some of them.
+    pub left_out: Vec<LeftOut>,
+}
+
 /// Prints where the entities stand.
 pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
     let manifest = Manifest::read(&args.manifest.manifest)?;
@@ -134,6 +153,7 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
         last_run: None,
         entities: Vec::new(),
         consistent: None,
+        junctions: Vec::new(),
         dead_letters: Vec::new(),
         discarded: Vec::new(),
         provisional: Vec::new(),
@@ -162,6 +182,15 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
         });
     }
     status.consistent = is_consistent(status.entities.iter().flat_map(|entity| &entity.snapshots));
+    for name in manifest.tables.junction.keys() {
+        let stand = if has_begun { Stand::of(&mut *tx, &books, name).await? } else { Stand::default() };
+        status.junctions.push(JunctionStatus {
+            name: name.clone(),
+            state: stand.state(),
+            total: JunctionCounts::of(name, &stand),
+            left_out: stand.left_out,
+        });
+    }
     if has_begun {
         let mut nulled = books.nulled_references(&mut *tx).await?;
         let mut refused = books.refused_references(&mut *tx).await?;

@@ -2,6 +2,7 @@
 
 mod draft;
 pub mod hint;
+pub mod junction;
 mod link;
 pub mod manifest;
 mod mend;
@@ -18,6 +19,7 @@ mod unpredicted;
 use crate::record::TableSchema;
 
 pub use draft::Draft;
+pub use junction::JunctionPlan;
 pub use manifest::Manifest;
 pub use problem::Problem;
 pub use problem::Problems;
@@ -33,6 +35,8 @@ pub struct Plan {
     pub budget: Option<Budget>,
     /// Parents before children.
     pub entities: Vec<EntityPlan>,
+    /// What is written behind them, in the order of their names.
+    pub junctions: Vec<JunctionPlan>,
 }
 
 /// One entity, resolved.
@@ -52,6 +56,8 @@ pub struct EntityPlan {
     pub id: IdStrategy,
     /// The tables it feeds, parents before children.
     pub tables: Vec<TablePlan>,
+    /// The names of the tables that the component describes.
+    pub described: Vec<String>,
     /// For each table of the component's description, its index in `tables`.
     pub table_order: Vec<usize>,
     /// The transformer's name.
@@ -77,10 +83,15 @@ pub struct EntityPlan {
 }
 
 impl EntityPlan {
-    /// Returns whether both feed some table.
+    /// Returns the table whose id column references to the entity resolve to, and which of its fed columns that is.
+    pub fn main_table(&self) -> Option<(&TablePlan, usize)> {
+        self.tables.iter().find_map(|table| Some((table, table.id?)))
+    }
+
+    /// Returns whether both feed some table; a junction is nobody's.
     pub fn shares_table(&self, other: &Self) -> bool {
         let feeds = |name: &str| other.tables.iter().any(|table| table.schema.name == name);
-        self.tables.iter().any(|table| feeds(&table.schema.name))
+        self.tables.iter().any(|table| table.junction.is_none() && feeds(&table.schema.name))
     }
 }
 
@@ -97,6 +108,8 @@ pub struct TablePlan {
     pub id: Option<usize>,
     /// Every reference of its rows, declared by the component or by a foreign key.
     pub references: Vec<ReferencePlan>,
+    /// Its index among the junctions of the plan, where it is one: its rows wait for a final step.
+    pub junction: Option<usize>,
 }
 
 impl TablePlan {
@@ -121,6 +134,8 @@ pub struct ReferencePlan {
     pub parent_columns: Vec<usize>,
     /// What happens where there is no parent.
     pub on_missing: OnMissing,
+    /// The entity's name, where the column may refer to others as well: each row means one of them.
+    pub choice: Option<String>,
     /// Whether the parent is the same table: it is then filled in at the entity's end.
     pub to_itself: bool,
 }
@@ -135,15 +150,23 @@ pub enum IdStrategy {
     Keep,
     /// The value that the transformer gives in the id column.
     Column,
+    /// A number that the target gives, as it does to rows without an id.
+    Sequence,
 }
 
 impl IdStrategy {
+    /// Returns whether ids are kept by source key, as nobody could compute them.
+    pub fn is_stored(self) -> bool {
+        matches!(self, Self::Column | Self::Sequence)
+    }
+
     /// Returns the manifest's word for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::UuidV5 => "uuid-v5",
             Self::Keep => "keep",
             Self::Column => "column",
+            Self::Sequence => "sequence",
         }
     }
 }

@@ -9,6 +9,7 @@ use super::OnConflict;
 use super::Plan;
 use super::TablePlan;
 use super::hint;
+use super::junction;
 use super::link;
 use super::order;
 use super::schema::Finding;
@@ -35,8 +36,8 @@ pub struct Described {
 pub struct DescribedTable {
     /// Its name.
     pub name: String,
-    /// Column names and the entities they refer to.
-    pub columns: Vec<(String, Option<String>)>,
+    /// Column names and the entities they refer to: each row to one of them.
+    pub columns: Vec<(String, Vec<String>)>,
     /// The columns that tell rows apart; empty is the primary key.
     pub key: Vec<String>,
     /// The column with the record's own id.
@@ -64,6 +65,7 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
         link::set_policies(entity, default, &mut entities[index], &mut found);
     }
     unpredicted::add_parents(&mut entities);
+    let mut junctions = junction::plan(manifest, &entities, &mut found);
     let mut edges: Vec<(usize, usize)> = (0..entities.len())
         .flat_map(|child| parents(child, &entities).into_iter().map(move |parent| (parent, child)))
         .collect();
@@ -87,11 +89,13 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
         return Err(manifest.refused(found));
     }
     edges.extend(sharing(&ordered, &entities));
+    junction::follow(&mut junctions, &ordered);
     Ok(Plan {
         name: tables.name.clone(),
         namespace: tables.namespace.clone().unwrap_or_else(|| tables.name.clone()),
         budget: tables.dead_letters_max.as_ref().and_then(DeadLettersMax::budget),
         entities: reordered(entities, &ordered, &edges),
+        junctions,
     })
 }
 
@@ -110,8 +114,15 @@ pub fn check_described(manifest: &Manifest, index: usize, description: &Describe
         ));
     }
     let entities: Vec<String> = manifest.tables.entity.iter().map(|entity| entity.name.clone()).collect();
-    for (column, referred) in description.tables.iter().flat_map(|table| &table.columns) {
-        if let Some(referred) = referred.as_ref().filter(|referred| !entities.contains(referred)) {
+    for (column, all) in description.tables.iter().flat_map(|table| &table.columns) {
+        for (place, referred) in all.iter().enumerate() {
+            if all[..place].contains(referred) {
+                let message = format!("the column `{column}` refers to `{referred}` twice");
+                found.push((entity.place_of(index, column), message, None));
+            }
+            if entities.contains(referred) {
+                continue;
+            }
             found.push((
                 entity.place_of(index, column),
                 format!("the column `{column}` refers to `{referred}`, which is no entity"),
@@ -122,10 +133,12 @@ pub fn check_described(manifest: &Manifest, index: usize, description: &Describe
     found
 }
 
-/// The entities that one entity must wait for: all that feed a table its rows point to.
+/// The entities that one entity must wait for: all that feed a table its rows point to. What a junction refers to is for
+/// its own step to wait for.
 fn parents(child: usize, entities: &[EntityPlan]) -> Vec<usize> {
     let mut parents: Vec<usize> = Vec::new();
-    for reference in entities[child].tables.iter().flat_map(|table| &table.references) {
+    let own = entities[child].tables.iter().filter(|table| table.junction.is_none());
+    for reference in own.flat_map(|table| &table.references) {
         parents.extend(reference.entity);
         if !reference.to_itself {
             let feeds = |entity: &EntityPlan| entity.tables.iter().any(|fed| fed.schema.name == reference.parent.name);
@@ -185,12 +198,13 @@ fn entity_plan(
     let (source, collection) = entity.source_and_collection();
     let mut planned: Vec<(usize, TablePlan)> = Vec::new();
     for (position, table) in description.tables.iter().enumerate() {
-        if let Some(table) = table_plan(&|name| entity.place_of(index, name), table, target, found) {
-            planned.push((position, table));
+        if let Some(mut planned_table) = table_plan(&|name| entity.place_of(index, name), table, target, found) {
+            planned_table.junction = manifest.tables.junction.keys().position(|name| *name == table.name);
+            planned.push((position, planned_table));
         }
     }
     let (tables, table_order) = parents_first(planned, description.tables.len());
-    EntityPlan {
+    let entity_plan = EntityPlan {
         name: entity.name.clone(),
         index,
         source: source.to_owned(),
@@ -198,6 +212,7 @@ fn entity_plan(
         key: entity.key_fields(),
         id: settings.id.unwrap_or(IdStrategy::UuidV5),
         tables,
+        described: description.tables.iter().map(|table| table.name.clone()).collect(),
         table_order,
         transform: settings.transform.clone().unwrap_or_default(),
         batch_records: settings.batch_records.unwrap_or(1_000),
@@ -209,6 +224,33 @@ fn entity_plan(
         after: Vec::new(),
         reads: description.reads.clone(),
         ignores: description.ignores.clone(),
+    };
+    check_numbered(entity, &entity_plan, found);
+    entity_plan
+}
+
+/// Finds an id column that nothing numbers.
+fn check_numbered(entity: &EntityTable, plan: &EntityPlan, found: &mut Found) {
+    if plan.id != IdStrategy::Sequence || plan.tables.is_empty() {
+        return;
+    }
+    let own = format!("/entity/{}/id", plan.index);
+    let at = if entity.settings.id.is_some() { own } else { "/defaults/id".to_owned() };
+    let Some((table, id)) = plan.main_table() else {
+        let message =
+            format!("the ids of `{}` are numbers of the target, and its transformer names no id column", plan.name);
+        found.push((at, message, Some("name the column with the id in the transformer's configuration".to_owned())));
+        return;
+    };
+    let column = &table.schema.columns[table.columns[id]];
+    if column.sequence.is_none() || !matches!(column.kind, ColumnType::Integer { .. }) {
+        let message = format!(
+            "the column `{}.{}` has the type `{}` and no numbering of its own",
+            table.schema.name, column.name, column.declared
+        );
+        let hint = "make it an identity column or `serial` in PostgreSQL, `INTEGER PRIMARY KEY` in SQLite, or choose \
+                    another `id`";
+        found.push((at, message, Some(hint.to_owned())));
     }
 }
 
@@ -305,7 +347,7 @@ fn table_plan(
     });
     let mut schema = schema.clone();
     schema.not_predicted.extend(unpredicted::unpredicted(&schema, &columns));
-    Some(TablePlan { schema, columns, key, id, references: Vec::new() })
+    Some(TablePlan { schema, columns, key, id, references: Vec::new(), junction: None })
 }
 
 fn check_key(at: &str, schema: &TableSchema, columns: &[usize], key: &[usize], found: &mut Found) {

@@ -10,6 +10,8 @@ use super::Budget;
 use super::IdStrategy;
 use super::OnConflict;
 use super::OnMissing;
+use super::junction::OnDifference;
+use super::junction::OnMissingParent;
 use super::plugin_table::PluginTable;
 use super::swap::OnPluginFailure;
 
@@ -46,6 +48,9 @@ pub struct Tables {
     /// What holds for every entity that does not say otherwise.
     #[serde(default)]
     pub defaults: Settings,
+    /// Tables whose rows come out of the records of several entities; a final step writes them.
+    #[serde(default)]
+    pub junction: BTreeMap<String, JunctionTable>,
     /// What is moved.
     #[schemars(length(min = 1), example = &"[[entity]]")]
     pub entity: Vec<EntityTable>,
@@ -201,6 +206,19 @@ pub struct ReferenceTable {
     /// What happens where there is no parent; `dead-letter` where it is left out.
     #[schemars(example = &"null")]
     pub on_missing: OnMissing,
+}
+
+/// One junction.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct JunctionTable {
+    /// What happens to a row that lacks a parent; `drop` where it is left out.
+    pub on_missing: OnMissingParent,
+    /// What happens to a row that differs in further columns from the first one of its key; `keep-first` where it is left
+    /// out.
+    pub on_difference: OnDifference,
+    /// Whether it may stay without rows.
+    pub allow_empty: bool,
 }
 
 /// One validator.

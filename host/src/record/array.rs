@@ -166,6 +166,7 @@ mod tests {
                 has_default: false,
                 has_fresh_default: false,
                 generated: false,
+                sequence: None,
             };
             let read = of_json(&text, &column, &kind).map_err(|mismatch| mismatch.to_string());
             assert_eq!(read, Ok(Value::Array(items)), "{json}");

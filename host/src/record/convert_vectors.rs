@@ -49,6 +49,7 @@ fn column(spec: &str) -> Column {
         nullable,
         has_default: false,
         has_fresh_default: false,
+        sequence: None,
         generated: false,
     }
 }

@@ -13,6 +13,7 @@ pub mod instant;
 pub mod json;
 pub mod kept;
 pub mod key;
+pub mod key_text;
 pub mod mismatch;
 pub mod packed;
 pub mod position;

@@ -40,6 +40,8 @@ pub struct Column {
     pub has_default: bool,
     /// Whether what it fills in is another value for every row (identity, sequence, rowid, random UUID).
     pub has_fresh_default: bool,
+    /// What numbers the rows that leave it out: the sequence behind it, as SQL names it; `rowid` in SQLite.
+    pub sequence: Option<String>,
     /// Whether it is computed by the target and can never be written.
     pub generated: bool,
 }

@@ -5,6 +5,7 @@
 
 mod account;
 mod again;
+mod defer;
 mod sift;
 mod write;
 
@@ -30,6 +31,8 @@ use super::layout::Layout;
 use super::layout::LayoutError;
 use super::layout::Place;
 use super::ledger::RowFate;
+use super::numbering;
+use super::numbering::Numbered;
 use super::parents::Parents;
 use super::resolve::Resolved;
 use super::retry;
@@ -148,6 +151,11 @@ impl Committer {
         &self.plan.entities[index]
     }
 
+    /// Returns the plan of all entities.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// Returns the budget of all entities together.
     pub fn run_budget(&self) -> &RunBudget {
         &self.run_budget
@@ -248,16 +256,25 @@ impl Committer {
         budget: &'b RunBudget,
         reserved: &mut Option<Reserved<'b>>,
     ) -> Result<(Checkpoint, Vec<u8>), Attempt> {
+        let plan = self.plan.clone();
+        let books = self.books.clone();
+        let place = Place { plan: &plan, entity: self.entity, books: &books };
+        let mut parents = Parents::default();
+        numbering::reserve(place, &*self.target, resolved, &mut parents).await?;
         let mut tx = self.target.begin().await?;
+        let mut numbered = Numbered::new(place, &*self.target, &mut *tx, resolved, &mut parents).await?;
         tx.savepoint("batch").await?;
         let mut refused = Dead::new();
         let mut foreign: HashSet<RowKey> = HashSet::new();
-        let mut parents = Parents::default();
         let mut checks_each = false;
         let (layout, row_fates) = loop {
             self.remove(&mut *tx).await?;
-            let place = Place { plan: &self.plan, entity: self.entity, books: &self.books };
-            let layout = Layout::new(place, &mut *tx, resolved, &refused, &foreign, &mut parents).await?;
+            let mut layout = Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
+            while numbered.is_changed_by(&refused, &layout.set_aside)? {
+                parents.forget_found();
+                layout = Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
+            }
+            let resolved = numbered.batch();
             let known = (refused.len(), foreign.len());
             let row_fates = self.write(&mut *tx, from, resolved, &layout, &mut refused, checks_each).await?;
             crate::stop_point!("commit-rows");
@@ -275,13 +292,14 @@ impl Committer {
             }
             tx.rollback_to("batch").await?;
         };
+        let resolved = numbered.batch();
         let mut dead = refused;
         dead.extend(layout.set_aside.iter().map(|(record, refused)| (*record, refused.clone())));
         dead.extend(self.ask_about_repeated(&mut *tx, from, resolved, &layout, &row_fates, checks_each).await?);
         let outcome = self.account(resolved, &layout, &dead, &row_fates);
         let letters = self.letters(resolved, &dead);
         conserve(self.entity(), resolved, &outcome)?;
-        let to = match &self.again {
+        let mut to = match &self.again {
             Again::No => advance(from, resolved, &outcome),
             again => again.moves(self.entity(), from, &outcome)?,
         };
@@ -299,7 +317,7 @@ impl Committer {
         // A row that somebody else's row stands for is left alone at the entity's end too.
         let is_changed = |row: usize| match &row_fates[row] {
             Some(RowFate::Inserted | RowFate::Updated(_)) => !dead.contains_key(&resolved.rows[row].record),
-            Some(RowFate::Unchanged | RowFate::Skipped) | None => false,
+            Some(RowFate::Unchanged | RowFate::Skipped | RowFate::Deferred) | None => false,
         };
         let is_written = |row: usize| {
             is_changed(row)
@@ -307,7 +325,8 @@ impl Committer {
                     && row_fates[row] == Some(RowFate::Unchanged)
                     && self.entity().on_conflict == OnConflict::Update
         };
-        // First of all bookkeeping: a process that has lost its lock learns it here, and not from a repeated ledger entry.
+        self.forget_deferred(&mut *tx, resolved, &mut to).await?;
+        // First of all other bookkeeping: a process that has lost its lock learns it here, and not from a repeated ledger entry.
         if !self.books.move_checkpoint(&mut *tx, name, from, &to).await? {
             tx.rollback().await?;
             return Err(moved(name).into());
@@ -316,7 +335,9 @@ impl Committer {
         self.forget_nulled(&mut *tx, from, resolved, &is_changed).await?;
         self.books.insert_references(&mut *tx, name, false, &layout.nulled(is_written)).await?;
         self.books.insert_references(&mut *tx, name, true, &layout.deferred(is_changed)).await?;
+        self.defer(&mut *tx, resolved, &dead).await?;
         self.books.insert_ids(&mut *tx, name, &layout.ids_of_living(self.entity(), resolved, &dead)).await?;
+        numbered.save(place, &mut *tx).await?;
         let counts = serde_json::json!({
             "fates": outcome.fates,
             "rows": outcome.rows,

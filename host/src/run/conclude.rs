@@ -66,6 +66,7 @@ pub(super) fn entity_report(name: &str, start: &Checkpoint, end: Option<&EntityE
         records_per_second,
         duration_ms,
         snapshots: now.snapshots.clone(),
+        advanced_sequences: end.map_or_else(Vec::new, |end| end.advanced.clone()),
         failure: failure.map(Into::into),
         ..EntityReport::default()
     }

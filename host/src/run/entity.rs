@@ -35,6 +35,7 @@ use super::version::Turn;
 use super::version::Version;
 use super::version::Versions;
 use crate::connector::Source;
+use crate::connector::target::Advanced;
 use crate::error::Failure;
 use crate::plan::swap::OnPluginFailure;
 use crate::record::Batch;
@@ -50,6 +51,8 @@ pub struct EntityRun {
     pub source: Option<Box<dyn Source>>,
     /// The same, to be opened again.
     pub origin: Origin,
+    /// Sequences that its completion has moved.
+    pub advanced: Vec<Advanced>,
     /// What the source was that has been read to its end.
     pub read: Option<String>,
     /// What makes rows of them.
@@ -77,6 +80,8 @@ pub struct EntityRun {
 pub struct Ended {
     /// The last checkpoint.
     pub checkpoint: Checkpoint,
+    /// Sequences that its completion has moved.
+    pub advanced: Vec<Advanced>,
     /// Why it did not reach what was asked for.
     pub error: Option<CommitError>,
 }
@@ -104,7 +109,7 @@ impl EntityRun {
             // A run that has ended swaps nothing.
             let _ = told.send(Message::Ended(self.index));
         }
-        Ended { checkpoint: self.checkpoint, error }
+        Ended { checkpoint: self.checkpoint, advanced: self.advanced, error }
     }
 
     async fn until_the_end(&mut self) -> Result<(), CommitError> {
@@ -130,7 +135,8 @@ impl EntityRun {
             }
         }
         if left != Some(0) {
-            self.checkpoint = finish::finish(&self.committer, &self.checkpoint, self.read.take()).await?;
+            let finished = finish::finish(&self.committer, &self.checkpoint, self.read.take()).await?;
+            (self.checkpoint, self.advanced) = finished;
         }
         Ok(())
     }

@@ -7,23 +7,29 @@ use super::commit::Committer;
 use super::commit::moved;
 use super::fill;
 use super::fill::Waiting;
+use super::numbering;
 use super::report::RowCounts;
 use super::report::State;
 use super::retry::retry;
+use crate::connector::TargetError;
+use crate::connector::Transaction;
+use crate::connector::target::Advanced;
 use crate::error::Failure;
 use crate::plan::OnMissing;
+use crate::plan::TablePlan;
 
 /// Deferred references that one transaction fills in.
 const FILL_MAX: usize = 1_000;
 
-/// Takes the final steps of an entity whose source is read to its end; returns the checkpoint that says so.
+/// Takes the final steps of an entity whose source is read to its end; returns the checkpoint that says so, and the
+/// sequences that were behind the ids of its rows.
 ///
 /// `source` is what the source was that was read.
 pub async fn finish(
     committer: &Committer,
     checkpoint: &Checkpoint,
     source: Option<String>,
-) -> Result<Checkpoint, CommitError> {
+) -> Result<(Checkpoint, Vec<Advanced>), CommitError> {
     let entity = committer.entity();
     while retry(&entity.name, async || fill(committer).await).await? {
         crate::stop_point!("finish-fill");
@@ -36,7 +42,9 @@ pub async fn finish(
         .hint(committer.run_budget().hint("with a larger `dead-letters-max` the same command completes the entity"))
         .into());
     }
-    let empty = entity.tables.iter().map(|table| &table.schema.name).find(|name| {
+    // A junction is judged as a whole, by its own step.
+    let own = entity.tables.iter().filter(|table| table.junction.is_none());
+    let empty = own.map(|table| &table.schema.name).find(|name| {
         checkpoint.rows.get(*name).is_none_or(|rows: &RowCounts| rows.standing() == 0)
             && !entity.allow_empty.contains(name)
     });
@@ -55,17 +63,50 @@ async fn complete(
     committer: &Committer,
     checkpoint: &Checkpoint,
     source: &Option<String>,
-) -> Result<Checkpoint, Failure> {
+) -> Result<(Checkpoint, Vec<Advanced>), Failure> {
     let entity = committer.entity();
     let to = Checkpoint { state: State::Completed, source: source.clone(), ..checkpoint.clone() };
     let mut tx = committer.target().begin().await?;
     committer.books().forget_provisional(&mut *tx, &entity.name).await?;
+    let advanced = advance_sequences(committer, &mut *tx).await?;
     if !committer.books().move_checkpoint(&mut *tx, &entity.name, checkpoint, &to).await? {
         tx.rollback().await?;
         return Err(moved(&entity.name));
     }
+    crate::stop_point!("complete-before");
     tx.commit().await?;
-    Ok(to)
+    Ok((to, advanced))
+}
+
+/// Moves the sequences of columns that rows were written with behind their values: whoever inserts next, without an id,
+/// would be given one that stands.
+pub(super) async fn advance_sequences(
+    committer: &Committer,
+    tx: &mut dyn Transaction,
+) -> Result<Vec<Advanced>, TargetError> {
+    let mut advanced: Vec<Advanced> = Vec::new();
+    for table in &committer.entity().tables {
+        for &column in table.columns.iter().filter(|&&column| table.schema.columns[column].sequence.is_some()) {
+            let moved = tx.advance_sequence(&table.schema, column).await?;
+            numbering::tell(&moved);
+            advanced.extend(moved);
+        }
+    }
+    Ok(advanced)
+}
+
+/// As [`advance_sequences`], for rows that came behind the completion.
+pub(super) async fn advance_again(committer: &Committer) -> Result<(), Failure> {
+    let has_any = |table: &TablePlan| table.columns.iter().any(|&fed| table.schema.columns[fed].sequence.is_some());
+    if !committer.entity().tables.iter().any(has_any) {
+        return Ok(());
+    }
+    retry(&committer.entity().name, async || {
+        let mut tx = committer.target().begin().await?;
+        advance_sequences(committer, &mut *tx).await?;
+        Ok(tx.commit().await?)
+    })
+    .await
 }
 
 /// Fills in some of the references that wait; `false` where none is left.

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
+use super::choices;
+use super::choices::Chosen;
 use super::claimed::RowKey;
 use super::given::GivenIds;
 use super::ledger;
@@ -19,6 +21,7 @@ use super::parents::missing_parent;
 use super::parents::no_parent;
 use super::parents::parents_among;
 use super::parents::reference_key;
+use super::resolve::Choice;
 use super::resolve::Resolved;
 use super::resolve::ResolvedRow;
 use super::resolve::Settled;
@@ -27,7 +30,6 @@ use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
-use crate::plan::IdStrategy;
 use crate::plan::OnMissing;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
@@ -132,7 +134,9 @@ impl Layout {
             given.begin(entity, resolved, index);
             let own = parents_among(entity, resolved, range.clone());
             let mut leans = Vec::new();
-            for row in range.clone() {
+            // The rows of a junction are for its final step to judge.
+            let is_own = |row: &usize| entity.tables[resolved.rows[*row].table].junction.is_none();
+            for row in range.clone().filter(is_own) {
                 let table_index = resolved.rows[row].table;
                 let table = &entity.tables[table_index];
                 let known = given.look_up(plan, entity_index, resolved, row, &parents.unresolved);
@@ -145,6 +149,36 @@ impl Layout {
                 let values = values.as_slice();
                 let nulls = layout.nulled.len() + layout.deferred.len();
                 for (position, reference) in table.references.iter().enumerate() {
+                    match choices::chosen(table, reference, &resolved.rows[row].choices) {
+                        Chosen::This => {}
+                        Chosen::Other => continue,
+                        Chosen::Several(choice, entities) => {
+                            let refused = || choices::several(plan, table, choice, entities);
+                            layout.set_aside.entry(index).or_insert_with(refused);
+                            continue;
+                        }
+                        Chosen::Nobody(choice) => {
+                            let waits = choices::of_column(table, reference).any(|reference| reference.to_itself);
+                            match reference.on_missing {
+                                _ if waits => {
+                                    layout.null(table, reference, resolved, row, values, true, Some((plan, choice)))
+                                }
+                                OnMissing::Null => {
+                                    layout.null(table, reference, resolved, row, values, false, Some((plan, choice)));
+                                }
+                                OnMissing::DeadLetter => {
+                                    let refused = || choices::nobody(plan, table, choice);
+                                    layout.set_aside.entry(index).or_insert_with(refused);
+                                }
+                                OnMissing::Fail => {
+                                    return Err(
+                                        no_parent(resolved, index, &choices::nobody(plan, table, choice)).into()
+                                    );
+                                }
+                            }
+                            continue;
+                        }
+                    }
                     let Some(key) = reference_key(reference, values) else { continue };
                     let stands = found.get(&(table_index, position)).and_then(|keys| keys.get(&key)).copied();
                     let among = |rows: &InBatch<'_>| {
@@ -167,9 +201,9 @@ impl Layout {
                     match (outcome, reference.on_missing) {
                         (Found::Parent, _) => {}
                         (Found::InBatch(parent), _) => leans.push((index, parent)),
-                        (Found::Later, _) => layout.null(table, reference, resolved, row, values, true),
+                        (Found::Later, _) => layout.null(table, reference, resolved, row, values, true, None),
                         (Found::Missing, OnMissing::Null) => {
-                            layout.null(table, reference, resolved, row, values, false)
+                            layout.null(table, reference, resolved, row, values, false, None)
                         }
                         (Found::Missing, OnMissing::DeadLetter) => {
                             layout
@@ -222,7 +256,7 @@ impl Layout {
             layout.records.push(index);
             layout.leans.extend(leans);
             if resolved.repeats_keys {
-                for row in range.clone() {
+                for row in range.clone().filter(is_own) {
                     seen.entry(name_and_key(row)).or_insert(row);
                 }
             }
@@ -281,9 +315,9 @@ impl Layout {
         of_rows(&self.deferred, is_written)
     }
 
-    /// Returns the ids that the transformer gave, by source key, where the entity's strategy is `column`.
+    /// Returns the ids to be stored, by source key, where the entity's are.
     pub fn ids_of_living(&self, entity: &EntityPlan, resolved: &Resolved, refused: &Dead) -> Vec<(String, Vec<u8>)> {
-        if entity.id != IdStrategy::Column {
+        if !entity.id.is_stored() {
             return Vec::new();
         }
         self.records
@@ -301,7 +335,8 @@ impl Layout {
             .collect()
     }
 
-    /// Writes a reference NULL: until the entity's end, or for good.
+    /// Writes a reference NULL: until the entity's end, or for good. `open` is one of which no entity has the record.
+    #[expect(clippy::too_many_arguments, reason = "one row of bookkeeping, each argument another part of it")]
     fn null(
         &mut self,
         table: &TablePlan,
@@ -310,6 +345,7 @@ impl Layout {
         row: usize,
         values: &[Value],
         deferred: bool,
+        open: Option<(&Plan, &Choice)>,
     ) {
         // What waits for an id that is stored is the source key: the id is looked up when all are known.
         let pending = &resolved.rows[row].pending;
@@ -337,9 +373,13 @@ impl Layout {
             row_key: display_key(table, &resolved.rows[row]),
             row_key_blob: resolved.rows[row].key.clone(),
             column: column_names(table, reference),
-            parent: reference.parent.name.clone(),
-            parent_key: packed::display(&key),
-            value: value::encode(&key),
+            parent: match (&reference.choice, open) {
+                (_, Some(_)) => choices::names(table, reference),
+                (Some(entity), None) => entity.clone(),
+                (None, None) => reference.parent.name.clone(),
+            },
+            parent_key: open.map_or_else(|| packed::display(&key), |(_, choice)| choices::shown(choice)),
+            value: open.map_or_else(|| value::encode(&key), |(plan, choice)| choices::recorded(plan, choice)),
             document: record.document,
             record_key: record.key.as_ref().map_or_else(String::new, |key| key.as_str().to_owned()),
             parent_record_key: resolved.rows[row].referred.iter().find_map(of_parent),

@@ -53,6 +53,8 @@ pub enum RowFate {
     Unchanged,
     /// What stood there differs and stays.
     Skipped,
+    /// Left to the final step of its junction.
+    Deferred,
 }
 
 impl RowFate {
@@ -62,6 +64,7 @@ impl RowFate {
             Self::Updated(_) => 2,
             Self::Unchanged => 3,
             Self::Skipped => 4,
+            Self::Deferred => 5,
         }
     }
 }
@@ -160,8 +163,11 @@ pub struct LedgerRecord<'a> {
 pub struct LedgerRow<'a> {
     /// The table's name.
     pub table: &'a str,
-    /// Whether it stands in the target because of this entry; a skipped row is somebody else's.
+    /// Whether it stands in the target because of this entry; a skipped row is somebody else's, and of a deferred one the
+    /// ledger of its junction tells.
     pub is_ours: bool,
+    /// Whether it was left to the final step of its junction.
+    pub is_deferred: bool,
     /// Its compact key.
     pub key: &'a [u8],
     /// The digest of the values that the row holds when every reference has its parent, as [`digest`] makes it.
@@ -204,7 +210,7 @@ pub fn records<'a>(packed: &'a [u8], each: &mut dyn FnMut(LedgerRecord<'a>)) -> 
                 }
                 _ => None,
             };
-            rows.push(LedgerRow { table, is_ours: tag != 4, key, digest, before });
+            rows.push(LedgerRow { table, is_ours: tag < 4, is_deferred: tag == 5, key, digest, before });
         }
         each(LedgerRecord { fate, document, source, rows });
     }

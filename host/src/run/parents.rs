@@ -7,6 +7,8 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use super::bookkeeping::Bookkeeping;
+use super::choices;
+use super::choices::Chosen;
 use super::layout::column_names;
 use super::layout::refuse;
 use super::resolve::Resolved;
@@ -31,8 +33,8 @@ pub(super) type FoundParents = BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>;
 #[derive(Default)]
 pub struct Parents {
     pub(super) found: Option<FoundParents>,
-    /// Ids of other entities that are stored, not computed: compact values by entity and source key.
-    pub(super) stored: HashMap<(usize, String), Option<Vec<u8>>>,
+    /// Ids that are stored, not computed: compact values by entity, then by source key.
+    pub(super) stored: HashMap<usize, HashMap<String, Option<Vec<u8>>>>,
     /// Row and fed column of references whose id is not known; the source key stands there for messages alone.
     pub(super) unresolved: HashSet<(usize, usize)>,
 }
@@ -68,11 +70,15 @@ pub(super) async fn find_parents(
     unresolved: &HashSet<(usize, usize)>,
 ) -> Result<FoundParents, TargetError> {
     let mut found = BTreeMap::new();
-    for (table_index, table) in entity.tables.iter().enumerate() {
+    let own = entity.tables.iter().enumerate().filter(|(_, table)| table.junction.is_none());
+    for (table_index, table) in own {
         for (position, reference) in table.references.iter().enumerate() {
             let mut keys: HashMap<Vec<u8>, bool> = HashMap::new();
             let mut wanted: Vec<Vec<Value>> = Vec::new();
             for (index, row) in resolved.rows.iter().enumerate().filter(|(_, row)| row.table == table_index) {
+                if !matches!(choices::chosen(table, reference, &row.choices), Chosen::This) {
+                    continue;
+                }
                 let values = looked_up.get(&index).unwrap_or(&row.values);
                 if let Some((key, fits)) = parent_key(reference, values)
                     && let Entry::Vacant(entry) = keys.entry(value::encode(&key))
@@ -94,6 +100,42 @@ pub(super) async fn find_parents(
     Ok(found)
 }
 
+/// Looks stored ids up, unless they have been, by entity and source key: one query an entity.
+pub(super) async fn fetch_ids<'k>(
+    plan: &Plan,
+    books: &Bookkeeping,
+    tx: &mut dyn Transaction,
+    wanted: impl Iterator<Item = (usize, &'k str)>,
+    parents: &mut Parents,
+) -> Result<(), TargetError> {
+    let mut unknown: BTreeMap<usize, HashSet<&str>> = BTreeMap::new();
+    for (entity, key) in wanted {
+        if !parents.stored.get(&entity).is_some_and(|ids| ids.contains_key(key)) {
+            unknown.entry(entity).or_default().insert(key);
+        }
+    }
+    for (entity, keys) in unknown {
+        let keys: Vec<&str> = keys.into_iter().collect();
+        let mut found = books.ids(tx, &plan.entities[entity].name, &keys).await?;
+        let ids = parents.stored.entry(entity).or_default();
+        ids.extend(keys.into_iter().map(|key| (key.to_owned(), found.remove(key))));
+    }
+    Ok(())
+}
+
+impl Parents {
+    /// Forgets which parents stand: the values that were looked for are others now.
+    pub fn forget_found(&mut self) {
+        self.found = None;
+        self.unresolved.clear();
+    }
+
+    /// Returns the id of a source key that has been looked up, where one is stored.
+    pub(super) fn stored_id(&self, entity: usize, key: &str) -> Option<Value> {
+        packed::decode(self.stored.get(&entity)?.get(key)?.as_deref()?)?.pop()
+    }
+}
+
 /// Fills in references to entities whose ids are stored; returns the values of the rows that have some.
 pub(super) async fn look_up_ids(
     plan: &Plan,
@@ -103,16 +145,13 @@ pub(super) async fn look_up_ids(
     resolved: &Resolved,
     parents: &mut Parents,
 ) -> Result<HashMap<usize, Vec<Value>>, TargetError> {
+    let wanted = resolved.rows.iter().flat_map(|row| &row.pending).map(|(_, parent, key)| (*parent, key.as_str()));
+    fetch_ids(plan, books, tx, wanted, parents).await?;
     let mut values: HashMap<usize, Vec<Value>> = HashMap::new();
-    for (index, row) in resolved.rows.iter().enumerate() {
+    let is_own = |row: &ResolvedRow| plan.entities[entity].tables[row.table].junction.is_none();
+    for (index, row) in resolved.rows.iter().enumerate().filter(|(_, row)| is_own(row)) {
         for (column, parent, key) in &row.pending {
-            let place = (*parent, key.as_str().to_owned());
-            if !parents.stored.contains_key(&place) {
-                let id = books.id(tx, &plan.entities[*parent].name, key.as_str()).await?;
-                parents.stored.insert(place.clone(), id);
-            }
-            let stored = parents.stored.get(&place).and_then(Option::as_deref);
-            let id = stored.and_then(packed::decode).and_then(|mut values| values.pop());
+            let id = parents.stored_id(*parent, key.as_str());
             // A parent without a stored id is missing: its own key stands for it in the message.
             let target = &plan.entities[entity].tables[row.table];
             let schema = &target.schema.columns[target.columns[*column]];
@@ -132,7 +171,8 @@ pub(super) type InBatch<'a> = HashMap<(&'a str, &'a [usize]), HashMap<Vec<u8>, u
 /// Rows that other rows of this entity may have as parents.
 pub(super) fn parents_among<'a>(entity: &'a EntityPlan, resolved: &Resolved, rows: Range<usize>) -> InBatch<'a> {
     let mut among = InBatch::new();
-    for reference in entity.tables.iter().flat_map(|table| &table.references) {
+    let own = entity.tables.iter().filter(|table| table.junction.is_none());
+    for reference in own.flat_map(|table| &table.references) {
         let place = (reference.parent.name.as_str(), reference.parent_columns.as_slice());
         for row in rows.clone() {
             let table = &entity.tables[resolved.rows[row].table];

@@ -34,6 +34,8 @@ use super::committed::Reread;
 use super::dependents::Dependents;
 use super::finish;
 use super::heal;
+use super::junction;
+use super::junction::Work;
 use super::ledger::Fate;
 use super::locked::watched_to_success;
 use super::open;
@@ -100,6 +102,7 @@ pub async fn repair(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         from: from.clone(),
         duration_ms: 0,
         entities: Vec::new(),
+        junctions: Vec::new(),
         changes,
     };
     let sources = std::mem::take(&mut opened.sources);
@@ -148,6 +151,7 @@ async fn every_entity(
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
     let (run, from) = (report.run.clone(), report.from.clone());
+    let mut stands: Vec<Checkpoint> = parts.iter().map(|(_, start)| start.clone()).collect();
     for (index, (source, start)) in parts.into_iter().enumerate() {
         if !selected.contains(&index) {
             continue;
@@ -168,6 +172,7 @@ async fn every_entity(
             counts: Counts::default(),
         };
         let ended = entity.run(source, shutdown).await;
+        stands[index] = entity.checkpoint;
         let name = opened.plan.entities[index].name.clone();
         report.entities.push(Part { name, counts: entity.counts });
         ended?;
@@ -181,6 +186,8 @@ async fn every_entity(
                 part.counts.filled += filled;
             }
         }
+        let work = Work { plan: &opened.plan, target: &*opened.target, books, run: &run };
+        report.junctions = junction::again(work, &stands.iter().collect::<Vec<_>>(), shutdown).await?;
     }
     Ok(())
 }
@@ -252,6 +259,7 @@ impl Repair<'_> {
         }
         if self.execute && self.checkpoint.state == State::Completed {
             while retry(&name, async || finish::fill(&self.committer).await).await? {}
+            finish::advance_again(&self.committer).await?;
         }
         Ok(())
     }

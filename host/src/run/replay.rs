@@ -31,6 +31,9 @@ use super::commit::Ended;
 use super::entity::Mapper;
 use super::finish;
 use super::heal;
+use super::junction;
+use super::junction::JunctionReport;
+use super::junction::Work;
 use super::ledger::Fate;
 use super::locked::watched_to_success;
 use super::open;
@@ -94,6 +97,7 @@ pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         started_at: bookkeeping::now(),
         duration_ms: 0,
         entities: Vec::new(),
+        junctions: Vec::new(),
         letters: Vec::new(),
         letters_untold: 0,
         dead_letters: Vec::new(),
@@ -107,7 +111,9 @@ pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         tx.commit().await?;
     }
     let starts = super::checkpoints(&opened, &*target, &books).await?;
-    let mut replay = Replay::new(&opened, options, &target, &books, &report.run, starts);
+    let run = report.run.clone();
+    let work = Work { plan: &opened.plan, target: &*target, books: &books, run: &run };
+    let mut replay = Replay::new(work, &opened, options, &target, starts);
     let ended = watched_to_success(lock.as_deref(), shutdown, replay.run(&selected, shutdown)).await;
     replay.tell(&mut report);
     if shutdown.is_asked() {
@@ -130,8 +136,7 @@ pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
             Ok(()) => "completed",
         };
         let error = ended.as_ref().err().map(ToString::to_string);
-        let summary =
-            serde_json::json!({ "entities": report.entities, "dead_letters": report.dead_letters, "error": error });
+        let summary = serde_json::json!({ "entities": report.entities, "junctions": report.junctions, "dead_letters": report.dead_letters, "error": error });
         let mut tx = target.begin().await?;
         books.end_run(&mut *tx, &report.run, status, &summary.to_string()).await?;
         tx.commit().await?;
@@ -152,6 +157,9 @@ struct Replay<'a> {
     tried: Tried,
     /// Letters that have found their place.
     moved: u64,
+    /// What the final steps behind them work on, and what they came to.
+    work: Work<'a>,
+    junctions: Vec<JunctionReport>,
 }
 
 struct ReplayingEntity {
@@ -163,17 +171,17 @@ struct ReplayingEntity {
 
 impl<'a> Replay<'a> {
     fn new(
+        work: Work<'a>,
         opened: &'a Opened,
         options: &'a Options,
         target: &Arc<dyn Target>,
-        books: &Bookkeeping,
-        run: &str,
         starts: Vec<Checkpoint>,
     ) -> Self {
         let budget = Arc::new(RunBudget::new(None, 0, 0));
         let entities = opened.mappers.iter().zip(starts).enumerate().map(|(index, (mapper, checkpoint))| {
             let (plan, target) = (opened.plan.clone(), target.clone());
-            let committer = Committer::new(plan, index, target, books.clone(), run.to_owned(), budget.clone());
+            let committer =
+                Committer::new(plan, index, target, work.books.clone(), work.run.to_owned(), budget.clone());
             ReplayingEntity { committer, mapper: mapper.clone(), checkpoint, filled: 0 }
         });
         Self {
@@ -183,6 +191,8 @@ impl<'a> Replay<'a> {
             entities: entities.collect(),
             tried: Tried::default(),
             moved: 0,
+            work,
+            junctions: Vec::new(),
         }
     }
 
@@ -207,7 +217,12 @@ impl<'a> Replay<'a> {
                 break;
             }
             entity.filled += heal::heal(&entity.committer).await?;
+            if self.moved > 0 && entity.checkpoint.state == State::Completed {
+                finish::advance_again(&entity.committer).await?;
+            }
         }
+        let entities: Vec<&Checkpoint> = self.entities.iter().map(|entity| &entity.checkpoint).collect();
+        self.junctions = junction::again(self.work, &entities, shutdown).await?;
         Ok(())
     }
 
@@ -297,6 +312,7 @@ impl<'a> Replay<'a> {
                 report.entities.push(replayed);
             }
         }
+        report.junctions = self.junctions;
         self.tried.tell(report);
     }
 }

@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use super::bookkeeping::ReadUnder;
 use super::bookkeeping::RefusedReferences;
+use super::junction::JunctionReport;
+use crate::connector::target::Advanced;
 use crate::error::Failure;
 
 /// How the records of an entity ended. `read` is the sum of all the others.
@@ -212,6 +214,9 @@ pub struct EntityReport {
     pub refused_references: Vec<RefusedReferences>,
     /// Why records were left out, and how many for each reason, since the migration began.
     pub skip_reasons: SkipReasons,
+    /// Sequences that were behind the ids of its rows and were moved in this run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub advanced_sequences: Vec<Advanced>,
     /// What ended it too early in this run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureReport>,
@@ -301,6 +306,9 @@ pub struct Report {
     pub duration_ms: u64,
     /// In the order they run.
     pub entities: Vec<EntityReport>,
+    /// What was written behind them, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub junctions: Vec<JunctionReport>,
     /// Each once.
     pub plugins: Vec<PluginReport>,
     /// Whether all entities were read as their source stood at one moment; absent where no source is kept still.

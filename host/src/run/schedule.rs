@@ -30,6 +30,7 @@ use super::swap::Swaps;
 use super::swap::keeper::Keeper;
 use super::swap::kept::Kept;
 use crate::connector::Target;
+use crate::connector::target::Advanced;
 use crate::error::Failure;
 use crate::plan::Plan;
 use crate::plan::swap::OnPluginFailure;
@@ -42,6 +43,8 @@ const ENTITIES_OPEN_MAX: usize = 4;
 pub struct EntityEnd {
     /// Where it stands.
     pub checkpoint: Checkpoint,
+    /// Sequences that its completion has moved.
+    pub advanced: Vec<Advanced>,
     /// Time it took in this run.
     pub duration_ms: u64,
     /// What ended it too early.
@@ -114,6 +117,7 @@ pub async fn run_entities(
             source: Some(source),
             origin,
             read: None,
+            advanced: Vec::new(),
             committer: committer(&plan, index, target, books, run, budget),
             mapper,
             checkpoint: starts[index].clone(),
@@ -172,8 +176,12 @@ pub async fn run_entities(
             // The others save what they have; nobody starts any more.
             shutdown.ask();
         }
-        ends[index] =
-            Some(EntityEnd { checkpoint: ended.checkpoint, duration_ms: super::milliseconds(begun), failure });
+        ends[index] = Some(EntityEnd {
+            checkpoint: ended.checkpoint,
+            advanced: ended.advanced,
+            duration_ms: super::milliseconds(begun),
+            failure,
+        });
     }
     if let Some(swaps) = swaps {
         swaps.end().await;

@@ -319,7 +319,7 @@ impl Look<'_> {
                 let Some((sequence, packed)) = entry else { break };
                 after = sequence;
                 let whole = ledger::records(&packed, &mut |record| {
-                    for row in record.rows.iter().filter(|row| row.table == table) {
+                    for row in record.rows.iter().filter(|row| row.table == table && !row.is_deferred) {
                         keys.remove(&xxh3_128(row.key));
                     }
                 });

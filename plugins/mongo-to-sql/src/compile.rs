@@ -93,7 +93,7 @@ impl Compiled {
 /// The id column refers to its own entity, which the table's `id` says already.
 fn described(table: Table, columns: &[Column]) -> Table {
     columns.iter().fold(table, |table, column| match &column.convert {
-        Convert::Reference(entity) => table.reference(&column.name, entity),
+        Convert::Reference(entities) => table.reference_to_any(&column.name, entities.iter()),
         _ => table.column(&column.name),
     })
 }
@@ -252,8 +252,8 @@ impl Compiler<'_> {
 
     fn convert(&mut self, config: &ColumnConfig, pointer: &Pointer) -> Convert {
         self.check_combination(config, pointer);
-        if let Some(entity) = &config.reference {
-            return Convert::Reference(entity.clone());
+        if let Some(entities) = &config.reference {
+            return Convert::Reference(entities.0.clone());
         }
         if let Some(allowed) = &config.allowed {
             if allowed.0.is_empty() {
@@ -304,6 +304,9 @@ impl Compiler<'_> {
         if config.zone.is_some() && (!is_clock || kind == Some(Kind::Time)) {
             let message = "expected `as` to be `timestamp`, `local-timestamp` or `date` beside `zone`";
             self.problem(&pointer.key("zone"), message);
+        }
+        if config.array && config.reference.as_ref().is_some_and(|entities| entities.0.len() > 1) {
+            self.problem(&pointer.key("reference"), "expected one entity beside `array`, found several");
         }
         if config.array && kind == Some(Kind::TextArray) {
             self.problem(&pointer.key("array"), "expected no `array` beside `text-array`, which says it already");

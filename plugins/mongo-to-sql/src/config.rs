@@ -37,7 +37,7 @@ pub(crate) struct ColumnConfig {
     pub from: Vec<String>,
     pub kind: Option<Kind>,
     pub allowed: Option<Allowed>,
-    pub reference: Option<String>,
+    pub reference: Option<Entities>,
     pub format: Option<String>,
     pub zone: Option<String>,
     pub default: Option<serde_json::Value>,
@@ -79,6 +79,10 @@ pub(crate) enum Kind {
 /// A path, or a list of them.
 struct From(Vec<String>);
 
+/// The entities of which one has the record that is referred to.
+#[derive(Debug, Clone)]
+pub(crate) struct Entities(pub Vec<String>);
+
 /// The texts a field may hold, and what each becomes.
 #[derive(Debug)]
 pub(crate) struct Allowed(pub IndexMap<String, String>);
@@ -91,7 +95,7 @@ struct ColumnTable {
     kind: Option<Kind>,
     #[serde(rename = "enum")]
     allowed: Option<Allowed>,
-    reference: Option<String>,
+    reference: Option<Entities>,
     format: Option<String>,
     zone: Option<String>,
     #[serde(default, deserialize_with = "present")]
@@ -146,34 +150,44 @@ impl<'de> Deserialize<'de> for ColumnConfig {
     }
 }
 
+/// Reads one text or a list of some.
+struct Texts {
+    one: &'static str,
+    several: &'static str,
+}
+
+impl<'de> de::Visitor<'de> for Texts {
+    type Value = Vec<String>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}, or {}", self.one, self.several)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Vec<String>, E> {
+        Ok(vec![text.to_owned()])
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(text) = list.next_element()? {
+            texts.push(text);
+        }
+        if texts.is_empty() {
+            return Err(de::Error::custom(format!("expected {}, found an empty list", self.one)));
+        }
+        Ok(texts)
+    }
+}
+
 impl<'de> Deserialize<'de> for From {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
+        deserializer.deserialize_any(Texts { one: "a path", several: "a list of paths" }).map(Self)
+    }
+}
 
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = From;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a path, or a list of paths")
-            }
-
-            fn visit_str<E>(self, path: &str) -> Result<From, E> {
-                Ok(From(vec![path.to_owned()]))
-            }
-
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<From, A::Error> {
-                let mut paths = Vec::new();
-                while let Some(path) = list.next_element()? {
-                    paths.push(path);
-                }
-                if paths.is_empty() {
-                    return Err(de::Error::custom("expected at least one path, found none"));
-                }
-                Ok(From(paths))
-            }
-        }
-
-        deserializer.deserialize_any(Visitor)
+impl<'de> Deserialize<'de> for Entities {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Texts { one: "an entity", several: "a list of entities" }).map(Self)
     }
 }
 

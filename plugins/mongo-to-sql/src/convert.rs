@@ -22,8 +22,8 @@ pub(crate) enum Convert {
     Unchanged,
     /// The record's own key, as a reference to its own entity.
     Own(String),
-    /// A reference to the record of this entity whose key the value is.
-    Reference(String),
+    /// A reference to the record whose key the value is, of whichever of these entities has one.
+    Reference(Vec<String>),
     /// One of these texts, each with what it becomes.
     Enum(IndexMap<String, String>),
     Text,
@@ -48,8 +48,8 @@ impl Convert {
             Self::Unchanged => {
                 row.raw(column, unchanged(raw)?);
             }
-            Self::Own(entity) | Self::Reference(entity) => {
-                row.reference(column, entity, key(raw)?);
+            Self::Own(_) | Self::Reference(_) => {
+                row.reference(column, self.entity(), key(raw)?);
             }
             Self::Enum(allowed) => {
                 row.text(column, one_of(allowed, raw)?);
@@ -94,8 +94,23 @@ impl Convert {
 impl Convert {
     /// Writes a reference of several values, for the two conversions that are references.
     pub(crate) fn write_composite(&self, row: &mut Row, column: &str, key: &[Raw<'_>]) {
-        if let Self::Own(entity) | Self::Reference(entity) = self {
-            row.composite_reference(column, entity, key);
+        if let Self::Own(_) | Self::Reference(_) = self {
+            row.composite_reference(column, self.entity(), key);
+        }
+    }
+
+    /// The entity of a reference; empty where only the host can find out which it is.
+    fn entity(&self) -> &str {
+        match self {
+            Self::Own(entity) => entity,
+            Self::Reference(entities) => {
+                if let [one] = &entities[..] {
+                    one
+                } else {
+                    ""
+                }
+            }
+            _ => "",
         }
     }
 }

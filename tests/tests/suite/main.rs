@@ -10,6 +10,8 @@ mod corpus;
 mod crm;
 mod faults;
 mod figures;
+mod ids;
+mod junction;
 mod nextcrm;
 mod people;
 mod permission;

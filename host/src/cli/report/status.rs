@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::PROVISIONAL;
 use super::json;
+use super::junction;
 use super::nulled;
 use super::print;
 use super::reasons;
@@ -36,6 +37,9 @@ pub fn status(status: &StatusReport, as_json: bool) {
     let head =
         ["entity", "state", "read", "written", "unchanged", "skipped", "dead", "parked", "merged", "last checkpoint"];
     counts(&mut text, &head, &["read", "written", "dead"], rows.collect());
+    let lines =
+        status.junctions.iter().map(|junction| (junction.name.as_str(), junction.state, junction.total, &[][..]));
+    junction::lines(&mut text, lines);
     reasons(&mut text, "dead letters", &status.dead_letters);
     reasons(&mut text, "discarded dead letters", &status.discarded);
     reasons(&mut text, PROVISIONAL, &status.provisional);
@@ -46,6 +50,10 @@ pub fn status(status: &StatusReport, as_json: bool) {
         &mut text,
         status.consistent,
         status.entities.iter().map(|entity| (entity.name.as_str(), &entity.snapshots[..])),
+    );
+    junction::left_out(
+        &mut text,
+        status.junctions.iter().map(|junction| (junction.name.as_str(), &junction.left_out[..])),
     );
     swap::components(&mut text, status);
     print(&text);

@@ -8,7 +8,7 @@ use crate::connector::TargetError;
 
 /// The schema that holds them.
 pub(super) const SCHEMA: &str = "whimbrel";
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 15] = [
     "migration",
     "holder",
     "checkpoint",
@@ -17,7 +17,10 @@ const TABLES: [&str; 12] = [
     "ledger",
     "deferred_reference",
     "nulled_reference",
+    "deferred_row",
+    "left_out_row",
     "id_map",
+    "numbering",
     "run",
     "review",
     "plugin_event",

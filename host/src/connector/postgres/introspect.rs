@@ -44,6 +44,12 @@ SELECT a.attnum, a.attname::text AS name, pg_catalog.format_type(b.type, b.modif
         WHERE d.attnum = a.attnum AND dt.typtype = 'd' AND dt.typdefault IS NOT NULL) AS has_default,
     a.attidentity <> '' OR coalesce(pg_catalog.pg_get_expr(own.adbin, own.adrelid), '') ~
         '^\\(?([a-z_]+\\.)?(nextval|gen_random_uuid|uuid_generate_v(1|1mc|4)|uuidv[47])\\([^()]*\\)\\)?(::[a-z ]+)?$' AS has_fresh_default,
+    CASE WHEN a.attidentity <> '' THEN pg_catalog.pg_get_serial_sequence(a.attrelid::pg_catalog.regclass::text, a.attname)
+        WHEN pg_catalog.pg_get_expr(own.adbin, own.adrelid) ~ '^\\(?([a-z_]+\\.)?nextval\\([^()]*\\)\\)?(::[a-z ]+)?$' THEN
+            (SELECT pg_catalog.format('%I.%I', sn.nspname, s.relname) FROM pg_catalog.pg_depend AS d
+             JOIN pg_catalog.pg_class AS s ON s.oid = d.refobjid AND s.relkind = 'S'
+             JOIN pg_catalog.pg_namespace AS sn ON sn.oid = s.relnamespace
+             WHERE d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = own.oid LIMIT 1) END AS sequence,
     a.attgenerated <> '' AS generated,
     tn.nspname::text AS type_schema, t.typname::text AS type_name, t.typtype::text AS type_kind, b.modifier,
     ARRAY(SELECT l.enumlabel::text FROM pg_catalog.pg_enum AS l WHERE l.enumtypid IN (t.oid, e.oid) ORDER BY l.enumsortorder) AS labels,
@@ -201,6 +207,7 @@ fn add_column(schema: &mut TableSchema, row: &PgRow) -> Result<(), sqlx::Error> 
         nullable: !row.try_get::<bool, _>("not_null")?,
         has_default: row.try_get("has_default")?,
         has_fresh_default: row.try_get("has_fresh_default")?,
+        sequence: row.try_get("sequence")?,
         generated: row.try_get("generated")?,
     };
     for check in row.try_get::<Vec<String>, _>("checks")? {

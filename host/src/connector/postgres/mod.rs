@@ -14,6 +14,7 @@ mod introspect;
 mod lock;
 mod lookup;
 mod name;
+mod numbers;
 mod parameter;
 mod script;
 mod session;

@@ -3,8 +3,10 @@
 mod attempt;
 mod checkpoint;
 mod dead_letter;
+mod deferred_row;
 mod id_map;
 mod ledger;
+mod left_out_row;
 mod letters;
 mod migration;
 mod plugin_event;
@@ -20,9 +22,17 @@ pub use checkpoint::ReadUnder;
 pub use checkpoint::is_consistent;
 pub use dead_letter::DeadLetter;
 pub use dead_letter::StoredLetter;
+pub use deferred_row::DeferredRow;
+pub use deferred_row::SourceKey;
+pub use id_map::Numbering;
 pub use ledger::Entry;
 pub use ledger::EntryKind;
 pub use ledger::StoredEntry;
+pub use left_out_row::CONFLICTING;
+pub use left_out_row::DROPPED;
+pub use left_out_row::LeftOut;
+pub use left_out_row::LeftOutRow;
+pub use left_out_row::REFUSED;
 pub use letters::Letters;
 pub use migration::MigrationRow;
 pub use plugin_event::CommittedBatch;
@@ -45,6 +55,8 @@ use crate::record::Value;
 pub struct Bookkeeping {
     migration: String,
     tables: Names,
+    /// What follows a column that is to be one of the texts in `$3`.
+    among: String,
 }
 
 /// The full names of whimbrel's own tables.
@@ -57,7 +69,10 @@ struct Names {
     ledger: String,
     deferred_reference: String,
     nulled_reference: String,
+    deferred_row: String,
+    left_out_row: String,
     id_map: String,
+    numbering: String,
     run: String,
     review: String,
     plugin_event: String,
@@ -69,6 +84,7 @@ impl Bookkeeping {
         let own = |name| target.own_table(name);
         Self {
             migration: migration.to_owned(),
+            among: target.among("$3"),
             tables: Names {
                 migration: own("migration"),
                 checkpoint: own("checkpoint"),
@@ -77,7 +93,10 @@ impl Bookkeeping {
                 ledger: own("ledger"),
                 deferred_reference: own("deferred_reference"),
                 nulled_reference: own("nulled_reference"),
+                deferred_row: own("deferred_row"),
+                left_out_row: own("left_out_row"),
                 id_map: own("id_map"),
+                numbering: own("numbering"),
                 run: own("run"),
                 review: own("review"),
                 plugin_event: own("plugin_event"),
@@ -108,6 +127,7 @@ impl Bookkeeping {
                 "sequence",
             ),
             (&self.tables.id_map, &into.tables.id_map, "key, id", "key"),
+            (&self.tables.numbering, &into.tables.numbering, "last, spare", "entity"),
             (
                 &self.tables.deferred_reference,
                 &into.tables.deferred_reference,
@@ -120,6 +140,19 @@ impl Bookkeeping {
                 &into.tables.nulled_reference,
                 "target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value, document, record_key, \
                  parent_record_key, refusal, at",
+                "id",
+            ),
+            (
+                &self.tables.deferred_row,
+                &into.tables.deferred_row,
+                "target_table, sort_key, waits, place, document, record_key, columns, packed, sources",
+                "id",
+            ),
+            (
+                &self.tables.left_out_row,
+                &into.tables.left_out_row,
+                "target_table, reason, row_key, row_key_blob, column_name, why, at, place, document, record_key, columns, \
+                 packed, sources",
                 "id",
             ),
         ] {
@@ -166,7 +199,7 @@ impl Bookkeeping {
         Ok(counts)
     }
 
-    fn per_migration(&self) -> [(&'static str, &str, &'static str); 11] {
+    fn per_migration(&self) -> [(&'static str, &str, &'static str); 14] {
         [
             ("checkpoint", &self.tables.checkpoint, "migration"),
             ("dead_letter", &self.tables.dead_letter, "migration"),
@@ -174,7 +207,10 @@ impl Bookkeeping {
             ("ledger", &self.tables.ledger, "migration"),
             ("deferred_reference", &self.tables.deferred_reference, "migration"),
             ("nulled_reference", &self.tables.nulled_reference, "migration"),
+            ("deferred_row", &self.tables.deferred_row, "migration"),
+            ("left_out_row", &self.tables.left_out_row, "migration"),
             ("id_map", &self.tables.id_map, "migration"),
+            ("numbering", &self.tables.numbering, "migration"),
             ("run", &self.tables.run, "migration"),
             ("review", &self.tables.review, "migration"),
             ("plugin_event", &self.tables.plugin_event, "migration"),

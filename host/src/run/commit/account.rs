@@ -119,7 +119,10 @@ impl Committer {
                 }
             };
             let of_record = || range.clone().filter_map(|row| row_fates[row].as_ref().map(|fate| (row, fate)));
-            let fate = if of_record().any(|(_, fate)| matches!(fate, RowFate::Inserted | RowFate::Updated(_))) {
+            // A record with nothing but rows of junctions has handed them over.
+            let is_handed_over = !range.is_empty() && of_record().all(|(_, fate)| *fate == RowFate::Deferred);
+            let is_written = |fate: &RowFate| matches!(fate, RowFate::Inserted | RowFate::Updated(_));
+            let fate = if is_handed_over || of_record().any(|(_, fate)| is_written(fate)) {
                 Fate::Written
             } else if of_record().any(|(_, fate)| *fate == RowFate::Skipped) {
                 Fate::Skipped
@@ -145,6 +148,7 @@ impl Committer {
                     RowFate::Updated(_) => counts.updated += 1,
                     RowFate::Unchanged => counts.unchanged += 1,
                     RowFate::Skipped => counts.skipped += 1,
+                    RowFate::Deferred => counts.deferred += 1,
                 }
                 let digest = self.kept_digest(resolved_row).unwrap_or_else(|| layout.digest(resolved, row));
                 packer.row(resolved_row.table, fate, &resolved_row.key, digest);

@@ -113,7 +113,9 @@ impl Again {
             }
             Self::Repair(rewrite) => {
                 for (table, counts) in &outcome.rows {
-                    to.rows.entry(table.clone()).or_default().inserted += counts.inserted;
+                    let rows = to.rows.entry(table.clone()).or_default();
+                    rows.inserted += counts.inserted;
+                    rows.deferred += counts.deferred;
                 }
                 for (table, _) in &rewrite.removed {
                     if let Some(rows) = to.rows.get_mut(&entity.tables[*table].schema.name) {

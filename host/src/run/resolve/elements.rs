@@ -74,9 +74,11 @@ impl Resolver {
                 let id = convert::plain(kept.as_raw_bson_ref(), element.unwrap_or(column));
                 id.and_then(|id| element.map_or(Ok(id.clone()), |element| convert::fit(id, element)))
             }
-            IdStrategy::Column => {
-                let message =
-                    format!("expected an entity whose ids are computed, found `{entity}` with `id = \"column\"`");
+            stored @ (IdStrategy::Column | IdStrategy::Sequence) => {
+                let message = format!(
+                    "expected an entity whose ids are computed, found `{entity}` with `id = \"{}\"`",
+                    stored.name()
+                );
                 return Err(refuse("unusable-reference", message));
             }
         };
