@@ -28,6 +28,9 @@ use crate::run::survey::Survey;
 pub struct PlanArgs {
     #[command(flatten)]
     manifest: ManifestArg,
+    /// The time that a first run would be given, for filters, such as 2024-06-01T00:00:00Z; a later one has the first one's
+    #[arg(long, value_name = "INSTANT")]
+    now: Option<jiff::Timestamp>,
 }
 
 /// A plan as it is shown.
@@ -69,6 +72,8 @@ pub struct PlannedEntity {
     pub after: Vec<String>,
     /// The tables that it feeds.
     pub tables: Vec<PlannedTable>,
+    /// Source fields that are left out on purpose.
+    pub left_out: Vec<String>,
     /// What the source holds.
     pub source: Survey,
     /// What has changed there since the entity was completed.
@@ -141,8 +146,9 @@ pub struct PlannedReference {
 
 /// Prints the plan.
 pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
+    let now_us = args.now.map(jiff::Timestamp::as_microsecond);
     let mut opened =
-        open::open_with(Draft::read(&args.manifest.manifest)?, Mode::ReadOnly, Reads::Sources, false, None).await?;
+        open::open_with(Draft::read(&args.manifest.manifest)?, Mode::ReadOnly, Reads::Sources, false, now_us).await?;
     let plan = opened.plan.clone();
     let standing = selection::standing(&opened).await?;
     let all = selection::selected(&opened, &[])?;
@@ -189,6 +195,7 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
                 .collect(),
             after: entity.after.iter().map(|&parent| plan.entities[parent].name.clone()).collect(),
             tables: tables.collect(),
+            left_out: entity.ignores.clone(),
             source,
             source_changed: changed.remove(&index),
         });

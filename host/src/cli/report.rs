@@ -9,6 +9,7 @@ mod plan;
 mod replay;
 mod review;
 mod run;
+mod shown;
 mod status;
 mod swap;
 mod table;

@@ -55,12 +55,12 @@ pub struct StatusReport {
     pub last_run: Option<LastRun>,
     /// In the manifest's order.
     pub entities: Vec<EntityStatus>,
-    /// Whether all that was read of each source was read as it stood at one moment; absent where no source is kept still.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub consistent: Option<bool>,
     /// What is written behind them, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub junctions: Vec<JunctionStatus>,
+    /// Whether all that was read of each source was read as it stood at one moment; absent where no source is kept still.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consistent: Option<bool>,
     /// Why dead letters were set aside.
     pub dead_letters: Vec<Reason>,
     /// Dead letters that were given up.
@@ -152,8 +152,8 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
         target: target.url().to_owned(),
         last_run: None,
         entities: Vec::new(),
-        consistent: None,
         junctions: Vec::new(),
+        consistent: None,
         dead_letters: Vec::new(),
         discarded: Vec::new(),
         provisional: Vec::new(),
@@ -181,7 +181,6 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
             failure: None,
         });
     }
-    status.consistent = is_consistent(status.entities.iter().flat_map(|entity| &entity.snapshots));
     for name in manifest.tables.junction.keys() {
         let stand = if has_begun { Stand::of(&mut *tx, &books, name).await? } else { Stand::default() };
         status.junctions.push(JunctionStatus {
@@ -191,6 +190,7 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
             left_out: stand.left_out,
         });
     }
+    status.consistent = is_consistent(status.entities.iter().flat_map(|entity| &entity.snapshots));
     if has_begun {
         let mut nulled = books.nulled_references(&mut *tx).await?;
         let mut refused = books.refused_references(&mut *tx).await?;

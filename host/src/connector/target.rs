@@ -162,6 +162,9 @@ pub trait Transaction: Send {
     /// Sets all columns but the key's of the rows with these keys. Every row is there.
     async fn update(&mut self, rows: Rows<'_>) -> Result<(), TargetError>;
 
+    /// Returns whether triggers run when a row of the table is updated: they may change what was written.
+    async fn has_update_triggers(&mut self, table: &TableSchema) -> Result<bool, TargetError>;
+
     /// Returns the rows found by `by` (indexes into the table's columns) among `keys`, with the values of `columns`
     /// as the columns give them back. A key with a NULL finds nothing.
     async fn find(

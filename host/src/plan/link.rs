@@ -166,7 +166,8 @@ pub(super) fn set_policies(entity: &EntityTable, default: Option<OnMissing>, pla
             known.extend(names.iter().map(|&name| name.to_owned()));
             match default {
                 Some(OnMissing::Null) if !nullable => {}
-                Some(OnMissing::DeadLetter) if reference.to_itself || waiting.contains(&reference.columns) => {}
+                Some(OnMissing::DeadLetter | OnMissing::Skip)
+                    if reference.to_itself || waiting.contains(&reference.columns) => {}
                 Some(default) => reference.on_missing = default,
                 None => {}
             }
@@ -180,11 +181,11 @@ pub(super) fn set_policies(entity: &EntityTable, default: Option<OnMissing>, pla
                     found.push((
                         format!("{at}/references/{name}/on-missing"),
                         format!("the column `{}.{}` cannot be NULL", schema.name, names.join(", ")),
-                        Some("use `dead-letter` or `fail`".to_owned()),
+                        Some("use `dead-letter`, `skip` or `fail`".to_owned()),
                     ));
                 }
             }
-            if reference.to_itself && reference.on_missing == OnMissing::DeadLetter {
+            if reference.to_itself && matches!(reference.on_missing, OnMissing::DeadLetter | OnMissing::Skip) {
                 found.push((
                     format!("{at}/references/{}/on-missing", names.join(", ")),
                     format!("the self-reference `{}.{}` can be `null` or `fail`", schema.name, names.join(", ")),

@@ -16,6 +16,8 @@ pub mod swap;
 pub mod tables;
 mod unpredicted;
 
+use std::collections::BTreeMap;
+
 use crate::record::TableSchema;
 
 pub use draft::Draft;
@@ -76,6 +78,8 @@ pub struct EntityPlan {
     pub allow_empty: Vec<String>,
     /// Indexes of the entities that must be done first.
     pub after: Vec<usize>,
+    /// The source fields that columns are made of, as far as the transformer says.
+    pub sources: Sources,
     /// Source fields the transformer reads.
     pub reads: Vec<String>,
     /// Source fields it leaves out on purpose.
@@ -94,6 +98,9 @@ impl EntityPlan {
         self.tables.iter().any(|table| table.junction.is_none() && feeds(&table.schema.name))
     }
 }
+
+/// Source fields by the table and the column that are made of them.
+pub type Sources = BTreeMap<(String, String), Vec<String>>;
 
 /// One table that an entity feeds.
 #[derive(Debug)]
@@ -193,6 +200,8 @@ pub enum OnMissing {
     DeadLetter,
     /// The column becomes NULL, which is recorded.
     Null,
+    /// The record is left out, which is counted under its reason.
+    Skip,
 }
 
 /// How many dead letters are borne.

@@ -7,6 +7,7 @@ use super::IdStrategy;
 use super::Manifest;
 use super::OnConflict;
 use super::Plan;
+use super::Sources;
 use super::TablePlan;
 use super::hint;
 use super::junction;
@@ -25,6 +26,8 @@ use crate::record::TableSchema;
 pub struct Described {
     /// The tables it feeds.
     pub tables: Vec<DescribedTable>,
+    /// The source fields that columns are made of, by table and column, as far as it says.
+    pub sources: Sources,
     /// Source fields it reads.
     pub reads: Vec<String>,
     /// Source fields it leaves out on purpose.
@@ -222,6 +225,7 @@ fn entity_plan(
         on_plugin_failure: settings.on_plugin_failure,
         allow_empty: entity.allow_empty.clone(),
         after: Vec::new(),
+        sources: description.sources.clone(),
         reads: description.reads.clone(),
         ignores: description.ignores.clone(),
     };

@@ -75,6 +75,8 @@ pub struct DescribedColumn {
     pub name: String,
     /// The entities that it refers to: a row to one of them.
     pub references: Vec<String>,
+    /// The source fields that it is made of, as far as the component says.
+    pub sources: Vec<String>,
 }
 
 /// The documents of one call.

@@ -12,6 +12,7 @@ mod write;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+pub(super) use account::STANDS;
 use account::advance;
 use account::conserve;
 pub use again::Again;
@@ -37,6 +38,8 @@ use super::parents::Parents;
 use super::resolve::Resolved;
 use super::retry;
 use super::retry::RETRIES_MAX;
+use super::shown::Committed;
+use super::shown::ShowRows;
 use super::swap::history::Announcement;
 use crate::connector::Target;
 use crate::connector::TargetError;
@@ -60,6 +63,8 @@ pub struct Committer {
     ended: Vec<Ended>,
     /// What the batch at hand has to say of the component that made it.
     announcement: Option<Announcement>,
+    /// Sees every batch that is committed.
+    show_rows: Option<Arc<ShowRows>>,
 }
 
 /// Why a batch was not committed.
@@ -138,7 +143,14 @@ impl Committer {
             again: Again::No,
             ended: Vec::new(),
             announcement: None,
+            show_rows: None,
         }
+    }
+
+    /// Lets somebody see every batch that is committed.
+    #[must_use]
+    pub fn showing(self, show_rows: Option<Arc<ShowRows>>) -> Self {
+        Self { show_rows, ..self }
     }
 
     /// Returns the entity's plan.
@@ -270,7 +282,7 @@ impl Committer {
         let (layout, row_fates) = loop {
             self.remove(&mut *tx).await?;
             let mut layout = Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
-            while numbered.is_changed_by(&refused, &layout.set_aside)? {
+            while numbered.is_changed_by(&refused, &layout.aside())? {
                 parents.forget_found();
                 layout = Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
             }
@@ -295,6 +307,7 @@ impl Committer {
         let resolved = numbered.batch();
         let mut dead = refused;
         dead.extend(layout.set_aside.iter().map(|(record, refused)| (*record, refused.clone())));
+        dead.extend(self.again.lost(&layout));
         dead.extend(self.ask_about_repeated(&mut *tx, from, resolved, &layout, &row_fates, checks_each).await?);
         let outcome = self.account(resolved, &layout, &dead, &row_fates);
         let letters = self.letters(resolved, &dead);
@@ -363,6 +376,10 @@ impl Committer {
         // Before the commit: its answer may be lost, and it has landed all the same.
         self.ended = ended;
         tx.commit().await?;
+        if let Some(show_rows) = &self.show_rows {
+            let committed = Committed { resolved, layout: &layout, dead: &dead, row_fates: &row_fates };
+            show_rows.add(self.entity(), &committed);
+        }
         Ok((to, outcome.packed))
     }
 

@@ -15,6 +15,7 @@ use super::layout::column_names;
 use super::parents::Parents;
 use super::parents::fetch_ids;
 use super::resolve::Decided;
+use super::rewritten;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::connector::target::Refusal;
@@ -296,7 +297,8 @@ async fn fill_part(
     for ((table, columns), rows) in &calls {
         let table = &entity.tables[*table];
         let rows: Vec<&[Value]> = rows.iter().map(Vec::as_slice).collect();
-        filled = tx.update(Rows { table: &table.schema, columns, key: &table.key, rows: &rows }).await;
+        let call = Rows { table: &table.schema, columns, key: &table.key, rows: &rows };
+        filled = rewritten::update(tx, table, call).await;
         if filled.is_err() {
             break;
         }

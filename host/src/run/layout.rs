@@ -14,6 +14,7 @@ use super::claimed::RowKey;
 use super::given::GivenIds;
 use super::ledger;
 use super::parents::InBatch;
+use super::parents::LeftOut;
 use super::parents::Parents;
 use super::parents::find_parents;
 use super::parents::look_up_ids;
@@ -63,6 +64,8 @@ pub struct Layout {
     pub records: Vec<usize>,
     /// Records that cannot be written: their key repeats, or a parent is missing.
     pub set_aside: Dead,
+    /// Records that are left out because a parent is missing.
+    pub skipped: BTreeMap<usize, LeftOut>,
     /// Rows whose values differ from the resolved ones: references written NULL or looked up.
     patched: HashMap<usize, Vec<Value>>,
     /// What rows with references that wait are to hold in the end.
@@ -111,6 +114,7 @@ impl Layout {
         let mut layout = Self {
             records: Vec::with_capacity(resolved.records.len()),
             set_aside: Dead::new(),
+            skipped: BTreeMap::new(),
             patched: looked_up.clone(),
             wanted: HashMap::new(),
             intended: HashMap::new(),
@@ -170,6 +174,10 @@ impl Layout {
                                     let refused = || choices::nobody(plan, table, choice);
                                     layout.set_aside.entry(index).or_insert_with(refused);
                                 }
+                                OnMissing::Skip => {
+                                    let left_out = || LeftOut::of_choice(plan, table, reference, choice);
+                                    layout.skipped.entry(index).or_insert_with(left_out);
+                                }
                                 OnMissing::Fail => {
                                     return Err(
                                         no_parent(resolved, index, &choices::nobody(plan, table, choice)).into()
@@ -211,6 +219,10 @@ impl Layout {
                                 .entry(index)
                                 .or_insert_with(|| missing_parent(plan, table, reference, &resolved.rows[row], values));
                         }
+                        (Found::Missing, OnMissing::Skip) => {
+                            let left_out = || LeftOut::new(plan, table, reference, &resolved.rows[row], values);
+                            layout.skipped.entry(index).or_insert_with(left_out);
+                        }
                         (Found::Missing, OnMissing::Fail) => {
                             return Err(no_parent(
                                 resolved,
@@ -233,7 +245,7 @@ impl Layout {
                     layout.intended.insert(row, ledger::digest(&intended));
                 }
             }
-            if layout.set_aside.contains_key(&index) {
+            if layout.set_aside.contains_key(&index) || layout.skipped.contains_key(&index) {
                 given.forget(resolved, index);
                 continue;
             }
@@ -268,6 +280,15 @@ impl Layout {
             }
         }
         Ok(layout)
+    }
+
+    /// Returns the records that are not written, set aside or left out.
+    pub fn aside(&self) -> Cow<'_, Dead> {
+        if self.skipped.is_empty() {
+            return Cow::Borrowed(&self.set_aside);
+        }
+        let left_out = self.skipped.iter().map(|(record, left_out)| (*record, left_out.refused.clone()));
+        Cow::Owned(left_out.chain(self.set_aside.clone()).collect())
     }
 
     /// Returns the ledger's digest of a row: of the values that it holds when every reference has its parent.

@@ -38,9 +38,11 @@ pub mod replay;
 pub mod report;
 pub mod resolve;
 pub mod retry;
+pub mod rewritten;
 pub mod schedule;
 pub mod selection;
 pub mod shutdown;
+pub mod shown;
 pub mod skips;
 pub mod stand_in;
 pub mod survey;
@@ -71,6 +73,7 @@ use report::State;
 use report::Status;
 use schedule::EntityEnd;
 use selection::ChangedSource;
+use shown::ShowRows;
 use shutdown::Shutdown;
 use swap::history::Announcement;
 use who::run_id;
@@ -106,6 +109,8 @@ pub struct Options {
     pub accept_change: bool,
     /// Show bars.
     pub terminal: bool,
+    /// Collects what is to be shown of single records.
+    pub show_rows: Option<Arc<ShowRows>>,
 }
 
 /// How a run ended that has begun.
@@ -246,14 +251,10 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         let mut entity = conclude::entity_report(&entity.name, &starts[index], ends[index].as_ref());
         entity.not_predicted =
             not_predicted.map(|table| (table.schema.name.clone(), table.schema.not_predicted.clone())).collect();
+        entity.shown = options.show_rows.as_ref().and_then(|show_rows| show_rows.take(&entity.name));
         report.entities.push(entity);
         failures.extend(ends[index].as_mut().and_then(|end| end.failure.take()));
     }
-    let reads = starts.iter().zip(&ends).flat_map(|(start, end)| match end {
-        Some(end) => &end.checkpoint.snapshots,
-        None => &start.snapshots,
-    });
-    report.consistent = bookkeeping::is_consistent(reads);
     for (index, end) in junction_ends.iter_mut().enumerate() {
         let Some(end) = end else { continue };
         let not_predicted = &plan.junctions[index].table.schema.not_predicted;
@@ -265,6 +266,11 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         report.junctions.push(junction);
         failures.extend(end.failure.take());
     }
+    let reads = starts.iter().zip(&ends).flat_map(|(start, end)| match end {
+        Some(end) => &end.checkpoint.snapshots,
+        None => &start.snapshots,
+    });
+    report.consistent = bookkeeping::is_consistent(reads);
     // Several entities may have learned the same.
     failures.dedup_by(|failure, before| failure.message == before.message);
     if report.entities.iter().any(|entity| entity.total.read != entity.total.sum()) {

@@ -275,7 +275,14 @@ pub(super) fn described(description: &Description) -> Described {
         key: table.key.clone(),
         id: table.id.clone(),
     });
-    Described { tables: tables.collect(), reads: description.reads.clone(), ignores: description.ignores.clone() }
+    let columns = description.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
+    let sources = columns.map(|(table, column)| ((table.name.clone(), column.name.clone()), column.sources.clone()));
+    Described {
+        tables: tables.collect(),
+        sources: sources.collect(),
+        reads: description.reads.clone(),
+        ignores: description.ignores.clone(),
+    }
 }
 
 fn entity_parts(

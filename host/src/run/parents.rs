@@ -11,6 +11,7 @@ use super::choices;
 use super::choices::Chosen;
 use super::layout::column_names;
 use super::layout::refuse;
+use super::resolve::Choice;
 use super::resolve::Resolved;
 use super::resolve::ResolvedRow;
 use super::transform::Refused;
@@ -219,6 +220,42 @@ pub(super) fn missing_parent(
     refuse("missing-parent", Some(columns), message)
 }
 
+/// Why a record is left out whose manifest says so of a missing parent.
+pub struct LeftOut {
+    /// The same for all records that lack a parent there, so that they are counted together.
+    pub reason: String,
+    /// What is to be said where the record cannot be left out any more.
+    pub refused: Box<Refused>,
+}
+
+impl LeftOut {
+    pub(super) fn new(
+        plan: &Plan,
+        table: &TablePlan,
+        reference: &ReferencePlan,
+        row: &ResolvedRow,
+        values: &[Value],
+    ) -> Self {
+        let columns = column_names(table, reference);
+        let reason = format!(
+            "`{}.{columns}` has no row in `{}`, and `on-missing` says `skip`",
+            table.schema.name, reference.parent.name
+        );
+        Self { reason, refused: missing_parent(plan, table, reference, row, values) }
+    }
+
+    /// The same where none of several entities has the parent.
+    pub(super) fn of_choice(plan: &Plan, table: &TablePlan, reference: &ReferencePlan, choice: &Choice) -> Self {
+        let reason = format!(
+            "`{}.{}` has no record of {}, and `on-missing` says `skip`",
+            table.schema.name,
+            column_names(table, reference),
+            choices::names(table, reference)
+        );
+        Self { reason, refused: choices::nobody(plan, table, choice) }
+    }
+}
+
 /// The failure of a run whose manifest says that a missing parent ends it.
 pub(super) fn no_parent(resolved: &Resolved, index: usize, refused: &Refused) -> Failure {
     let record = &resolved.batch.records[index];
@@ -227,7 +264,7 @@ pub(super) fn no_parent(resolved: &Resolved, index: usize, refused: &Refused) ->
         resolved.batch.origin, record.offset, record.document, refused.message
     ))
     .hint(format!(
-        "`references.{}.on-missing` says `fail`; `dead-letter` would set the record aside, `null` leave the column empty",
+        "`references.{}.on-missing` says `fail`; `dead-letter` would set the record aside, `skip` leave it out, `null` leave the column empty",
         refused.field.clone().unwrap_or_default()
     ))
 }

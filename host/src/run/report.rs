@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::bookkeeping::ReadUnder;
 use super::bookkeeping::RefusedReferences;
-use super::junction::JunctionReport;
+use super::shown::Shown;
 use crate::connector::target::Advanced;
+use super::junction::JunctionReport;
 use crate::error::Failure;
 
 /// How the records of an entity ended. `read` is the sum of all the others.
@@ -21,7 +22,7 @@ pub struct Fates {
     pub written: u64,
     /// Every row stood there already, equal.
     pub unchanged: u64,
-    /// Left out by the transformer, or by `on-conflict = "skip"`.
+    /// Left out by the transformer, by `on-conflict = "skip"`, or by `on-missing = "skip"`.
     pub skipped: u64,
     /// Set aside as a dead letter.
     pub dead: u64,
@@ -214,6 +215,9 @@ pub struct EntityReport {
     pub refused_references: Vec<RefusedReferences>,
     /// Why records were left out, and how many for each reason, since the migration began.
     pub skip_reasons: SkipReasons,
+    /// Single records, field by field, where a dry run was asked for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
     /// Sequences that were behind the ids of its rows and were moved in this run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub advanced_sequences: Vec<Advanced>,

@@ -118,7 +118,7 @@ pub async fn run_entities(
             origin,
             read: None,
             advanced: Vec::new(),
-            committer: committer(&plan, index, target, books, run, budget),
+            committer: committer(&plan, index, target, books, run, budget).showing(options.show_rows.clone()),
             mapper,
             checkpoint: starts[index].clone(),
             limit: options.limit,
@@ -168,6 +168,9 @@ pub async fn run_entities(
             None => None,
             Some(CommitError::Failure(failure)) => Some(failure),
             Some(CommitError::OverBudget(letters)) => {
+                if let Some(show_rows) = &options.show_rows {
+                    show_rows.add_letters(&plan.entities[index].name, &letters);
+                }
                 let committer = committer(&plan, index, target, books, run, budget);
                 Some(dead_letter::over_budget(&committer, budget, run, &ended.checkpoint, &letters).await)
             }

@@ -69,20 +69,16 @@ pub(crate) fn compile(setup: &Setup, config: &Config) -> Result<Compiled, Vec<Pr
 impl Compiled {
     /// Describes the tables, columns and paths. `config` is what this was compiled from.
     pub(crate) fn describe(&self, config: &Config) -> Description {
-        let mut main = described(Table::new(&self.table), &self.columns);
+        let mut main = described(Table::new(&self.table), &self.columns, None);
         main.id.clone_from(&self.id);
         let mut description = Description::new().table(main).ignores(config.ignore.iter().cloned());
         let mut reads: Vec<String> =
             self.columns.iter().flat_map(Column::parts).map(|(_, path)| path.to_owned()).collect();
         for (child, (name, config)) in self.children.iter().zip(&config.children) {
-            description =
-                description.table(described(Table::new(name), &child.columns).key(config.key.iter().cloned()));
+            let table = described(Table::new(name), &child.columns, Some(child));
+            description = description.table(table.key(config.key.iter().cloned()));
             reads.push(child.path.clone());
-            reads.extend(child.columns.iter().flat_map(Column::parts).filter_map(|(place, path)| match place {
-                Place::Document(_) => path.strip_prefix('^').map(str::to_owned),
-                Place::Inside(_) => path.strip_prefix("$.").map(|inner| format!("{}.{inner}", child.path)),
-                Place::Element | Place::Index => None,
-            }));
+            reads.extend(child.columns.iter().flat_map(|column| column.sources(Some(child))));
         }
         let mut seen = std::collections::HashSet::new();
         reads.retain(|path| seen.insert(path.clone()));
@@ -91,10 +87,13 @@ impl Compiled {
 }
 
 /// The id column refers to its own entity, which the table's `id` says already.
-fn described(table: Table, columns: &[Column]) -> Table {
-    columns.iter().fold(table, |table, column| match &column.convert {
-        Convert::Reference(entities) => table.reference_to_any(&column.name, entities.iter()),
-        _ => table.column(&column.name),
+fn described(table: Table, columns: &[Column], child: Option<&Child>) -> Table {
+    columns.iter().fold(table, |table, column| {
+        let table = match &column.convert {
+            Convert::Reference(entities) => table.reference_to_any(&column.name, entities.iter()),
+            _ => table.column(&column.name),
+        };
+        table.of(column.sources(child))
     })
 }
 

@@ -42,9 +42,8 @@ enum Feed {
     Json(Vec<(String, usize)>),
     /// The record's own id.
     Id(String, usize),
-    /// The id of a record of whichever of these entities has it.
-    Reference(Vec<String>, usize),
-    CompositeReference(Vec<String>, Vec<usize>),
+    Reference(String, usize),
+    CompositeReference(String, Vec<usize>),
     Constant(serde_json::Value),
 }
 
@@ -55,6 +54,18 @@ enum Made {
     Clock(Clock),
     Enum(BTreeMap<String, String>),
     Reference(String),
+}
+
+impl Feed {
+    /// Returns the places of the source columns that it takes.
+    fn places(&self) -> Vec<usize> {
+        match self {
+            Self::Column(place, ..) | Self::Id(_, place) | Self::Reference(_, place) => vec![*place],
+            Self::Json(fields) => fields.iter().map(|(_, place)| *place).collect(),
+            Self::CompositeReference(_, places) => places.clone(),
+            Self::Constant(_) => Vec::new(),
+        }
+    }
 }
 
 /// Compiles a configuration, or returns all that is wrong with it.
@@ -106,9 +117,6 @@ impl Compiled {
         if ways.into_iter().filter(|is_there| *is_there).count() > 1 {
             return Err("expected one of `as`, `reference` and `enum`, found more".to_owned());
         }
-        if column.reference.as_ref().is_some_and(Vec::is_empty) {
-            return Err("expected an entity in `reference`, found none".to_owned());
-        }
         if column.default.as_ref().is_some_and(|default| default.is_array() || default.is_object() || default.is_null())
         {
             return Err("expected text, a number, true or false as `default`, found something else".to_owned());
@@ -144,10 +152,7 @@ impl Compiled {
             (None, Some(cast), ..) => Made::Cast(cast),
             (_, _, Some(allowed), _) => Made::Enum(allowed.clone()),
             // In an array it is no reference that is described: nobody looks for the parents.
-            (_, _, _, Some(entities)) if column.array => match &entities[..] {
-                [entity] => Made::Reference(entity.clone()),
-                _ => return Err("expected one entity beside `array`, found several".to_owned()),
-            },
+            (_, _, _, Some(entity)) if column.array => Made::Reference(entity.clone()),
             (_, _, _, Some(_)) => return Err("expected no `default` for a reference, found one".to_owned()),
             _ => Made::Same,
         };
@@ -169,11 +174,10 @@ impl Compiled {
             table = match feed {
                 // Only the first can be what references to the entity mean.
                 Feed::Id(..) if table.id.is_none() => table.id(name),
-                Feed::Reference(entities, _) | Feed::CompositeReference(entities, _) => {
-                    table.reference_to_any(name, entities.iter())
-                }
+                Feed::Reference(entity, _) | Feed::CompositeReference(entity, _) => table.reference(name, entity),
                 _ => table.column(name),
             };
+            table = table.of(feed.places().into_iter().map(|place| &self.names[place]));
         }
         Description::new().table(table).reads(&self.names).ignores(&config.ignore)
     }
@@ -218,13 +222,11 @@ impl Compiled {
                     row.optional_reference(name, entity, given(*place));
                 }
                 Feed::Id(_, place) => Made::Same.write(&mut row, name, values[*place])?,
-                Feed::Reference(entities, place) => {
-                    row.optional_reference(name, only(entities), given(*place));
-                }
-                Feed::CompositeReference(entities, places) => {
+                Feed::Reference(entity, place) => drop(row.optional_reference(name, entity, given(*place))),
+                Feed::CompositeReference(entity, places) => {
                     let key: Option<Vec<Raw<'_>>> = places.iter().map(|place| given(*place)).collect();
                     match key {
-                        Some(key) => row.composite_reference(name, only(entities), &key),
+                        Some(key) => row.composite_reference(name, entity, &key),
                         None => row.null(name),
                     };
                 }
@@ -290,9 +292,4 @@ fn at_column(refused: Rejection, column: &str) -> Rejection {
         }
         None => refused.at(column),
     }
-}
-
-/// The entity of a reference; empty where only the host can find out which it is.
-fn only(entities: &[String]) -> &str {
-    if let [one] = entities { one } else { "" }
 }

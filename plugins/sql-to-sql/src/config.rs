@@ -35,7 +35,7 @@ pub(crate) struct From {
     /// One, or several for a composite reference.
     pub from: Vec<String>,
     pub cast: Option<Cast>,
-    pub reference: Option<Vec<String>>,
+    pub reference: Option<String>,
     /// Source text to target text; anything else is rejected.
     pub allowed: Option<BTreeMap<String, String>>,
     /// The zone in which a clock shows a timestamp without one.
@@ -69,7 +69,7 @@ struct ColumnTable {
     from: Option<Names>,
     #[serde(rename = "as")]
     cast: Option<Cast>,
-    reference: Option<Names>,
+    reference: Option<String>,
     #[serde(rename = "enum")]
     allowed: Option<BTreeMap<String, String>>,
     zone: Option<String>,
@@ -100,15 +100,6 @@ enum Names {
     Several(Vec<String>),
 }
 
-impl Names {
-    fn list(self) -> Vec<String> {
-        match self {
-            Self::One(name) => vec![name],
-            Self::Several(names) => names,
-        }
-    }
-}
-
 /// Keeps `null` apart from an absent key.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
     serde_json::Value::deserialize(deserializer).map(Some)
@@ -136,7 +127,10 @@ impl<'de> Deserialize<'de> for Column {
                 let ColumnTable { from, cast, reference, allowed, zone, array, default, json, value } = table;
                 match (from, value, json) {
                     (Some(from), None, None) => {
-                        let (from, reference) = (from.list(), reference.map(Names::list));
+                        let from = match from {
+                            Names::One(name) => vec![name],
+                            Names::Several(names) => names,
+                        };
                         Ok(Column::From(From { from, cast, reference, allowed, zone, array, default }))
                     }
                     (None, Some(value), None) if is_bare => Ok(Column::Value(value)),

@@ -70,6 +70,7 @@ cases! { super::check, CASES:
     junction_further_columns
     junction_standing
     junction_stored_ids
+    missing_parent_skip
     nested_and_children
     one_of_several
     quoted_names
@@ -87,6 +88,7 @@ cases! { super::check, CASES:
     sequence_standing
     skip_reasons
     skipped_rows
+    trigger_update
     validators
     value_types
 }

@@ -141,7 +141,7 @@ fn transactions_begin_where_the_architecture_says() {
     });
     let mut files: Vec<String> = inserts.map(|(file, _, _)| file).collect();
     files.dedup();
-    assert_eq!(files, ["host/src/run/commit/write.rs", "host/src/run/fill.rs", "host/src/run/junction/write.rs"]);
+    assert_eq!(files, ["host/src/run/commit/write.rs", "host/src/run/junction/write.rs", "host/src/run/rewritten.rs"]);
 }
 
 #[test]

@@ -56,6 +56,9 @@ pub fn plan(report: &PlanReport, as_json: bool) {
                 list(&mut text, "     a dry run does not predict", &table.not_predicted);
             }
         }
+        if !entity.left_out.is_empty() {
+            list(&mut text, "   left out on purpose:", &entity.left_out);
+        }
         if let Some(changed) = &entity.source_changed {
             let _ = writeln!(text, "   the source has changed since the entity was completed: {changed}");
         }

@@ -10,6 +10,7 @@ use super::print;
 use super::reasons;
 use super::refused;
 use super::seconds;
+use super::shown::shown;
 use super::skipped;
 use super::snapshots;
 use super::state;
@@ -75,14 +76,14 @@ pub fn run(report: &Report, as_json: bool) {
         nulled(&mut text, report.entities.iter().map(|entity| (entity.name.as_str(), entity.nulled_references)));
         refused(&mut text, report.entities.iter().map(|entity| (entity.name.as_str(), &entity.refused_references[..])));
     }
+    junction::left_out(
+        &mut text,
+        report.junctions.iter().map(|junction| (junction.name.as_str(), &junction.left_out[..])),
+    );
     snapshots(
         &mut text,
         report.consistent,
         report.entities.iter().map(|entity| (entity.name.as_str(), &entity.snapshots[..])),
-    );
-    junction::left_out(
-        &mut text,
-        report.junctions.iter().map(|junction| (junction.name.as_str(), &junction.left_out[..])),
     );
     for entity in &report.entities {
         for (table, why) in &entity.not_predicted {
@@ -96,6 +97,7 @@ pub fn run(report: &Report, as_json: bool) {
             "\nthe sequence `{sequence}` stood at {from}, and at {to} now: behind the ids in `{column}`"
         );
     }
+    shown(&mut text, report);
     slowest(&mut text, report);
     let _ = writeln!(text, "\nconservation {}, took {}", report.conservation, seconds(report.duration_ms));
     print(&text);

@@ -46,14 +46,14 @@ pub fn status(status: &StatusReport, as_json: bool) {
     skipped(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), &entity.skip_reasons)));
     nulled(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), entity.nulled_references)));
     refused(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), &entity.refused_references[..])));
+    junction::left_out(
+        &mut text,
+        status.junctions.iter().map(|junction| (junction.name.as_str(), &junction.left_out[..])),
+    );
     snapshots(
         &mut text,
         status.consistent,
         status.entities.iter().map(|entity| (entity.name.as_str(), &entity.snapshots[..])),
-    );
-    junction::left_out(
-        &mut text,
-        status.junctions.iter().map(|junction| (junction.name.as_str(), &junction.left_out[..])),
     );
     swap::components(&mut text, status);
     print(&text);

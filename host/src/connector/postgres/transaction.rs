@@ -81,6 +81,10 @@ impl Transaction for PostgresTransaction {
         update::update(&mut self.connection, rows).await
     }
 
+    async fn has_update_triggers(&mut self, table: &TableSchema) -> Result<bool, TargetError> {
+        update::has_triggers(&mut self.connection, table).await
+    }
+
     async fn find(
         &mut self,
         table: &TableSchema,

@@ -298,6 +298,11 @@ impl Transaction for PredictedTransaction {
         })
     }
 
+    async fn has_update_triggers(&mut self, _table: &TableSchema) -> Result<bool, TargetError> {
+        // The scratch has none, and what those of the target would do is not predicted.
+        Ok(false)
+    }
+
     async fn find(
         &mut self,
         table: &TableSchema,

@@ -124,6 +124,11 @@ impl Transaction for SqliteTransaction {
         })
     }
 
+    async fn has_update_triggers(&mut self, table: &TableSchema) -> Result<bool, TargetError> {
+        self.check_open()?;
+        blocking(|| update::has_triggers(&self.connection, table))
+    }
+
     async fn find(
         &mut self,
         table: &TableSchema,

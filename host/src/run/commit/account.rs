@@ -22,7 +22,7 @@ use crate::run::resolve::Settled;
 use crate::run::skips::Skips;
 
 /// Why `on-conflict = "skip"` leaves a record out.
-const STANDS: &str = "its row stands in the target with other values, and `on-conflict` says `skip`";
+pub const STANDS: &str = "its row stands in the target with other values, and `on-conflict` says `skip`";
 
 /// What a batch came to.
 pub(super) struct Outcome {
@@ -118,7 +118,12 @@ impl Committer {
                     continue;
                 }
             };
-            let of_record = || range.clone().filter_map(|row| row_fates[row].as_ref().map(|fate| (row, fate)));
+            let left_out = layout.skipped.get(&index);
+            let fate_of_row = |row: usize| match left_out {
+                Some(_) => Some(&RowFate::Skipped),
+                None => row_fates[row].as_ref(),
+            };
+            let of_record = || range.clone().filter_map(|row| fate_of_row(row).map(|fate| (row, fate)));
             // A record with nothing but rows of junctions has handed them over.
             let is_handed_over = !range.is_empty() && of_record().all(|(_, fate)| *fate == RowFate::Deferred);
             let is_written = |fate: &RowFate| matches!(fate, RowFate::Inserted | RowFate::Updated(_));
@@ -134,7 +139,7 @@ impl Committer {
                 Fate::Written => fates.written += 1,
                 Fate::Skipped => {
                     fates.skipped += 1;
-                    skips.add(STANDS);
+                    skips.add(left_out.map_or(STANDS, |left_out| &left_out.reason));
                 }
                 Fate::Unchanged => fates.unchanged += 1,
                 Fate::Dead => fates.dead += 1,

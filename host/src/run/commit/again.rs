@@ -23,6 +23,8 @@ use crate::run::bookkeeping::EntryKind;
 use crate::run::bookkeeping::Review;
 use crate::run::bookkeeping::StoredLetter;
 use crate::run::claimed::RowKey;
+use crate::run::layout::Dead;
+use crate::run::layout::Layout;
 use crate::run::ledger;
 use crate::run::ledger::Fate;
 use crate::run::ledger::Packer;
@@ -90,6 +92,14 @@ impl Again {
             // A letter was dead.
             Self::No | Self::Replay(_) => &[],
         }
+    }
+
+    /// Returns the records that would be left out for want of a parent though their rows stand: these would stay.
+    pub(super) fn lost(&self, layout: &Layout) -> Dead {
+        let Self::Repair(rewrite) = self else { return Dead::new() };
+        let stands = |record: usize| matches!(rewrite.before.get(record), Some(Fate::Written | Fate::Unchanged));
+        let lost = layout.skipped.iter().filter(|(record, _)| stands(**record));
+        lost.map(|(record, left_out)| (*record, left_out.refused.clone())).collect()
     }
 
     /// The checkpoint behind the commit: fates move from where they were, and nothing more was read.

@@ -30,6 +30,7 @@ use crate::run::layout::repeated_key;
 use crate::run::ledger::RowFate;
 use crate::run::resolve::Resolved;
 use crate::run::resolve::Settled;
+use crate::run::rewritten;
 use crate::run::transform::Refused;
 
 /// How many savepoints the search for refused rows may set in one batch.
@@ -289,7 +290,8 @@ impl Committer {
                     Some(_) => values.map(|values| fed.iter().map(|&fed| values[fed].clone()).collect()).collect(),
                 };
                 let values: Vec<&[Value]> = values.iter().map(AsRef::as_ref).collect();
-                match tx.update(Rows { columns: &columns, rows: &values, ..call }).await {
+                let call = Rows { columns: &columns, rows: &values, ..call };
+                match rewritten::update(tx, table, call).await {
                     Ok(()) => {}
                     // A row behind it may have come before it: alone, it is judged.
                     Err(TargetError::Refused(refusal)) => return Ok(Part::Refused(Refusing::Somebody(refusal))),

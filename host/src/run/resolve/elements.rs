@@ -75,10 +75,8 @@ impl Resolver {
                 id.and_then(|id| element.map_or(Ok(id.clone()), |element| convert::fit(id, element)))
             }
             stored @ (IdStrategy::Column | IdStrategy::Sequence) => {
-                let message = format!(
-                    "expected an entity whose ids are computed, found `{entity}` with `id = \"{}\"`",
-                    stored.name()
-                );
+                let id = stored.name();
+                let message = format!("expected an entity whose ids are computed, found `{entity}` with `id = \"{id}\"`");
                 return Err(refuse("unusable-reference", message));
             }
         };

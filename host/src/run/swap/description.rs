@@ -58,6 +58,7 @@ mod tests {
         let column = |(name, references): &(&str, Option<&str>)| DescribedColumn {
             name: (*name).to_owned(),
             references: references.map(str::to_owned).into_iter().collect(),
+            sources: Vec::new(),
         };
         let table = Described {
             name: "people".into(),
