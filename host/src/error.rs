@@ -39,6 +39,8 @@ pub struct Failure {
     pub report: Option<Box<serde_json::Value>>,
     /// Whether the target gave up a transaction that may succeed when it is tried again.
     pub is_transient: bool,
+    /// Whether the source was lost while it was read, and may be there again.
+    pub is_of_lost_source: bool,
     /// The component to blame, where another version of it could go on.
     pub plugin: Option<String>,
     /// What else failed in the same run.
@@ -55,6 +57,7 @@ impl Failure {
             hint: None,
             report: None,
             is_transient: false,
+            is_of_lost_source: false,
             plugin: None,
             also: Vec::new(),
             source: None,

@@ -50,6 +50,8 @@ mod validator;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod wire;
+#[cfg(feature = "zones")]
+pub mod zone;
 
 pub use config::Empty;
 pub use decimal::Decimal;
@@ -59,6 +61,7 @@ pub use outcome::Rejection;
 pub use problem::Pointer;
 pub use problem::Problem;
 pub use record::Record;
+pub use row::Elements;
 pub use row::Row;
 pub use setup::Column;
 pub use setup::Description;

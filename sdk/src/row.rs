@@ -105,6 +105,12 @@ impl Row {
         self.form(column, "$instant", instant)
     }
 
+    /// Writes an instant like [`instant_text`](Self::instant_text), for a column with a zone only: one without takes other
+    /// instants as UTC.
+    pub fn zoned(&mut self, column: &str, instant: &str) -> &mut Self {
+        self.form(column, "$zoned", instant)
+    }
+
     /// Writes a timestamp without a zone: `2024-01-31T12:00:00.123456`.
     pub fn local_timestamp(&mut self, column: &str, timestamp: &str) -> &mut Self {
         self.form(column, "$localTimestamp", timestamp)
@@ -135,16 +141,25 @@ impl Row {
         self.form(column, "$json", json)
     }
 
+    /// Writes what a database has written for a value that no other form says, such as `infinity` for a timestamp.
+    pub fn literal(&mut self, column: &str, text: &str) -> &mut Self {
+        self.form(column, "$literal", text)
+    }
+
     /// Writes an array of text.
     pub fn text_array<'t>(&mut self, column: &str, texts: impl IntoIterator<Item = &'t str>) -> &mut Self {
-        self.name(Kind::Array, column);
-        let start = open(&mut self.body);
-        for (index, text) in texts.into_iter().enumerate() {
-            put_name(&mut self.body, Kind::Text, &index.to_string());
-            put_text(&mut self.body, text);
+        let mut elements = Elements::default();
+        for text in texts {
+            elements.next(|row, name| {
+                row.text(name, text);
+            });
         }
-        close(&mut self.body, start);
-        self
+        self.array(column, elements)
+    }
+
+    /// Writes an array.
+    pub fn array(&mut self, column: &str, elements: Elements) -> &mut Self {
+        self.put(Kind::Array, column, &elements.0.into_body())
     }
 
     /// Writes a reference to the record of `entity` with this source key.
@@ -159,6 +174,11 @@ impl Row {
         self
     }
 
+    /// Writes a reference to the record with this source key, of whichever of the column's entities has one.
+    pub fn reference_to_any(&mut self, column: &str, key: Raw<'_>) -> &mut Self {
+        self.reference(column, "", key)
+    }
+
     /// Writes a reference where there is a key, NULL where there is none.
     pub fn optional_reference(&mut self, column: &str, entity: &str, key: Option<Raw<'_>>) -> &mut Self {
         match key {
@@ -167,7 +187,8 @@ impl Row {
         }
     }
 
-    /// Writes a reference to the record of `entity` with this composite source key, in the key's own order.
+    /// Writes a reference to the record of `entity` with this composite source key, in the key's own order. Without a
+    /// name it is of whichever of the column's entities has one.
     pub fn composite_reference(&mut self, column: &str, entity: &str, key: &[Raw<'_>]) -> &mut Self {
         let mut array = Vec::new();
         let start = open(&mut array);
@@ -204,6 +225,37 @@ impl Row {
 
     fn name(&mut self, kind: Kind, column: &str) {
         put_name(&mut self.body, kind, column);
+    }
+}
+
+/// The elements of an array, each written like a column.
+///
+/// ```
+/// use whimbrel_sdk::Elements;
+/// use whimbrel_sdk::Row;
+/// let mut elements = Elements::default();
+/// for number in [7, 8] {
+///     elements.next(|row, name| {
+///         row.integer(name, number);
+///     });
+/// }
+/// Row::new(0).array("numbers", elements);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Elements(Row, usize);
+
+impl Default for Elements {
+    fn default() -> Self {
+        Self(Row::with_capacity(0, 64), 0)
+    }
+}
+
+impl Elements {
+    /// Adds an element: `write` writes one column of this name.
+    pub fn next<T>(&mut self, write: impl FnOnce(&mut Row, &str) -> T) -> T {
+        let name = self.1.to_string();
+        self.1 += 1;
+        write(&mut self.0, &name)
     }
 }
 

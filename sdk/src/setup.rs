@@ -15,7 +15,7 @@ pub struct Setup {
 ///
 /// ```
 /// use whimbrel_sdk::{Description, Table};
-/// let orders = Table::new("Orders").id("id").column("total").reference("user_id", "users");
+/// let orders = Table::new("Orders").id("id").column("total").of(["total"]).reference("user_id", "users").of(["user"]);
 /// let description = Description::new().table(orders).reads(["_id", "total", "user"]).ignores(["__v"]);
 /// assert_eq!(description.tables[0].id.as_deref(), Some("id"));
 /// ```
@@ -79,14 +79,36 @@ impl Table {
     /// Adds a column.
     #[must_use]
     pub fn column(mut self, name: impl Into<String>) -> Self {
-        self.columns.push(Column { name: name.into(), references: None });
+        self.columns.push(Column { name: name.into(), ..Column::default() });
         self
     }
 
     /// Adds a column that refers to records of an entity.
     #[must_use]
     pub fn reference(mut self, name: impl Into<String>, entity: impl Into<String>) -> Self {
-        self.columns.push(Column { name: name.into(), references: Some(entity.into()) });
+        self.columns.push(Column { name: name.into(), references: vec![entity.into()], ..Column::default() });
+        self
+    }
+
+    /// Adds a column that refers to records of one of several entities. A row says which by its reference; with
+    /// [`Row::reference_to_any`](crate::Row::reference_to_any) the host finds it out.
+    #[must_use]
+    pub fn reference_to_any<S: Into<String>>(
+        mut self,
+        name: impl Into<String>,
+        entities: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let references = entities.into_iter().map(Into::into).collect();
+        self.columns.push(Column { name: name.into(), references, ..Column::default() });
+        self
+    }
+
+    /// Says which source fields the column that was added last is made of, as dotted paths.
+    #[must_use]
+    pub fn of<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>) -> Self {
+        if let Some(column) = self.columns.last_mut() {
+            column.sources.extend(paths.into_iter().map(Into::into));
+        }
         self
     }
 
@@ -107,10 +129,13 @@ impl Table {
 }
 
 /// One column that a transformer feeds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Column {
     /// The target column.
     pub name: String,
-    /// The entity whose id the column holds.
-    pub references: Option<String>,
+    /// The entities whose ids the column holds.
+    pub references: Vec<String>,
+    /// The source fields that the column is made of, as dotted paths; empty where it is made of none. They are shown to
+    /// people: `whimbrel run --show-rows` holds them beside the column.
+    pub sources: Vec<String>,
 }

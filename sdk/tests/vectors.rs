@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use whimbrel_sdk::Decimal;
+use whimbrel_sdk::Elements;
 use whimbrel_sdk::Row;
 use whimbrel_sdk::bson::Document;
 use whimbrel_sdk::bson::Raw;
@@ -11,14 +12,16 @@ use whimbrel_sdk::bson::Value;
 use whimbrel_sdk::testing;
 
 const VECTORS: &str = include_str!("../../wit/since-v0.1.0/vectors/values.json");
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 20] = [
     "$day",
     "$decimal",
     "$instant",
     "$json",
+    "$literal",
     "$localTimestamp",
     "$ref",
     "$time",
+    "$zoned",
     "array",
     "bool",
     "bytes",
@@ -41,7 +44,7 @@ fn the_row_builder_writes_every_form() {
         let document = Document::new(&bytes).expect("it was just written");
         let raw = document.get("v").expect("it is BSON").unwrap_or_else(|| panic!("{case}: no field `v`"));
         let mut row = Row::new(0);
-        let kind = write(&mut row, raw).unwrap_or_else(|| panic!("{case}: the row builder has no such form"));
+        let kind = write(&mut row, "v", raw).unwrap_or_else(|| panic!("{case}: the row builder has no such form"));
         *seen.entry(kind).or_insert(0) += 1;
         assert_eq!(row.into_body(), bytes, "{case}");
     }
@@ -49,62 +52,63 @@ fn the_row_builder_writes_every_form() {
 }
 
 /// Writes a value by the method for its form, and returns what that is called here.
-fn write(row: &mut Row, raw: Raw<'_>) -> Option<&'static str> {
+fn write(row: &mut Row, column: &str, raw: Raw<'_>) -> Option<&'static str> {
     Some(match raw.value().ok()? {
         Value::Null => {
-            row.null("v");
+            row.null(column);
             "null"
         }
         Value::Bool(value) => {
-            row.bool("v", value);
+            row.bool(column, value);
             "bool"
         }
         Value::Int64(value) => {
-            row.integer("v", value);
+            row.integer(column, value);
             "int64"
         }
         Value::Double(value) => {
-            row.double("v", value);
+            row.double(column, value);
             "double"
         }
         Value::Text(text) => {
-            row.text("v", text);
+            row.text(column, text);
             "text"
         }
         Value::Date(milliseconds) => {
-            row.instant("v", milliseconds);
+            row.instant(column, milliseconds);
             "date"
         }
         Value::Binary(4, uuid) => {
-            row.uuid("v", uuid.try_into().ok()?);
+            row.uuid(column, uuid.try_into().ok()?);
             "uuid"
         }
         Value::Binary(0, bytes) => {
-            row.bytes("v", bytes);
+            row.bytes(column, bytes);
             "bytes"
         }
         Value::Decimal128(bytes) => {
-            row.decimal("v", &Decimal::from_decimal128(bytes)?);
+            row.decimal(column, &Decimal::from_decimal128(bytes)?);
             "decimal128"
         }
         Value::Array(array) => {
-            let texts = array.fields().map(|field| match field.ok()?.value.value().ok()? {
-                Value::Text(text) => Some(text),
-                _ => None,
-            });
-            row.text_array("v", texts.collect::<Option<Vec<_>>>()?);
+            let mut elements = Elements::default();
+            for field in array.fields() {
+                let raw = field.ok()?.value;
+                elements.next(|row, name| write(row, name, raw))?;
+            }
+            row.array(column, elements);
             "array"
         }
-        Value::Document(document) => return write_form(row, raw, document),
+        Value::Document(document) => return write_form(row, column, raw, document),
         // Int32 and ObjectId are only ever passed on.
         _ => {
-            row.raw("v", raw);
+            row.raw(column, raw);
             "unchanged"
         }
     })
 }
 
-fn write_form(row: &mut Row, raw: Raw<'_>, document: Document<'_>) -> Option<&'static str> {
+fn write_form(row: &mut Row, column: &str, raw: Raw<'_>, document: Document<'_>) -> Option<&'static str> {
     let first = document.fields().next()?.ok()?;
     let Value::Text(text) = first.value.value().ok()? else { return None };
     match first.name().ok()? {
@@ -112,31 +116,39 @@ fn write_form(row: &mut Row, raw: Raw<'_>, document: Document<'_>) -> Option<&'s
             let decimal = Decimal::parse(text)?;
             // A short one is written as a Decimal128.
             if decimal.to_decimal128().is_some() {
-                row.raw("v", raw);
+                row.raw(column, raw);
                 return Some("unchanged");
             }
-            row.decimal("v", &decimal);
+            row.decimal(column, &decimal);
             Some("$decimal")
         }
         "$instant" => {
-            row.instant_text("v", text);
+            row.instant_text(column, text);
             Some("$instant")
         }
         "$localTimestamp" => {
-            row.local_timestamp("v", text);
+            row.local_timestamp(column, text);
             Some("$localTimestamp")
         }
         "$day" => {
-            row.day("v", text);
+            row.day(column, text);
             Some("$day")
         }
         "$time" => {
-            row.time("v", text);
+            row.time(column, text);
             Some("$time")
         }
         "$json" => {
-            row.json("v", text);
+            row.json(column, text);
             Some("$json")
+        }
+        "$zoned" => {
+            row.zoned(column, text);
+            Some("$zoned")
+        }
+        "$literal" => {
+            row.literal(column, text);
+            Some("$literal")
         }
         "$ref" => {
             let key = document.get("$id").ok()??;
@@ -144,10 +156,10 @@ fn write_form(row: &mut Row, raw: Raw<'_>, document: Document<'_>) -> Option<&'s
                 Value::Array(parts) => {
                     let parts: Vec<_> =
                         parts.fields().map(|field| field.map(|field| field.value)).collect::<Result<_, _>>().ok()?;
-                    row.composite_reference("v", text, &parts);
+                    row.composite_reference(column, text, &parts);
                 }
                 _ => {
-                    row.reference("v", text, key);
+                    row.reference(column, text, key);
                 }
             }
             Some("$ref")

@@ -80,6 +80,13 @@ pub fn bookkeeping(database: &Database) -> String {
         });
         section(&mut text, title, references.collect());
     }
+    let waiting = format!("SELECT target_table, entity, document, record_key FROM {}", own("deferred_row"));
+    section(&mut text, "(deferred rows)", database.query(&waiting));
+    let left_out = format!(
+        "SELECT target_table, reason, entity, document, record_key, row_key, column_name, why FROM {}",
+        own("left_out_row")
+    );
+    section(&mut text, "(rows left out)", database.query(&left_out));
     section(&mut text, "(stored ids)", database.query(&format!("SELECT entity, key, id FROM {}", own("id_map"))));
     text
 }

@@ -131,7 +131,8 @@ fn build(root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn step(number: &str, what: &str) {
+/// Begins a step, for the person at the terminal.
+pub fn step(number: &str, what: &str) {
     say(&format!("\n== {number} {what}"));
 }
 
@@ -141,7 +142,8 @@ fn whimbrel_says(root: &Path, whimbrel: &Path, arguments: &[&str], code: i32) ->
     expect(Command::new(whimbrel).args(arguments).env_remove("TARGET_URL").current_dir(root), code)
 }
 
-fn expect(command: &mut Command, code: i32) -> Result<(), Error> {
+/// Runs a command to its end, which has to be this exit code.
+pub fn expect(command: &mut Command, code: i32) -> Result<(), Error> {
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command.status().map_err(|source| Error::Start { program: program.clone(), source })?;
     if status.code() == Some(code) {

@@ -1,10 +1,11 @@
-//! Writes a CRM's MongoDB dump with planted dirt: the same seed and scale give the same bytes.
+//! Writes the sources of the examples. A CRM's MongoDB dump with planted dirt: the same seed and scale give the same bytes.
 //!
 //! Each kind of dirt is counted, with the dead letter that it must lead to under `examples/crm/migration.toml`, so
 //! that a run's report can be compared with what was planted.
 
 mod crm;
 pub mod nextcrm;
+pub mod orders;
 pub mod random;
 
 use std::collections::BTreeMap;

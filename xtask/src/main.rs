@@ -3,6 +3,7 @@
 mod bench;
 mod benchmarks;
 mod demo;
+mod orders;
 mod plugins;
 mod test;
 mod torture;
@@ -23,7 +24,8 @@ enum Task {
     Bench(bench::Args),
     /// Build everything, generate the source of an example, and move it
     Demo {
-        /// A CRM's MongoDB dump into SQLite, or the whole of NextCRM into SQLite, or into TARGET_URL
+        /// A CRM's MongoDB dump into SQLite; the whole of NextCRM into SQLite, or into TARGET_URL; or a shop's orders from
+        /// PostgreSQL to PostgreSQL
         #[arg(value_enum, default_value_t = Example::Crm)]
         example: Example,
     },
@@ -59,6 +61,8 @@ enum Example {
     Crm,
     /// `examples/nextcrm`
     Nextcrm,
+    /// `examples/orders`
+    Orders,
 }
 
 /// Sources of examples.
@@ -91,6 +95,8 @@ enum Generate {
         #[arg(long, default_value_t = 2.0)]
         dirt: f64,
     },
+    /// Fill a PostgreSQL database with the orders example's source
+    Orders(orders::Args),
 }
 
 fn main() -> ExitCode {
@@ -114,6 +120,7 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
         Task::Bench(args) => bench::run(root, &args)?,
         Task::Demo { example: Example::Crm } => demo::run(root, &target_folder(root))?,
         Task::Demo { example: Example::Nextcrm } => demo::nextcrm(root, &target_folder(root))?,
+        Task::Demo { example: Example::Orders } => orders::demo(root, &target_folder(root))?,
         Task::Test { filter } => test::run(root, &target_folder(root), &filter)?,
         Task::Plugins => {
             for component in plugins::build(root)? {
@@ -121,6 +128,7 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
                 say(&format!("{:>9} {path}", component.bytes));
             }
         }
+        Task::Generate(Generate::Orders(args)) => orders::generate(root, &target_folder(root), &args)?,
         Task::Generate(Generate::Crm { into, seed, scale }) => {
             let summary = generate::crm(&root.join(into), generate::Options { seed, scale })?;
             say(&format!("{} documents, {} of them dirty", summary.total(), summary.planted.values().sum::<u64>()));

@@ -2,6 +2,7 @@
 
 pub mod dead_letter;
 pub mod generate;
+pub mod id;
 pub mod plan;
 pub mod plugin;
 pub mod repair;
@@ -70,6 +71,8 @@ pub enum Command {
     Verify(verify::VerifyArgs),
     /// Make right what one version of a component wrote; without --execute, only show what differs
     Repair(repair::RepairArgs),
+    /// Print the id that a source key has in the target, or the key of an id; exit code 1 where there is none
+    Id(id::IdArgs),
     /// Write, test and look at components
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -139,6 +142,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::DeadLetter(command) => dead_letter::dead_letter(&command, json).await,
         Command::Verify(args) => verify::verify(&args, json).await,
         Command::Repair(args) => repair::repair(&args, json).await,
+        Command::Id(args) => id::id(&args, json).await,
         Command::Plugin(command) => plugin::plugin(&command, json).await,
         Command::Completions(args) => generate::completions(&args, json),
         Command::Man(args) => generate::man(&args, json),

@@ -11,6 +11,13 @@ use super::report;
 use crate::connector::target::Mode;
 use crate::error::Failure;
 use crate::plan::Draft;
+use crate::plan::JunctionPlan;
+use crate::plan::Later;
+use crate::plan::OnMissing;
+use crate::plan::Plan;
+use crate::plan::graph::Graph;
+use crate::plan::junction::OnDifference;
+use crate::plan::junction::OnMissingParent;
 use crate::run::check::Reads;
 use crate::run::layout::column_names;
 use crate::run::open;
@@ -24,6 +31,21 @@ use crate::run::survey::Survey;
 pub struct PlanArgs {
     #[command(flatten)]
     manifest: ManifestArg,
+    /// The time that a first run would be given, for filters, such as 2024-06-01T00:00:00Z; a later one has the first one's
+    #[arg(long, value_name = "INSTANT")]
+    now: Option<jiff::Timestamp>,
+    /// Print only the graph of entities and references, for one of these tools; no source is opened
+    #[arg(long, value_enum, conflicts_with = "json")]
+    format: Option<Format>,
+}
+
+/// What draws a plan's graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Mermaid
+    Mermaid,
+    /// Graphviz
+    Dot,
 }
 
 /// A plan as it is shown.
@@ -39,6 +61,11 @@ pub struct PlanReport {
     pub creates: Vec<String>,
     /// In the order they run.
     pub entities: Vec<PlannedEntity>,
+    /// Which of them run side by side, and the references that put them there.
+    pub graph: Graph,
+    /// What is written behind them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub junctions: Vec<PlannedJunction>,
     /// Every component, once.
     pub plugins: Vec<PluginReport>,
 }
@@ -62,6 +89,8 @@ pub struct PlannedEntity {
     pub after: Vec<String>,
     /// The tables that it feeds.
     pub tables: Vec<PlannedTable>,
+    /// Source fields that are left out on purpose.
+    pub left_out: Vec<String>,
     /// What the source holds.
     pub source: Survey,
     /// What has changed there since the entity was completed.
@@ -80,10 +109,45 @@ pub struct PlannedTable {
     pub unfed: Vec<String>,
     /// The columns that tell rows apart.
     pub key: Vec<String>,
+    /// Whether it is a junction: its rows are left to a final step, and so are their references.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_junction: bool,
     /// Where its references point.
     pub references: Vec<PlannedReference>,
     /// What a dry run cannot foresee.
     pub not_predicted: Vec<String>,
+}
+
+/// One junction as it is shown.
+#[derive(Debug, Serialize)]
+pub struct PlannedJunction {
+    /// Its name: the table's.
+    pub name: String,
+    /// The entities that feed it; of two rows of one key, that of the first one stands.
+    pub sides: Vec<String>,
+    /// The entities that must be complete first.
+    pub after: Vec<String>,
+    /// The columns that are fed.
+    pub columns: Vec<String>,
+    /// The columns that tell rows apart.
+    pub key: Vec<String>,
+    /// Where its references point.
+    pub references: Vec<JunctionReference>,
+    /// `drop` or `fail`.
+    pub on_missing: OnMissingParent,
+    /// `keep-first` or `fail`.
+    pub on_difference: OnDifference,
+    /// What a dry run cannot foresee.
+    pub not_predicted: Vec<String>,
+}
+
+/// One reference of a junction as it is shown.
+#[derive(Debug, Serialize)]
+pub struct JunctionReference {
+    /// The columns.
+    pub columns: String,
+    /// The parent table.
+    pub parent: String,
 }
 
 /// One reference as it is shown.
@@ -93,14 +157,34 @@ pub struct PlannedReference {
     pub columns: String,
     /// The parent table.
     pub parent: String,
-    /// `fail`, `dead-letter` or `null`.
-    pub on_missing: crate::plan::OnMissing,
+    /// What happens where there is no parent, and none can come any more: `fail`, `dead-letter`, `null` or `park`.
+    pub on_missing: OnMissing,
+    /// What happens where there is no parent yet: `never` comes later, `filled-in` or `parked`.
+    pub later: Later,
 }
 
 /// Prints the plan.
 pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
+    if let Some(format) = args.format {
+        let draft = Draft::read(&args.manifest.manifest)?;
+        let opened = open::open_with(
+            draft,
+            Mode::ReadOnly,
+            Reads::Nothing,
+            false,
+            args.now.map(jiff::Timestamp::as_microsecond),
+        )
+        .await?;
+        let graph = Graph::new(&opened.plan);
+        match format {
+            Format::Mermaid => report::mermaid(&graph),
+            Format::Dot => report::dot(&graph),
+        }
+        return Ok(DONE);
+    }
+    let now_us = args.now.map(jiff::Timestamp::as_microsecond);
     let mut opened =
-        open::open_with(Draft::read(&args.manifest.manifest)?, Mode::ReadOnly, Reads::Sources, false, None).await?;
+        open::open_with(Draft::read(&args.manifest.manifest)?, Mode::ReadOnly, Reads::Sources, false, now_us).await?;
     let plan = opened.plan.clone();
     let standing = selection::standing(&opened).await?;
     let all = selection::selected(&opened, &[])?;
@@ -118,13 +202,16 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
                 columns: table.columns.iter().map(name).collect(),
                 unfed: unfed.map(|column| name(&column)).collect(),
                 key: table.key.iter().map(name).collect(),
+                is_junction: table.junction.is_some(),
                 references: table
                     .references
                     .iter()
+                    .filter(|_| table.junction.is_none())
                     .map(|reference| PlannedReference {
                         columns: column_names(table, reference),
                         parent: reference.parent.name.clone(),
                         on_missing: reference.on_missing,
+                        later: reference.later,
                     })
                     .collect(),
                 not_predicted: table.schema.not_predicted.clone(),
@@ -145,6 +232,7 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
                 .collect(),
             after: entity.after.iter().map(|&parent| plan.entities[parent].name.clone()).collect(),
             tables: tables.collect(),
+            left_out: entity.ignores.clone(),
             source,
             source_changed: changed.remove(&index),
         });
@@ -156,6 +244,8 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
         target: opened.target.url().to_owned(),
         creates: opened.schema.map(|(_, names)| names).unwrap_or_default(),
         entities,
+        graph: Graph::new(&plan),
+        junctions: plan.junctions.iter().map(|junction| planned(&plan, junction)).collect(),
         plugins: opened.plugins,
     };
     // A plan is of use to an account that only reads, too; what a run would come to is said behind it.
@@ -167,4 +257,25 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
     }
     report::plan(&report, json);
     Ok(DONE)
+}
+
+fn planned(plan: &Plan, junction: &JunctionPlan) -> PlannedJunction {
+    let table = &junction.table;
+    let names = |entities: &[usize]| entities.iter().map(|&entity| plan.entities[entity].name.clone()).collect();
+    let columns = |columns: &[usize]| columns.iter().map(|&column| table.schema.columns[column].name.clone()).collect();
+    let references = table.references.iter().map(|reference| JunctionReference {
+        columns: column_names(table, reference),
+        parent: reference.parent.name.clone(),
+    });
+    PlannedJunction {
+        name: junction.name().to_owned(),
+        sides: names(&junction.sides),
+        after: names(&junction.after),
+        columns: columns(&table.columns),
+        key: columns(&table.key),
+        references: references.collect(),
+        on_missing: junction.on_missing,
+        on_difference: junction.on_difference,
+        not_predicted: table.schema.not_predicted.clone(),
+    }
 }

@@ -3,14 +3,19 @@
 
 pub mod author;
 mod dead_letters;
+mod graph;
+mod identity;
+mod junction;
 mod plan;
 mod replay;
 mod review;
 mod run;
+mod shown;
 mod status;
 mod swap;
 mod table;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::io::Write as _;
@@ -25,6 +30,7 @@ use table::table_with_notes;
 
 use crate::error::Failure;
 use crate::error::Kind;
+use crate::run::bookkeeping::ReadUnder;
 use crate::run::bookkeeping::RefusedReferences;
 use crate::run::report::Mode;
 use crate::run::report::Reason;
@@ -34,6 +40,9 @@ use crate::run::report::Status;
 
 pub use dead_letters::dead_letter;
 pub use dead_letters::dead_letters;
+pub use graph::dot;
+pub use graph::mermaid;
+pub use identity::identity;
 pub use plan::inspection;
 pub use plan::plan;
 pub use replay::discarded;
@@ -190,6 +199,30 @@ fn nulled<'a>(text: &mut String, entities: impl Iterator<Item = (&'a str, u64)>)
     if !counts.is_empty() {
         let _ = writeln!(text, "\nreferences left NULL for want of a parent: {}", counts.join(", "));
     }
+}
+
+/// Writes which entities were read as their source stood when, where that was not one moment.
+fn snapshots<'a>(
+    text: &mut String,
+    consistent: Option<bool>,
+    entities: impl Iterator<Item = (&'a str, &'a [ReadUnder])>,
+) {
+    if consistent != Some(false) {
+        return;
+    }
+    // Source and time, and what was read then.
+    let mut times: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for (entity, reads) in entities {
+        for read in reads {
+            let what = match read.after {
+                0 => entity.to_owned(),
+                after => format!("{entity} behind record {after}"),
+            };
+            times.entry((&read.source, &read.snapshot.at)).or_default().push(what);
+        }
+    }
+    let times = times.iter().map(|((source, at), what)| format!("`{source}` of {} ({})", when(at), what.join(", ")));
+    let _ = writeln!(text, "\nnot consistent, read at several times: {}", times.collect::<Vec<_>>().join("; "));
 }
 
 /// Writes how many references the target refused to fill in.

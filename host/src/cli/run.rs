@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -18,6 +19,7 @@ use crate::plan::Draft;
 use crate::run;
 use crate::run::report::Report;
 use crate::run::report::Status;
+use crate::run::shown::ShowRows;
 use crate::run::shutdown::Shutdown;
 
 /// Time to change one's mind, on a terminal.
@@ -46,6 +48,9 @@ pub struct RunArgs {
     /// Go on although configuration, components or target tables have changed since the first run
     #[arg(long)]
     accept_change: bool,
+    /// With a dry run: show so many records of each entity field by field, before and after, and as many that are refused
+    #[arg(long, value_name = "RECORDS", conflicts_with = "execute", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    show_rows: Option<u16>,
     /// Write the report to this file, as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -69,6 +74,7 @@ pub async fn run(args: &RunArgs, json: bool) -> Result<u8, Failure> {
         now_us: args.now.map(jiff::Timestamp::as_microsecond),
         accept_change: args.accept_change,
         terminal,
+        show_rows: args.show_rows.map(|records| Arc::new(ShowRows::new(records.into()))),
     };
     if args.execute && !args.yes && terminal {
         // Nobody is to wait for a run that cannot begin.

@@ -16,9 +16,14 @@ use crate::connector::target::Mode;
 use crate::error::Failure;
 use crate::plan::Manifest;
 use crate::run::bookkeeping::Bookkeeping;
+use crate::run::bookkeeping::LeftOut;
+use crate::run::bookkeeping::ReadUnder;
 use crate::run::bookkeeping::RefusedReferences;
 use crate::run::bookkeeping::StoredEvent;
 use crate::run::bookkeeping::StoredRun;
+use crate::run::bookkeeping::is_consistent;
+use crate::run::junction::JunctionCounts;
+use crate::run::junction::Stand;
 use crate::run::report::FailureReport;
 use crate::run::report::Fates;
 use crate::run::report::Reason;
@@ -50,8 +55,16 @@ pub struct StatusReport {
     pub last_run: Option<LastRun>,
     /// In the manifest's order.
     pub entities: Vec<EntityStatus>,
+    /// What is written behind them, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub junctions: Vec<JunctionStatus>,
+    /// Whether all that was read of each source was read as it stood at one moment; absent where no source is kept still.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consistent: Option<bool>,
     /// Why dead letters were set aside.
     pub dead_letters: Vec<Reason>,
+    /// What records wait for whose parents may still come.
+    pub parked: Vec<Reason>,
     /// Dead letters that were given up.
     pub discarded: Vec<Reason>,
     /// Dead letters of a batch that was rolled back.
@@ -104,6 +117,9 @@ pub struct EntityStatus {
     pub position: String,
     /// When the last checkpoint was saved; empty where there is none.
     pub updated_at: String,
+    /// As what its source was read, first to last; none where the source is not kept still while it is read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<ReadUnder>,
     /// References that found no parent and stay NULL.
     pub nulled_references: u64,
     /// References that stay NULL because the target refused their parents.
@@ -112,6 +128,19 @@ pub struct EntityStatus {
     pub skip_reasons: SkipReasons,
     /// What ended it too early in the last run.
     pub failure: Option<FailureReport>,
+}
+
+/// Where a junction stands.
+#[derive(Debug, Serialize)]
+pub struct JunctionStatus {
+    /// Its name.
+    pub name: String,
+    /// Where its final step stands.
+    pub state: State,
+    /// What became of its rows so far.
+    pub total: JunctionCounts,
+    /// The rows that were left out, with some of them.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// Prints where the entities stand.
@@ -125,7 +154,10 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
         target: target.url().to_owned(),
         last_run: None,
         entities: Vec::new(),
+        junctions: Vec::new(),
+        consistent: None,
         dead_letters: Vec::new(),
+        parked: Vec::new(),
         discarded: Vec::new(),
         provisional: Vec::new(),
         held: Vec::new(),
@@ -145,12 +177,23 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
             document: checkpoint.position.document,
             position: checkpoint.position.token,
             updated_at: checkpoint.updated_at,
+            snapshots: checkpoint.snapshots,
             nulled_references: 0,
             refused_references: Vec::new(),
             skip_reasons: SkipReasons::new(),
             failure: None,
         });
     }
+    for name in manifest.tables.junction.keys() {
+        let stand = if has_begun { Stand::of(&mut *tx, &books, name).await? } else { Stand::default() };
+        status.junctions.push(JunctionStatus {
+            name: name.clone(),
+            state: stand.state(),
+            total: JunctionCounts::of(name, &stand),
+            left_out: stand.left_out,
+        });
+    }
+    status.consistent = is_consistent(status.entities.iter().flat_map(|entity| &entity.snapshots));
     if has_begun {
         let mut nulled = books.nulled_references(&mut *tx).await?;
         let mut refused = books.refused_references(&mut *tx).await?;
@@ -160,6 +203,7 @@ pub async fn status(args: &StatusArgs, json: bool) -> Result<u8, Failure> {
             entity.skip_reasons = books.skip_reasons(&mut *tx, &entity.name).await?;
         }
         status.dead_letters = books.reasons(&mut *tx, false).await?;
+        status.parked = books.reasons_of(&mut *tx, "parked", false).await?;
         status.discarded = books.reasons_of(&mut *tx, "discarded", false).await?;
         status.provisional = books.reasons(&mut *tx, true).await?;
         let events = books.events(&mut *tx).await?;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::Mutex;
+use serde::Deserialize;
+use serde::Serialize;
 
 use super::extended_json;
 use super::filter::Filter;
@@ -29,7 +30,7 @@ enum Kind {
     /// A folder of `mongoexport` files.
     Export(PathBuf),
     /// A database as it stood when it was opened.
-    Database(Shared),
+    Database(Arc<Shared>),
 }
 
 impl System {
@@ -56,6 +57,14 @@ impl System {
         Ok(Self(system))
     }
 
+    /// Returns whether nothing can be read from it any more, and it must be opened again.
+    pub fn is_lost(&self) -> bool {
+        match &self.0 {
+            Kind::Dump(_) | Kind::Export(_) => false,
+            Kind::Database(snapshot) => snapshot.is_lost(),
+        }
+    }
+
     /// Opens one collection. The records' keys are made of these dotted paths, or of these columns; only tables take a
     /// filter.
     pub async fn source(
@@ -75,8 +84,25 @@ impl System {
     }
 }
 
-fn shared(snapshot: impl Snapshot + 'static) -> Shared {
-    Arc::new(Mutex::new(Box::new(snapshot)))
+fn shared(snapshot: impl Snapshot + 'static) -> Arc<Shared> {
+    Arc::new(Shared::new(Box::new(snapshot)))
+}
+
+/// What a database is read as: as it stood at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotId {
+    /// The same only where the content is the same.
+    pub id: String,
+    /// When it was taken, RFC 3339.
+    pub at: String,
+}
+
+impl SnapshotId {
+    /// Says that a snapshot was taken just now; `id` is what the database calls its content, where it does.
+    pub fn now(id: Option<String>) -> Self {
+        let at = jiff::Timestamp::now().to_string();
+        Self { id: id.unwrap_or_else(|| at.clone()), at }
+    }
 }
 
 /// Returns what identifies a collection for the fingerprint: where it is, without secrets. Nothing is opened for it.
@@ -121,6 +147,11 @@ pub trait Source: Send {
     /// Returns the same of what was read, once `read` has come to the end: what was added while it was read belongs to it,
     /// and what is added behind that end does not.
     fn state_at_end(&mut self) -> String;
+
+    /// Returns under which snapshot the records are read, where the source keeps one still.
+    fn snapshot(&self) -> Option<&SnapshotId> {
+        None
+    }
 }
 
 /// Why a source cannot be opened or read further. A single bad record is a fault of that record instead.
@@ -193,6 +224,14 @@ pub enum SourceError {
     Unreachable {
         /// Password masked.
         url: String,
+        /// The driver's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The session in which tables are read is gone, and its snapshot with it.
+    #[error("the session that reads `{table}` was lost")]
+    Lost {
+        /// The table.
+        table: String,
         /// The driver's reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },

@@ -5,14 +5,18 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use bson::RawDocumentBuf;
 use bson::raw::CString;
 use tokio::sync::Mutex;
+use tokio::sync::MutexGuard;
 
 use super::filter::Filter;
 use super::source::ReadLimit;
+use super::source::SnapshotId;
 use super::source::Source;
 use super::source::SourceError;
 use super::target::TargetError;
@@ -35,6 +39,9 @@ const PAGE_BYTES: usize = 1 << 20;
 /// A database as it stood at one moment. All tables of a run are read from the same one; nothing is written.
 #[async_trait]
 pub(super) trait Snapshot: Send {
+    /// Returns what tells it from others.
+    fn id(&self) -> SnapshotId;
+
     /// Returns the names of all tables, in order.
     async fn tables(&mut self) -> Result<Vec<String>, TargetError>;
 
@@ -110,11 +117,41 @@ pub(super) struct Extent {
 }
 
 /// A snapshot that several tables are read from, one after another.
-pub(super) type Shared = Arc<Mutex<Box<dyn Snapshot>>>;
+pub(super) struct Shared {
+    snapshot: Mutex<Box<dyn Snapshot>>,
+    id: SnapshotId,
+    is_lost: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn new(snapshot: Box<dyn Snapshot>) -> Self {
+        Self { id: snapshot.id(), snapshot: Mutex::new(snapshot), is_lost: AtomicBool::new(false) }
+    }
+
+    /// Returns whether its session is gone.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Relaxed)
+    }
+
+    async fn lock(&self) -> MutexGuard<'_, Box<dyn Snapshot>> {
+        self.snapshot.lock().await
+    }
+
+    /// Returns what an error means for whoever reads a table. One after which nothing can be read is remembered.
+    fn failed(&self, table: &str, error: TargetError) -> SourceError {
+        match error {
+            TargetError::Transient { source } | TargetError::Unreachable { source, .. } => {
+                self.is_lost.store(true, Ordering::Relaxed);
+                SourceError::Lost { table: table.to_owned(), source }
+            }
+            error => error.into(),
+        }
+    }
+}
 
 /// Reads one table.
 pub(super) struct TableSource {
-    snapshot: Shared,
+    snapshot: Arc<Shared>,
     selection: Selection,
     names: Vec<CString>,
     origin: Arc<str>,
@@ -138,14 +175,15 @@ pub(super) struct TableSource {
 
 impl TableSource {
     pub(super) async fn open(
-        snapshot: Shared,
+        snapshot: Arc<Shared>,
         name: &str,
         key_fields: &[String],
         filter: Option<&Filter>,
     ) -> Result<Self, SourceError> {
         let mut open = snapshot.lock().await;
-        let Some(table) = open.table(name).await? else {
-            let found = open.tables().await?;
+        let failed = |error| snapshot.failed(name, error);
+        let Some(table) = open.table(name).await.map_err(failed)? else {
+            let found = open.tables().await.map_err(failed)?;
             return Err(SourceError::NoTable { table: name.to_owned(), found });
         };
         let order = order(&table)?;
@@ -163,7 +201,7 @@ impl TableSource {
             }
         }
         let filter = match filter {
-            Some(filter) => Some(filter.at(&open.moment(filter.now_us)?)),
+            Some(filter) => Some(filter.at(&open.moment(filter.now_us).map_err(failed)?)),
             None => None,
         };
         let selection = Selection { table, order, filter };
@@ -172,7 +210,7 @@ impl TableSource {
             Err(TargetError::Database { source, .. }) if selection.filter.is_some() => {
                 return Err(SourceError::Filter { table: table.name.clone(), source });
             }
-            extent => extent?,
+            extent => extent.map_err(failed)?,
         };
         drop(open);
         if extent.keyless > 0 {
@@ -236,7 +274,9 @@ impl TableSource {
     /// Reads the next page.
     async fn fill(&mut self) -> Result<(), SourceError> {
         let mut snapshot = self.snapshot.lock().await;
-        let page = snapshot.page(&self.selection, self.last.as_deref(), self.page_rows, PAGE_BYTES).await?;
+        let page = snapshot.page(&self.selection, self.last.as_deref(), self.page_rows, PAGE_BYTES).await;
+        drop(snapshot);
+        let page = page.map_err(|error| self.snapshot.failed(&self.selection.table.name, error))?;
         self.is_end = page.is_last;
         if let Some(row) = page.rows.last() {
             if self.last.as_ref() == Some(&row.key) {
@@ -253,7 +293,10 @@ impl TableSource {
     /// compared by.
     async fn check_end(&mut self) -> Result<(), SourceError> {
         let before = match &self.start_key {
-            Some(key) => self.snapshot.lock().await.rows_through(&self.selection, key).await?,
+            Some(key) => {
+                let counted = self.snapshot.lock().await.rows_through(&self.selection, key).await;
+                counted.map_err(|error| self.snapshot.failed(&self.selection.table.name, error))?
+            }
             None => 0,
         };
         let read = self.at.document - self.start.document;
@@ -277,8 +320,9 @@ impl TableSource {
 
     fn document(&self, row: &Row) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
-        for (name, value) in self.names.iter().zip(&row.values) {
-            document.append(name, form(value));
+        let columns = self.names.iter().zip(&self.selection.table.columns);
+        for ((name, column), value) in columns.zip(&row.values) {
+            document.append(name, form(value, &column.kind));
         }
         document
     }
@@ -331,6 +375,10 @@ impl Source for TableSource {
 
     fn state(&self) -> &str {
         &self.state
+    }
+
+    fn snapshot(&self) -> Option<&SnapshotId> {
+        Some(&self.snapshot.id)
     }
 
     fn state_at_end(&mut self) -> String {

@@ -75,6 +75,16 @@ pub trait Target: Send + Sync {
         None
     }
 
+    /// Returns what follows a text column of whimbrel's own tables that is to be one of a JSON array's texts, which is
+    /// this parameter.
+    fn among(&self, parameter: &str) -> String;
+
+    /// Returns the SQL that takes a number of this sequence, where a number stays taken though its transaction comes to
+    /// nothing.
+    fn kept_number(&self, _sequence: &str) -> Option<String> {
+        None
+    }
+
     /// Returns the tables with a foreign key to this one.
     async fn referrers(&self, table: &str) -> Result<Vec<TableSchema>, TargetError>;
 
@@ -152,6 +162,9 @@ pub trait Transaction: Send {
     /// Sets all columns but the key's of the rows with these keys. Every row is there.
     async fn update(&mut self, rows: Rows<'_>) -> Result<(), TargetError>;
 
+    /// Returns whether triggers run when a row of the table is updated: they may change what was written.
+    async fn has_update_triggers(&mut self, table: &TableSchema) -> Result<bool, TargetError>;
+
     /// Returns the rows found by `by` (indexes into the table's columns) among `keys`, with the values of `columns`
     /// as the columns give them back. A key with a NULL finds nothing.
     async fn find(
@@ -176,6 +189,20 @@ pub trait Transaction: Send {
         limit: usize,
     ) -> Result<Vec<Vec<Value>>, TargetError>;
 
+    /// Takes so many numbers for a column with a sequence, in its order: numbers that no row has and that it gives to
+    /// nobody else. `last` is the one that was given last, where that is known.
+    async fn take_numbers(
+        &mut self,
+        table: &TableSchema,
+        column: usize,
+        last: Option<i64>,
+        count: usize,
+    ) -> Result<Vec<i64>, TargetError>;
+
+    /// Moves the sequence of a column on where it would still give a number that lies behind one of the rows' values:
+    /// never back. Returns what was moved. It may stay moved where the transaction comes to nothing.
+    async fn advance_sequence(&mut self, table: &TableSchema, column: usize) -> Result<Option<Advanced>, TargetError>;
+
     /// Checks deferred constraints now, as a commit would.
     async fn check_constraints(&mut self) -> Result<(), TargetError>;
 
@@ -195,11 +222,28 @@ pub trait Transaction: Send {
     /// Returns the rows of one query on whimbrel's own tables. Only NULL, integers, floats, text and bytes come back.
     async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, TargetError>;
 
+    /// Runs one statement on whimbrel's own tables and commits, as one message where there is a server: it is done whole
+    /// or not at all, even where this process ends meanwhile.
+    async fn execute_and_commit(mut self: Box<Self>, sql: &str) -> Result<(), TargetError>;
+
     /// Commits. [`TargetError::Transient`] means that whether it landed is not known.
     async fn commit(self: Box<Self>) -> Result<(), TargetError>;
 
     /// Rolls back.
     async fn rollback(self: Box<Self>) -> Result<(), TargetError>;
+}
+
+/// A sequence that was moved on.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Advanced {
+    /// Its name.
+    pub sequence: String,
+    /// The column that it numbers.
+    pub column: String,
+    /// Where it stood.
+    pub from: i64,
+    /// Where it stands.
+    pub to: i64,
 }
 
 /// Why a row was refused.

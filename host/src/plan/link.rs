@@ -2,6 +2,7 @@
 
 use super::EntityPlan;
 use super::IdStrategy;
+use super::Later;
 use super::OnMissing;
 use super::ReferencePlan;
 use super::TablePlan;
@@ -9,8 +10,8 @@ use super::hint;
 use super::resolve::Described;
 use super::resolve::Found;
 use super::resolve::TargetTables;
+use super::schema::Finding;
 use super::tables::EntityTable;
-use crate::record::TableSchema;
 
 /// Finds where every reference of an entity points.
 pub(super) fn link(
@@ -27,50 +28,87 @@ pub(super) fn link(
         let mut references = Vec::new();
         let columns =
             described.tables.iter().filter(|other| other.name == table.schema.name).flat_map(|table| &table.columns);
-        for (name, referred) in columns {
+        for (name, all) in columns {
             let position = table.columns.iter().position(|&column| table.schema.columns[column].name == *name);
-            let (Some(column), Some(referred)) = (position, referred) else { continue };
-            // A name that is no entity has been found before.
-            let Some(parent) = names.iter().position(|name| name == referred) else { continue };
-            // A record's own id proves itself.
-            if parent == index && table.id == Some(column) {
+            let Some(column) = position else { continue };
+            let is_own_id = |referred: &String| names[index] == *referred && table.id == Some(column);
+            if all.len() > 1 && all.iter().any(is_own_id) {
+                let message = format!("the id column `{}.{name}` refers to other entities too", table.schema.name);
+                found.push((at.clone(), message, Some("a record's id is its own alone".to_owned())));
                 continue;
             }
-            if entities[parent].id == IdStrategy::Column && table.key.contains(&table.columns[column]) {
-                found.push((
-                    at.clone(),
-                    format!(
-                        "the column `{}.{name}` is part of the key and refers to `{referred}`, whose ids \
-                         (`id = \"column\"`) are known only when its rows are written",
-                        table.schema.name
-                    ),
-                    Some(
-                        "tell the rows apart by other columns, or choose `keep` or `uuid-v5` as that entity's `id`"
-                            .to_owned(),
-                    ),
-                ));
-                continue;
+            let first = references.len();
+            for referred in all {
+                // A name that is no entity has been found before.
+                let Some(parent) = names.iter().position(|name| name == referred) else { continue };
+                // A record's own id proves itself.
+                if is_own_id(referred) {
+                    continue;
+                }
+                let is_in_key = table.key.contains(&table.columns[column]) && table.junction.is_none();
+                if parent == index && entities[parent].id == IdStrategy::Column && is_in_key {
+                    found.push(given_in_key(&at, table, name, referred));
+                    continue;
+                }
+                let main_table = entities[parent].main_table().map(|(table, id)| (&table.schema, table.columns[id]));
+                let Some((parent_table, id)) = main_table else {
+                    let message =
+                        format!("the column `{name}` refers to `{referred}`, whose transformer names no id column");
+                    found.push((at.clone(), message, None));
+                    continue;
+                };
+                references.push(ReferencePlan {
+                    columns: vec![column],
+                    choice: (all.len() > 1).then(|| referred.clone()),
+                    entity: Some(parent),
+                    to_itself: parent_table.name == table.schema.name,
+                    parent_columns: vec![id],
+                    parent: parent_table.clone(),
+                    asked: None,
+                    usual: None,
+                    on_missing: OnMissing::DeadLetter,
+                    later: Later::Never,
+                });
             }
-            let Some((parent_table, id)) = main_table(&entities[parent]) else {
-                let message =
-                    format!("the column `{name}` refers to `{referred}`, whose transformer names no id column");
-                found.push((at.clone(), message, None));
-                continue;
-            };
-            references.push(ReferencePlan {
-                columns: vec![column],
-                entity: Some(parent),
-                to_itself: parent_table.name == table.schema.name,
-                parent_columns: vec![id],
-                parent: parent_table.clone(),
-                on_missing: default_policy(parent_table.name == table.schema.name),
-            });
+            if all.len() > 1 {
+                check_choice(&at, table, name, &references[first..], found);
+            }
         }
         add_foreign_keys(table, entities, target, &mut references);
         linked.push(references);
     }
     for (table, references) in entities[index].tables.iter_mut().zip(linked) {
         table.references = references;
+    }
+}
+
+fn given_in_key(at: &str, table: &TablePlan, column: &str, referred: &str) -> Finding {
+    (
+        at.to_owned(),
+        format!(
+            "the column `{}.{column}` is part of the key and refers to `{referred}`, whose ids (`id = \"column\"`) are \
+             known only when its rows are written",
+            table.schema.name
+        ),
+        Some("tell the rows apart by other columns, or choose `keep` or `uuid-v5` as that entity's `id`".to_owned()),
+    )
+}
+
+/// A column with several parents has no foreign key that would refuse most of them.
+fn check_choice(at: &str, table: &TablePlan, column: &str, references: &[ReferencePlan], found: &mut Found) {
+    let position = table.schema.column(column);
+    let keys =
+        table.schema.foreign_keys.iter().filter(|key| position.is_some_and(|column| key.columns.contains(&column)));
+    for key in keys {
+        let Some(other) = references.iter().find(|reference| reference.parent.name != key.parent) else { continue };
+        found.push((
+            at.to_owned(),
+            format!(
+                "the column `{}.{column}` may refer to `{}`, and the foreign key `{}` takes rows of `{}` alone",
+                table.schema.name, other.parent.name, key.name, key.parent
+            ),
+            Some("drop the foreign key, or give every entity a column of its own".to_owned()),
+        ));
     }
 }
 
@@ -95,37 +133,26 @@ fn add_foreign_keys(
             continue;
         }
         references.push(ReferencePlan {
+            choice: None,
             entity: entities.iter().position(|entity| entity.tables.iter().any(|fed| fed.schema.name == parent.name)),
             to_itself: parent.name == table.schema.name,
             columns,
             parent: parent.clone(),
             parent_columns,
-            on_missing: default_policy(parent.name == table.schema.name),
+            asked: None,
+            usual: None,
+            on_missing: OnMissing::DeadLetter,
+            later: Later::Never,
         });
     }
 }
 
-/// A self-reference is written NULL until the entity's end, when its row cannot be set aside any more.
-fn default_policy(to_itself: bool) -> OnMissing {
-    if to_itself { OnMissing::Null } else { OnMissing::DeadLetter }
-}
-
-/// The table whose id column references to the entity resolve to, and that column.
-fn main_table(entity: &EntityPlan) -> Option<(&TableSchema, usize)> {
-    entity.tables.iter().find_map(|table| table.id.map(|id| (&table.schema, table.columns[id])))
-}
-
-/// Puts the manifest's policies onto the references and checks that they can be kept. `default` is for references that
-/// the manifest does not name; what their columns do not allow stays as it is.
-pub(super) fn set_policies(
-    entity: &EntityTable,
-    default: Option<OnMissing>,
-    plan: &mut EntityPlan,
-    found: &mut Found,
-) {
+/// Notes what the manifest says of the references, and checks that it can be kept. `default` is for references that the
+/// manifest does not name; what their columns do not allow stays as it is. A junction has a policy of its own.
+pub(super) fn set_policies(entity: &EntityTable, default: Option<OnMissing>, plan: &mut EntityPlan, found: &mut Found) {
     let at = format!("/entity/{}", plan.index);
     let (mut used, mut known) = (Vec::new(), Vec::new());
-    for table in &mut plan.tables {
+    for table in plan.tables.iter_mut().filter(|table| table.junction.is_none()) {
         let may_be_null: Vec<bool> = (0..table.columns.len()).map(|fed| table.may_be_null(fed)).collect();
         let TablePlan { schema, columns, references, .. } = table;
         let column_of = |position: usize| &schema.columns[columns[position]];
@@ -134,50 +161,35 @@ pub(super) fn set_policies(
                 reference.columns.iter().map(|&position| column_of(position).name.as_str()).collect();
             let nullable = reference.columns.iter().any(|&position| may_be_null[position]);
             known.extend(names.iter().map(|&name| name.to_owned()));
-            match default {
-                Some(OnMissing::Null) if !nullable => {}
-                Some(OnMissing::DeadLetter) if reference.to_itself => {}
-                Some(default) => reference.on_missing = default,
-                None => {}
-            }
+            reference.usual = default.filter(|policy| *policy != OnMissing::Null || nullable);
             let policy = entity.references.iter().find(|(name, _)| {
                 names.iter().any(|column| *name == column || **name == format!("{}.{column}", schema.name))
             });
             if let Some((name, policy)) = policy {
                 used.push(name.clone());
-                reference.on_missing = policy.on_missing;
+                reference.asked = Some(policy.on_missing);
                 if policy.on_missing == OnMissing::Null && !nullable {
                     found.push((
                         format!("{at}/references/{name}/on-missing"),
                         format!("the column `{}.{}` cannot be NULL", schema.name, names.join(", ")),
-                        Some("use `dead-letter` or `fail`".to_owned()),
+                        Some("use `dead-letter`, `skip`, `park` or `fail`".to_owned()),
                     ));
                 }
-            }
-            if reference.to_itself && reference.on_missing == OnMissing::DeadLetter {
-                found.push((
-                    format!("{at}/references/{}/on-missing", names.join(", ")),
-                    format!("the self-reference `{}.{}` can be `null` or `fail`", schema.name, names.join(", ")),
-                    Some("its parent may come last, when the row stands already".to_owned()),
-                ));
-            }
-            if reference.to_itself && !nullable {
-                found.push((
-                    format!("{at}/config"),
-                    format!(
-                        "the table `{}` refers to itself through `{}`, which cannot be NULL: {} → {}",
-                        schema.name,
-                        names.join(", "),
-                        entity.name,
-                        entity.name
-                    ),
-                    Some("make the column nullable: it is then filled in at the entity's end".to_owned()),
-                ));
             }
         }
     }
     for name in entity.references.keys().filter(|name| !used.contains(name)) {
-        let hint = hint::among(name, &known);
+        let junction = plan.tables.iter().filter(|table| table.junction.is_some()).find(|table| {
+            let mut columns = table.columns.iter().map(|&column| &table.schema.columns[column].name);
+            columns.any(|column| column == name || *name == format!("{}.{column}", table.schema.name))
+        });
+        let hint = match junction.map(|table| &table.schema.name) {
+            Some(table) => {
+                let key = if table.contains('.') { format!("\"{table}\"") } else { table.clone() };
+                Some(format!("what becomes of the rows of a junction is said by `[junction.{key}] on-missing`"))
+            }
+            None => hint::among(name, &known),
+        };
         found.push((format!("{at}/references/{name}"), format!("no reference has a column `{name}`"), hint));
     }
 }

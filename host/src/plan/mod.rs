@@ -1,7 +1,10 @@
 //! From the manifest a user wrote to a plan that is checked and ordered. Pure: nothing is connected, run or written here.
 
+mod circle;
 mod draft;
+pub mod graph;
 pub mod hint;
+pub mod junction;
 mod link;
 pub mod manifest;
 mod mend;
@@ -15,9 +18,12 @@ pub mod swap;
 pub mod tables;
 mod unpredicted;
 
+use std::collections::BTreeMap;
+
 use crate::record::TableSchema;
 
 pub use draft::Draft;
+pub use junction::JunctionPlan;
 pub use manifest::Manifest;
 pub use problem::Problem;
 pub use problem::Problems;
@@ -33,6 +39,8 @@ pub struct Plan {
     pub budget: Option<Budget>,
     /// Parents before children.
     pub entities: Vec<EntityPlan>,
+    /// What is written behind them, in the order of their names.
+    pub junctions: Vec<JunctionPlan>,
 }
 
 /// One entity, resolved.
@@ -52,6 +60,8 @@ pub struct EntityPlan {
     pub id: IdStrategy,
     /// The tables it feeds, parents before children.
     pub tables: Vec<TablePlan>,
+    /// The names of the tables that the component describes.
+    pub described: Vec<String>,
     /// For each table of the component's description, its index in `tables`.
     pub table_order: Vec<usize>,
     /// The transformer's name.
@@ -68,8 +78,15 @@ pub struct EntityPlan {
     pub on_plugin_failure: Option<swap::OnPluginFailure>,
     /// Tables that may stay without rows.
     pub allow_empty: Vec<String>,
-    /// Indexes of the entities that must be done first.
+    /// Indexes of the entities that must be done first, or, where they are of its own group, read to their ends.
     pub after: Vec<usize>,
+    /// Indexes of the entities that refer to one another in a circle with this one, in the order they run; itself among
+    /// them, and alone where there is no circle. They are completed together.
+    pub group: Vec<usize>,
+    /// How many of its records may wait for a parent at a time.
+    pub parked_max: u64,
+    /// The source fields that columns are made of, as far as the transformer says.
+    pub sources: Sources,
     /// Source fields the transformer reads.
     pub reads: Vec<String>,
     /// Source fields it leaves out on purpose.
@@ -77,12 +94,20 @@ pub struct EntityPlan {
 }
 
 impl EntityPlan {
-    /// Returns whether both feed some table.
+    /// Returns the table whose id column references to the entity resolve to, and which of its fed columns that is.
+    pub fn main_table(&self) -> Option<(&TablePlan, usize)> {
+        self.tables.iter().find_map(|table| Some((table, table.id?)))
+    }
+
+    /// Returns whether both feed some table; a junction is nobody's.
     pub fn shares_table(&self, other: &Self) -> bool {
         let feeds = |name: &str| other.tables.iter().any(|table| table.schema.name == name);
-        self.tables.iter().any(|table| feeds(&table.schema.name))
+        self.tables.iter().any(|table| table.junction.is_none() && feeds(&table.schema.name))
     }
 }
+
+/// Source fields by the table and the column that are made of them.
+pub type Sources = BTreeMap<(String, String), Vec<String>>;
 
 /// One table that an entity feeds.
 #[derive(Debug)]
@@ -97,6 +122,8 @@ pub struct TablePlan {
     pub id: Option<usize>,
     /// Every reference of its rows, declared by the component or by a foreign key.
     pub references: Vec<ReferencePlan>,
+    /// Its index among the junctions of the plan, where it is one: its rows wait for a final step.
+    pub junction: Option<usize>,
 }
 
 impl TablePlan {
@@ -119,10 +146,31 @@ pub struct ReferencePlan {
     pub parent: TableSchema,
     /// Indexes of the parent's columns, in the order of `columns`.
     pub parent_columns: Vec<usize>,
-    /// What happens where there is no parent.
+    /// What the manifest says of this reference happens where there is no parent.
+    pub asked: Option<OnMissing>,
+    /// What it says of all references that it does not name, where this one allows it.
+    pub usual: Option<OnMissing>,
+    /// What happens where there is no parent, and none can come any more.
     pub on_missing: OnMissing,
-    /// Whether the parent is the same table: it is then filled in at the entity's end.
+    /// The entity's name, where the column may refer to others as well: each row means one of them.
+    pub choice: Option<String>,
+    /// Whether the parent is the same table.
     pub to_itself: bool,
+    /// What happens where there is no parent yet.
+    pub later: Later,
+}
+
+/// What happens to a reference whose parent may still come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Later {
+    /// All parents come before: one that is not there is missing.
+    #[default]
+    Never,
+    /// The column is NULL until the group's end, and filled in then.
+    FilledIn,
+    /// The record waits, and is written behind its parent.
+    Parked,
 }
 
 /// How references to an entity resolve.
@@ -135,15 +183,23 @@ pub enum IdStrategy {
     Keep,
     /// The value that the transformer gives in the id column.
     Column,
+    /// A number that the target gives, as it does to rows without an id.
+    Sequence,
 }
 
 impl IdStrategy {
+    /// Returns whether ids are kept by source key, as nobody could compute them.
+    pub fn is_stored(self) -> bool {
+        matches!(self, Self::Column | Self::Sequence)
+    }
+
     /// Returns the manifest's word for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::UuidV5 => "uuid-v5",
             Self::Keep => "keep",
             Self::Column => "column",
+            Self::Sequence => "sequence",
         }
     }
 }
@@ -170,6 +226,10 @@ pub enum OnMissing {
     DeadLetter,
     /// The column becomes NULL, which is recorded.
     Null,
+    /// The record is left out, which is counted under its reason.
+    Skip,
+    /// The record waits until its entity is read to its end, and becomes a dead letter where the parent has not come.
+    Park,
 }
 
 /// How many dead letters are borne.

@@ -7,8 +7,11 @@ use super::IdStrategy;
 use super::Manifest;
 use super::OnConflict;
 use super::Plan;
+use super::Sources;
 use super::TablePlan;
+use super::circle;
 use super::hint;
+use super::junction;
 use super::link;
 use super::order;
 use super::schema::Finding;
@@ -19,11 +22,16 @@ use crate::error::Failure;
 use crate::record::ColumnType;
 use crate::record::TableSchema;
 
+/// Records of an entity that may wait for a parent at a time, where the manifest does not say.
+const PARKED_MAX: u64 = 100_000;
+
 /// What a transformer does with one entity's configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Described {
     /// The tables it feeds.
     pub tables: Vec<DescribedTable>,
+    /// The source fields that columns are made of, by table and column, as far as it says.
+    pub sources: Sources,
     /// Source fields it reads.
     pub reads: Vec<String>,
     /// Source fields it leaves out on purpose.
@@ -35,8 +43,8 @@ pub struct Described {
 pub struct DescribedTable {
     /// Its name.
     pub name: String,
-    /// Column names and the entities they refer to.
-    pub columns: Vec<(String, Option<String>)>,
+    /// Column names and the entities they refer to: each row to one of them.
+    pub columns: Vec<(String, Vec<String>)>,
     /// The columns that tell rows apart; empty is the primary key.
     pub key: Vec<String>,
     /// The column with the record's own id.
@@ -64,34 +72,21 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
         link::set_policies(entity, default, &mut entities[index], &mut found);
     }
     unpredicted::add_parents(&mut entities);
-    let mut edges: Vec<(usize, usize)> = (0..entities.len())
-        .flat_map(|child| parents(child, &entities).into_iter().map(move |parent| (parent, child)))
-        .collect();
-    let ordered = match order::order(entities.len(), &edges) {
-        Ok(ordered) => ordered,
-        Err(members) => {
-            let names: Vec<&str> = members.iter().map(|&member| entities[member].name.as_str()).collect();
-            let ring = names.iter().chain(names.first()).copied().collect::<Vec<_>>().join(" → ");
-            found.push((
-                format!("/entity/{}", members.first().copied().unwrap_or_default()),
-                format!("the references of these entities form a cycle: {ring}"),
-                Some(
-                    "leave out one of the references, or move it with a second migration that updates the column"
-                        .to_owned(),
-                ),
-            ));
-            (0..entities.len()).collect()
-        }
-    };
+    let mut junctions = junction::plan(manifest, &entities, &mut found);
     if !found.is_empty() {
         return Err(manifest.refused(found));
     }
-    edges.extend(sharing(&ordered, &entities));
+    let references = circle::edges(&entities);
+    let groups = order::order(entities.len(), &references);
+    circle::settle(&mut entities, &groups);
+    let edges = waits(&groups, &references, &entities);
+    junction::follow(&mut junctions, &groups.concat());
     Ok(Plan {
         name: tables.name.clone(),
         namespace: tables.namespace.clone().unwrap_or_else(|| tables.name.clone()),
         budget: tables.dead_letters_max.as_ref().and_then(DeadLettersMax::budget),
-        entities: reordered(entities, &ordered, &edges),
+        entities: reordered(entities, &groups, &edges),
+        junctions,
     })
 }
 
@@ -110,8 +105,15 @@ pub fn check_described(manifest: &Manifest, index: usize, description: &Describe
         ));
     }
     let entities: Vec<String> = manifest.tables.entity.iter().map(|entity| entity.name.clone()).collect();
-    for (column, referred) in description.tables.iter().flat_map(|table| &table.columns) {
-        if let Some(referred) = referred.as_ref().filter(|referred| !entities.contains(referred)) {
+    for (column, all) in description.tables.iter().flat_map(|table| &table.columns) {
+        for (place, referred) in all.iter().enumerate() {
+            if all[..place].contains(referred) {
+                let message = format!("the column `{column}` refers to `{referred}` twice");
+                found.push((entity.place_of(index, column), message, None));
+            }
+            if entities.contains(referred) {
+                continue;
+            }
             found.push((
                 entity.place_of(index, column),
                 format!("the column `{column}` refers to `{referred}`, which is no entity"),
@@ -122,25 +124,14 @@ pub fn check_described(manifest: &Manifest, index: usize, description: &Describe
     found
 }
 
-/// The entities that one entity must wait for: all that feed a table its rows point to.
-fn parents(child: usize, entities: &[EntityPlan]) -> Vec<usize> {
-    let mut parents: Vec<usize> = Vec::new();
-    for reference in entities[child].tables.iter().flat_map(|table| &table.references) {
-        parents.extend(reference.entity);
-        if !reference.to_itself {
-            let feeds = |entity: &EntityPlan| entity.tables.iter().any(|fed| fed.schema.name == reference.parent.name);
-            parents.extend((0..entities.len()).filter(|&other| feeds(&entities[other])));
-        }
-    }
-    parents.retain(|&parent| parent != child);
-    parents.sort_unstable();
-    parents.dedup();
-    parents
-}
-
-/// Entities that feed one table, each with those behind it: side by side, chance would decide whose rows come first.
-fn sharing(ordered: &[usize], entities: &[EntityPlan]) -> Vec<(usize, usize)> {
-    let mut edges = Vec::new();
+/// Who waits for whom, (parent, child): for parents outside the own group, within it for the one before, and for entities
+/// that feed the same table, each with those behind it: side by side, chance would decide whose rows come first.
+fn waits(groups: &[Vec<usize>], references: &[order::Edge], entities: &[EntityPlan]) -> Vec<(usize, usize)> {
+    let together = |one: usize, other: usize| groups.iter().any(|group| group.contains(&one) && group.contains(&other));
+    let outside = references.iter().map(|edge| (edge.parent, edge.child));
+    let mut edges: Vec<(usize, usize)> = outside.filter(|&(parent, child)| !together(parent, child)).collect();
+    edges.extend(groups.iter().flat_map(|group| group.windows(2)).map(|pair| (pair[0], pair[1])));
+    let ordered: Vec<usize> = groups.iter().flatten().copied().collect();
     for (place, &first) in ordered.iter().enumerate() {
         let behind = ordered[place + 1..].iter().filter(|&&other| entities[other].shares_table(&entities[first]));
         edges.extend(behind.map(|&other| (first, other)));
@@ -149,16 +140,17 @@ fn sharing(ordered: &[usize], entities: &[EntityPlan]) -> Vec<(usize, usize)> {
 }
 
 /// Puts the entities in order and lets every index follow.
-fn reordered(entities: Vec<EntityPlan>, ordered: &[usize], edges: &[(usize, usize)]) -> Vec<EntityPlan> {
-    let mut new_index = vec![0; ordered.len()];
-    for (new, &old) in ordered.iter().enumerate() {
+fn reordered(entities: Vec<EntityPlan>, groups: &[Vec<usize>], edges: &[(usize, usize)]) -> Vec<EntityPlan> {
+    let mut new_index = vec![0; entities.len()];
+    for (new, &old) in groups.iter().flatten().enumerate() {
         new_index[old] = new;
     }
     let mut slots: Vec<Option<EntityPlan>> = entities.into_iter().map(Some).collect();
-    ordered
-        .iter()
-        .filter_map(|&old| slots[old].take().map(|entity| (old, entity)))
-        .map(|(old, mut entity)| {
+    let in_order = groups.iter().flat_map(|group| group.iter().map(move |&old| (group, old)));
+    in_order
+        .filter_map(|(group, old)| slots[old].take().map(|entity| (group, old, entity)))
+        .map(|(group, old, mut entity)| {
+            entity.group = group.iter().map(|&member| new_index[member]).collect();
             entity.after =
                 edges.iter().filter(|(_, child)| *child == old).map(|(parent, _)| new_index[*parent]).collect();
             entity.after.sort_unstable();
@@ -185,12 +177,13 @@ fn entity_plan(
     let (source, collection) = entity.source_and_collection();
     let mut planned: Vec<(usize, TablePlan)> = Vec::new();
     for (position, table) in description.tables.iter().enumerate() {
-        if let Some(table) = table_plan(&|name| entity.place_of(index, name), table, target, found) {
-            planned.push((position, table));
+        if let Some(mut planned_table) = table_plan(&|name| entity.place_of(index, name), table, target, found) {
+            planned_table.junction = manifest.tables.junction.keys().position(|name| *name == table.name);
+            planned.push((position, planned_table));
         }
     }
     let (tables, table_order) = parents_first(planned, description.tables.len());
-    EntityPlan {
+    let entity_plan = EntityPlan {
         name: entity.name.clone(),
         index,
         source: source.to_owned(),
@@ -198,6 +191,7 @@ fn entity_plan(
         key: entity.key_fields(),
         id: settings.id.unwrap_or(IdStrategy::UuidV5),
         tables,
+        described: description.tables.iter().map(|table| table.name.clone()).collect(),
         table_order,
         transform: settings.transform.clone().unwrap_or_default(),
         batch_records: settings.batch_records.unwrap_or(1_000),
@@ -207,8 +201,38 @@ fn entity_plan(
         on_plugin_failure: settings.on_plugin_failure,
         allow_empty: entity.allow_empty.clone(),
         after: Vec::new(),
+        group: Vec::new(),
+        parked_max: settings.parked_max.unwrap_or(PARKED_MAX),
+        sources: description.sources.clone(),
         reads: description.reads.clone(),
         ignores: description.ignores.clone(),
+    };
+    check_numbered(entity, &entity_plan, found);
+    entity_plan
+}
+
+/// Finds an id column that nothing numbers.
+fn check_numbered(entity: &EntityTable, plan: &EntityPlan, found: &mut Found) {
+    if plan.id != IdStrategy::Sequence || plan.tables.is_empty() {
+        return;
+    }
+    let own = format!("/entity/{}/id", plan.index);
+    let at = if entity.settings.id.is_some() { own } else { "/defaults/id".to_owned() };
+    let Some((table, id)) = plan.main_table() else {
+        let message =
+            format!("the ids of `{}` are numbers of the target, and its transformer names no id column", plan.name);
+        found.push((at, message, Some("name the column with the id in the transformer's configuration".to_owned())));
+        return;
+    };
+    let column = &table.schema.columns[table.columns[id]];
+    if column.sequence.is_none() || !matches!(column.kind, ColumnType::Integer { .. }) {
+        let message = format!(
+            "the column `{}.{}` has the type `{}` and no numbering of its own",
+            table.schema.name, column.name, column.declared
+        );
+        let hint = "make it an identity column or `serial` in PostgreSQL, `INTEGER PRIMARY KEY` in SQLite, or choose \
+                    another `id`";
+        found.push((at, message, Some(hint.to_owned())));
     }
 }
 
@@ -218,11 +242,16 @@ fn parents_first(planned: Vec<(usize, TablePlan)>, described: usize) -> (Vec<Tab
     for (child, (_, table)) in planned.iter().enumerate() {
         for key in &table.schema.foreign_keys {
             if let Some(parent) = planned.iter().position(|(_, parent)| parent.schema.name == key.parent) {
-                edges.push((parent, child));
+                edges.push(order::Edge { parent, child, is_required: true });
             }
         }
     }
-    let ordered = order::order(planned.len(), &edges).unwrap_or_else(|_| (0..planned.len()).collect());
+    let groups = order::order(planned.len(), &edges);
+    // In a circle of tables nothing is better than what the component says.
+    let ordered = groups.into_iter().flat_map(|mut group| {
+        group.sort_unstable();
+        group
+    });
     let mut table_order = vec![0; described];
     let mut slots: Vec<Option<(usize, TablePlan)>> = planned.into_iter().map(Some).collect();
     let mut tables = Vec::new();
@@ -271,7 +300,7 @@ fn table_plan(
                     "the column `{}.{name}` has the type `{}`, which cannot be written",
                     schema.name, column.declared
                 ),
-                None,
+                Some("declare it as `TEXT`, or as `JSON` for arrays".to_owned()),
             ));
         }
         columns.push(index);
@@ -305,7 +334,7 @@ fn table_plan(
     });
     let mut schema = schema.clone();
     schema.not_predicted.extend(unpredicted::unpredicted(&schema, &columns));
-    Some(TablePlan { schema, columns, key, id, references: Vec::new() })
+    Some(TablePlan { schema, columns, key, id, references: Vec::new(), junction: None })
 }
 
 fn check_key(at: &str, schema: &TableSchema, columns: &[usize], key: &[usize], found: &mut Found) {

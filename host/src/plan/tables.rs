@@ -10,6 +10,8 @@ use super::Budget;
 use super::IdStrategy;
 use super::OnConflict;
 use super::OnMissing;
+use super::junction::OnDifference;
+use super::junction::OnMissingParent;
 use super::plugin_table::PluginTable;
 use super::swap::OnPluginFailure;
 
@@ -46,6 +48,9 @@ pub struct Tables {
     /// What holds for every entity that does not say otherwise.
     #[serde(default)]
     pub defaults: Settings,
+    /// Tables whose rows come out of the records of several entities; a final step writes them.
+    #[serde(default)]
+    pub junction: BTreeMap<String, JunctionTable>,
     /// What is moved.
     #[schemars(length(min = 1), example = &"[[entity]]")]
     pub entity: Vec<EntityTable>,
@@ -118,6 +123,8 @@ pub struct Settings {
     pub on_missing: Option<OnMissing>,
     /// Dead letters that are borne: a number, or a percentage such as `0.1%`; 0 where it is left out.
     pub dead_letters_max: Option<DeadLettersMax>,
+    /// Records that may wait for a parent at a time; 100,000 where it is left out.
+    pub parked_max: Option<u64>,
     /// What happens where a component rejects too much, misses its deadline or goes over a limit; where it is left out,
     /// the entity is held on a terminal, and the run fails without one.
     pub on_plugin_failure: Option<OnPluginFailure>,
@@ -198,9 +205,23 @@ impl DeadLettersMax {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ReferenceTable {
-    /// What happens where there is no parent; `dead-letter` where it is left out.
+    /// What happens where there is no parent; where it is left out `dead-letter`, or `null` where the parent may come
+    /// later and the column may be NULL.
     #[schemars(example = &"null")]
     pub on_missing: OnMissing,
+}
+
+/// One junction.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct JunctionTable {
+    /// What happens to a row that lacks a parent; `drop` where it is left out.
+    pub on_missing: OnMissingParent,
+    /// What happens to a row that differs in further columns from the first one of its key; `keep-first` where it is left
+    /// out.
+    pub on_difference: OnDifference,
+    /// Whether it may stay without rows.
+    pub allow_empty: bool,
 }
 
 /// One validator.
@@ -342,6 +363,7 @@ impl Settings {
             on_conflict: self.on_conflict.or(defaults.on_conflict),
             on_missing: self.on_missing.or(defaults.on_missing),
             dead_letters_max: self.dead_letters_max.clone().or_else(|| defaults.dead_letters_max.clone()),
+            parked_max: self.parked_max.or(defaults.parked_max),
             on_plugin_failure: self.on_plugin_failure.or(defaults.on_plugin_failure),
         }
     }

@@ -76,6 +76,7 @@ mod tests {
             nullable: true,
             has_default: false,
             has_fresh_default: false,
+            sequence: None,
             generated: false,
         }
     }

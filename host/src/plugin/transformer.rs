@@ -73,8 +73,10 @@ pub struct Described {
 pub struct DescribedColumn {
     /// The column's name.
     pub name: String,
-    /// The entity that it refers to.
-    pub references: Option<String>,
+    /// The entities that it refers to: a row to one of them.
+    pub references: Vec<String>,
+    /// The source fields that it is made of, as far as the component says.
+    pub sources: Vec<String>,
 }
 
 /// The documents of one call.

@@ -8,15 +8,25 @@ use bson::spec::BinarySubtype;
 use compact_str::CompactString;
 use compact_str::ToCompactString;
 
+use super::array;
+use super::beyond;
 use super::decimal::Decimal;
 use super::instant;
 use super::json;
+pub use super::mismatch::Mismatch;
+use super::mismatch::date;
+use super::mismatch::describe;
+use super::mismatch::exactly;
+use super::mismatch::expected_type;
+use super::mismatch::found;
+use super::mismatch::integers;
+use super::mismatch::malformed;
+use super::mismatch::mismatch;
+use super::mismatch::shorten;
+use super::mismatch::years;
 use super::schema::Column;
 use super::schema::ColumnType;
 use super::value::Value;
-
-/// Characters of a found value that a message shows at most.
-const FOUND_CHARS_MAX: usize = 80;
 
 /// What one field of a row body is.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,24 +40,87 @@ pub enum Converted<'a> {
         /// The source key's own value, or an array of values for a composite key.
         id: RawBsonRef<'a>,
     },
-}
-
-/// A value that its column cannot take.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected {expected}, found {found}")]
-pub struct Mismatch {
-    /// Short and stable: `not-null`, `type-mismatch`, `malformed-value`, `out-of-range`, `precision`, `not-finite`,
-    /// `too-long`, `nul-character`, `enum-value`, `invalid-uuid`, `invalid-json`.
-    pub code: &'static str,
-    /// What the column takes.
-    pub expected: String,
-    /// What came, shortened.
-    pub found: String,
+    /// An array with a reference among its elements; each is a value, which fits where the column is one of arrays, or a
+    /// reference. What these resolve to is then passed to [`fit`] as a whole where it is none.
+    Array(Vec<Converted<'a>>),
 }
 
 /// Converts one field of a row body to the type of its column.
 pub fn convert<'a>(value: RawBsonRef<'a>, column: &Column) -> Result<Converted<'a>, Mismatch> {
-    let natural = match value {
+    match (value, &column.kind) {
+        (RawBsonRef::Array(items), ColumnType::Array { element }) => {
+            let column = column.of_elements(element);
+            let items = items.into_iter().enumerate().map(|(index, item)| {
+                let item = item.map_err(|_| malformed("an array", value))?;
+                convert(item, &column).map_err(|refused| refused.within(index))
+            });
+            let items = items.collect::<Result<Vec<_>, _>>()?;
+            Ok(match whole(&items) {
+                Some(values) => Converted::Value(Value::Array(values)),
+                None => Converted::Array(items),
+            })
+        }
+        (RawBsonRef::Array(items), _) => {
+            let items = items.into_iter().map(|item| match item {
+                // Arrays of arrays could be nested without end.
+                Ok(RawBsonRef::Array(_)) | Err(_) => Err(malformed("an array of single values", value)),
+                Ok(item) => match natural(item, column)? {
+                    Natural::Value(item) | Natural::Literal(item) | Natural::Zoned(item) => Ok(Converted::Value(item)),
+                    Natural::Reference { entity, id } => Ok(Converted::Reference { entity, id }),
+                },
+            });
+            let items = items.collect::<Result<Vec<_>, _>>()?;
+            match whole(&items) {
+                Some(values) => fit(Value::Array(values), column).map(Converted::Value),
+                None => Ok(Converted::Array(items)),
+            }
+        }
+        _ => match natural(value, column)? {
+            Natural::Value(value) => fit(value, column).map(Converted::Value),
+            Natural::Literal(value) => literal(value, column).map(Converted::Value),
+            Natural::Zoned(value) if column.kind == ColumnType::LocalTimestamp => Err(mismatch(
+                "type-mismatch",
+                format!("{}, in a zone that is named", expected_type(column)),
+                found(&value),
+            )),
+            Natural::Zoned(value) => fit(value, column).map(Converted::Value),
+            Natural::Reference { entity, id } => Ok(Converted::Reference { entity, id }),
+        },
+    }
+}
+
+/// Returns the values of an array that has no references in it.
+fn whole(items: &[Converted<'_>]) -> Option<Vec<Value>> {
+    let value = |item: &Converted<'_>| match item {
+        Converted::Value(value) => Some(value.clone()),
+        _ => None,
+    };
+    items.iter().map(value).collect()
+}
+
+/// Returns what an id says by itself, whatever its column.
+pub fn plain(id: RawBsonRef<'_>, column: &Column) -> Result<Value, Mismatch> {
+    match natural(id, column)? {
+        Natural::Value(value) => Ok(value),
+        _ => Err(malformed("a single value", id)),
+    }
+}
+
+/// What a field says by itself.
+enum Natural<'a> {
+    Value(Value),
+    /// A database's own text of what no other form says.
+    Literal(Value),
+    /// An instant that no clock without a zone is to show.
+    Zoned(Value),
+    Reference {
+        entity: &'a str,
+        id: RawBsonRef<'a>,
+    },
+}
+
+fn natural<'a>(value: RawBsonRef<'a>, column: &Column) -> Result<Natural<'a>, Mismatch> {
+    Ok(Natural::Value(match value {
         RawBsonRef::Null => Value::Null,
         RawBsonRef::Boolean(value) => Value::Bool(value),
         RawBsonRef::Int32(value) => Value::Integer(i64::from(value)),
@@ -58,36 +131,34 @@ pub fn convert<'a>(value: RawBsonRef<'a>, column: &Column) -> Result<Converted<'
             None => return Err(mismatch("not-finite", expected_type(column), format!("decimal `{value}`"))),
         },
         RawBsonRef::String(text) => Value::Text(text.into()),
-        RawBsonRef::ObjectId(id) if matches!(column.kind, ColumnType::Text { .. }) => Value::Text(id.to_hex().into()),
+        RawBsonRef::ObjectId(id) if matches!(column.kind, ColumnType::Text { .. } | ColumnType::Json { .. }) => {
+            Value::Text(id.to_hex().into())
+        }
         RawBsonRef::DateTime(at) => match at.timestamp_millis().checked_mul(1000) {
             Some(at) => Value::Timestamp(at),
             None => return Err(mismatch("out-of-range", years(column), date(at.timestamp_millis()))),
         },
         RawBsonRef::Binary(binary) => match (binary.subtype, <[u8; 16]>::try_from(binary.bytes)) {
             // A component's UUID is for a UUID column; as text it would have been given as text.
-            (BinarySubtype::Uuid, Ok(bytes)) if column.kind == ColumnType::Uuid => {
+            (BinarySubtype::Uuid, Ok(bytes)) if matches!(column.kind, ColumnType::Uuid | ColumnType::Json { .. }) => {
                 Value::Uuid(uuid::Uuid::from_bytes(bytes))
             }
             (BinarySubtype::Generic, _) => Value::Bytes(binary.bytes.to_vec()),
             _ => return Err(mismatch("type-mismatch", expected_type(column), describe(value))),
         },
-        RawBsonRef::Array(items) => Value::TextArray(
-            items
-                .into_iter()
-                .map(|item| match item {
-                    Ok(RawBsonRef::String(text)) => Some(text.to_owned()),
-                    _ => None,
-                })
-                .collect::<Option<_>>()
-                .ok_or_else(|| malformed("an array of strings", value))?,
-        ),
-        RawBsonRef::Document(document) => match extended(document, value)? {
-            Converted::Value(value) => value,
-            reference @ Converted::Reference { .. } => return Ok(reference),
-        },
+        RawBsonRef::Document(document) => return extended(document, value),
         _ => return Err(mismatch("type-mismatch", expected_type(column), describe(value))),
-    };
-    fit(natural, column).map(Converted::Value)
+    }))
+}
+
+/// Takes what a database has written for a value without another form, where it is such a one of the column's type; and as
+/// text.
+fn literal(value: Value, column: &Column) -> Result<Value, Mismatch> {
+    match (value, &column.kind) {
+        (Value::Text(text), kind) if beyond::is_beyond(kind, &text) => Ok(Value::Text(text)),
+        (value, ColumnType::Text { .. }) => fit(value, column),
+        (value, _) => Err(mismatch("type-mismatch", expected_type(column), found(&value))),
+    }
 }
 
 /// Fits a value into the type of a column: what [`convert`] ends with, and what a resolved id goes through.
@@ -157,22 +228,24 @@ pub fn fit(value: Value, column: &Column) -> Result<Value, Mismatch> {
             }
             Value::Json(text)
         }
-        (Value::TextArray(items), ColumnType::TextArray) => match items.iter().position(|item| item.contains('\0')) {
-            Some(index) => return Err(nul(&items[index], column)),
-            None => Value::TextArray(items),
+        (Value::Text(value), ColumnType::Textual) => match value.contains('\0') {
+            true => return Err(nul(&value, column)),
+            false => Value::Text(value),
         },
-        // A target without arrays keeps them as the JSON they would be written as.
-        (Value::TextArray(items), ColumnType::Json { binary: false }) => {
-            Value::Json(serde_json::Value::from(items).to_string())
-        }
+        // A target without arrays keeps them as JSON.
+        (Value::Array(items), ColumnType::Json { binary: false }) => match array::to_json(&items) {
+            Some(text) => fit(Value::Json(text), column)?,
+            None => return Err(mismatch("type-mismatch", expected_type(column), found(&Value::Array(items)))),
+        },
+        (Value::Json(text), ColumnType::Array { element }) => array::of_json(&text, column, element)?,
         (value, _) => return Err(mismatch("type-mismatch", expected_type(column), found(&value))),
     };
     Ok(fitted)
 }
 
 /// Reads a document of one of the extended forms.
-fn extended<'a>(document: &'a RawDocument, whole: RawBsonRef<'a>) -> Result<Converted<'a>, Mismatch> {
-    const FORMS: &str = "`$decimal`, `$instant`, `$localTimestamp`, `$day`, `$time`, `$json` or `$ref` with `$id`";
+fn extended<'a>(document: &'a RawDocument, whole: RawBsonRef<'a>) -> Result<Natural<'a>, Mismatch> {
+    const FORMS: &str = "`$decimal`, `$instant`, `$zoned`, `$localTimestamp`, `$day`, `$time`, `$json`, `$literal` or `$ref` with `$id`";
     let mut fields = document.iter();
     let (first, second) = (fields.next(), fields.next());
     let (Some(Ok((name, value))), None) = (first, fields.next()) else {
@@ -181,7 +254,7 @@ fn extended<'a>(document: &'a RawDocument, whole: RawBsonRef<'a>) -> Result<Conv
     if name.as_str() == "$ref" {
         return match (value, second) {
             (RawBsonRef::String(entity), Some(Ok((name, id)))) if name.as_str() == "$id" => {
-                Ok(Converted::Reference { entity, id })
+                Ok(Natural::Reference { entity, id })
             }
             _ => Err(malformed("`$ref` with the name of an entity, then `$id`", whole)),
         };
@@ -189,16 +262,24 @@ fn extended<'a>(document: &'a RawDocument, whole: RawBsonRef<'a>) -> Result<Conv
     let (RawBsonRef::String(text), None) = (value, second) else {
         return Err(malformed(FORMS, whole));
     };
+    if name.as_str() == "$literal" {
+        return Ok(Natural::Literal(Value::Text(text.into())));
+    }
+    const INSTANT: &str = "`YYYY-MM-DDThh:mm:ss.ffffffZ`";
+    if name.as_str() == "$zoned" {
+        let instant = instant::parse_instant(text).map(Value::Timestamp);
+        return instant.map(Natural::Zoned).ok_or_else(|| malformed(&format!("{INSTANT} in `$zoned`"), whole));
+    }
     let (value, form) = match name.as_str() {
         "$decimal" => (Decimal::parse(text).map(Value::Decimal), "decimal digits"),
-        "$instant" => (instant::parse_instant(text).map(Value::Timestamp), "`YYYY-MM-DDThh:mm:ss.ffffffZ`"),
+        "$instant" => (instant::parse_instant(text).map(Value::Timestamp), INSTANT),
         "$localTimestamp" => (instant::parse_local(text).map(Value::LocalTimestamp), "`YYYY-MM-DDThh:mm:ss.ffffff`"),
         "$day" => (instant::parse_day(text).map(Value::Date), "`YYYY-MM-DD`"),
         "$time" => (instant::parse_time(text).map(Value::Time), "`hh:mm:ss.ffffff`"),
         "$json" => (Some(Value::Json(text.to_owned())), "JSON text"),
         _ => return Err(malformed(FORMS, whole)),
     };
-    value.map(Converted::Value).ok_or_else(|| malformed(&format!("{form} in `{}`", name.as_str()), whole))
+    value.map(Natural::Value).ok_or_else(|| malformed(&format!("{form} in `{}`", name.as_str()), whole))
 }
 
 fn integer(value: i64, bits: u8, column: &Column) -> Result<Value, Mismatch> {
@@ -277,14 +358,6 @@ fn nul(value: &str, column: &Column) -> Mismatch {
     mismatch("nul-character", expected, found(&Value::Text(value.into())))
 }
 
-fn malformed(expected: &str, value: RawBsonRef<'_>) -> Mismatch {
-    mismatch("malformed-value", expected.to_owned(), describe(value))
-}
-
-fn mismatch(code: &'static str, expected: String, found: String) -> Mismatch {
-    Mismatch { code, expected, found: shorten(&found, FOUND_CHARS_MAX) }
-}
-
 fn float_to_i64(value: f64) -> Option<i64> {
     // 2^63 is a double, `i64::MAX` is none.
     let in_range = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value);
@@ -305,111 +378,6 @@ fn not_integral(value: f64) -> &'static str {
         "out-of-range"
     } else {
         "precision"
-    }
-}
-
-fn integers(bits: u8, column: &Column) -> String {
-    let (min, max) = match bits {
-        16 => (i64::from(i16::MIN), i64::from(i16::MAX)),
-        32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
-        _ => (i64::MIN, i64::MAX),
-    };
-    format!("an integer from {min} to {max} (`{}`)", column.declared)
-}
-
-fn exactly(column: &Column) -> String {
-    format!("a number that `{}` gives back exactly", column.declared)
-}
-
-fn years(column: &Column) -> String {
-    format!("a year from 0001 to 9999 (`{}`)", column.declared)
-}
-
-fn expected_type(column: &Column) -> String {
-    let kind = match &column.kind {
-        ColumnType::Bool => "a bool",
-        ColumnType::Integer { .. } => "an integer",
-        ColumnType::Float { .. } => "a double",
-        ColumnType::Decimal { .. } => "a decimal number",
-        ColumnType::Text { .. } => "text",
-        ColumnType::Enum { .. } => "one of the enum's labels",
-        ColumnType::Bytes => "bytes",
-        ColumnType::Uuid => "a UUID",
-        ColumnType::Timestamp => "an instant",
-        ColumnType::LocalTimestamp => "a timestamp",
-        ColumnType::Date => "a date",
-        ColumnType::Time => "a time of day",
-        ColumnType::Json { .. } => "JSON",
-        ColumnType::TextArray => "an array of text",
-        ColumnType::Other => "a type that can be written",
-    };
-    format!("{kind} (`{}`)", column.declared)
-}
-
-/// Says what a value of a column's kind is.
-fn found(value: &Value) -> String {
-    match value {
-        Value::Null => "null".into(),
-        Value::Bool(value) => format!("bool `{value}`"),
-        Value::Integer(value) => format!("integer `{value}`"),
-        Value::Float(value) if value.is_infinite() => {
-            format!("double `{}Infinity`", if *value < 0.0 { "-" } else { "" })
-        }
-        Value::Float(value) if value.abs() >= 1e21 => format!("double `{value:E}`"),
-        Value::Float(value) => format!("double `{value}`"),
-        Value::Decimal(value) if value.exponent().unsigned_abs() > 100 => format!("decimal `{}`", scientific(value)),
-        Value::Decimal(value) => format!("decimal `{value}`"),
-        Value::Text(value) => format!("text `{}`", shorten(value, FOUND_CHARS_MAX).replace('\0', "\\0")),
-        Value::Bytes(value) => format!("{} bytes", value.len()),
-        Value::Uuid(value) => format!("UUID `{value}`"),
-        Value::Timestamp(_) => "an instant".into(),
-        Value::LocalTimestamp(_) => "a timestamp without a zone".into(),
-        Value::Date(_) => "a date".into(),
-        Value::Time(_) => "a time of day".into(),
-        Value::Json(text) => format!("JSON `{}`", shorten(text, FOUND_CHARS_MAX)),
-        Value::TextArray(items) => format!("an array of {} texts", items.len()),
-    }
-}
-
-/// Writes an instant as people read it, and as it is stored.
-fn date(milliseconds: i64) -> String {
-    let at = instant::display_any(i128::from(milliseconds) * 1000);
-    format!("`{at}` ({milliseconds} milliseconds from 1970)")
-}
-
-/// Writes a number that would be mostly zeros.
-fn scientific(value: &Decimal) -> String {
-    let sign = if value.is_negative() { "-" } else { "" };
-    let (first, rest) = value.digits().split_at(1);
-    let point = if rest.is_empty() { "" } else { "." };
-    format!("{sign}{first}{point}{}E{:+}", shorten(rest, 40), value.exponent() - 1)
-}
-
-/// Says what a BSON value is.
-fn describe(value: RawBsonRef<'_>) -> String {
-    match value {
-        RawBsonRef::Document(document) => match document.iter().next() {
-            Some(Ok((name, RawBsonRef::String(text)))) => {
-                format!("a document `{}: {}`", shorten(name.as_str(), 30), shorten(text, 40))
-            }
-            Some(Ok((name, _))) => format!("a document that begins with `{}`", shorten(name.as_str(), 40)),
-            _ => "an empty document".into(),
-        },
-        RawBsonRef::Array(_) => "an array".into(),
-        RawBsonRef::ObjectId(id) => format!("ObjectId `{id}`"),
-        RawBsonRef::DateTime(at) => format!("the date {}", date(at.timestamp_millis())),
-        RawBsonRef::Binary(binary) => {
-            format!("{} bytes of subtype {}", binary.bytes.len(), u8::from(binary.subtype))
-        }
-        other => format!("BSON type {:?}", other.element_type()),
-    }
-}
-
-fn shorten(text: &str, chars_max: usize) -> String {
-    match text.char_indices().nth(chars_max) {
-        // One place goes to the sign that something is missing.
-        Some(_) => text.chars().take(chars_max - 1).chain(['…']).collect(),
-        None => text.to_owned(),
     }
 }
 

@@ -35,7 +35,11 @@ fn column(spec: &str) -> Column {
         "time" => ColumnType::Time,
         "json" => ColumnType::Json { binary: false },
         "jsonb" => ColumnType::Json { binary: true },
-        "text-array" => ColumnType::TextArray,
+        "textual" => ColumnType::Textual,
+        other if other.ends_with("-array") => {
+            let element = spec.replacen("-array", "", 1);
+            ColumnType::Array { element: Box::new(column(element.trim_end_matches('!')).kind) }
+        }
         other => panic!("the vectors name an unknown column type `{other}`"),
     };
     Column {
@@ -45,6 +49,7 @@ fn column(spec: &str) -> Column {
         nullable,
         has_default: false,
         has_fresh_default: false,
+        sequence: None,
         generated: false,
     }
 }
@@ -53,6 +58,7 @@ fn column(spec: &str) -> Column {
 fn notation(converted: Converted<'_>) -> Json {
     let (kind, text) = match converted {
         Converted::Reference { entity, .. } => ("reference", Json::from(entity)),
+        Converted::Array(items) => ("array", items.into_iter().map(notation).collect()),
         Converted::Value(value) => match value {
             Value::Null => ("null", Json::Null),
             Value::Bool(value) => ("bool", Json::from(value)),
@@ -69,7 +75,7 @@ fn notation(converted: Converted<'_>) -> Json {
             Value::Date(value) => ("date", Json::from(value.to_string())),
             Value::Time(value) => ("time", Json::from(value.to_string())),
             Value::Json(value) => ("json", Json::from(value)),
-            Value::TextArray(value) => ("text-array", Json::from(value)),
+            Value::Array(items) => ("array", items.into_iter().map(|item| notation(Converted::Value(item))).collect()),
         },
     };
     serde_json::json!({ kind: text })
@@ -111,7 +117,7 @@ fn messages_say_expected_then_found() {
         (
             bson::rawbson!({"a": 1}),
             "json",
-            "expected `$decimal`, `$instant`, `$localTimestamp`, `$day`, `$time`, `$json` or `$ref` with `$id`, found a document that begins with `a`",
+            "expected `$decimal`, `$instant`, `$zoned`, `$localTimestamp`, `$day`, `$time`, `$json`, `$literal` or `$ref` with `$id`, found a document that begins with `a`",
         ),
     ] {
         let found = convert(value.as_raw_bson_ref(), &column(spec)).map_err(|mismatch| mismatch.to_string());
@@ -119,7 +125,7 @@ fn messages_say_expected_then_found() {
     }
     let long = bson::RawBson::String("x".repeat(500));
     let found = convert(long.as_raw_bson_ref(), &column("text(10)")).expect_err("it is too long");
-    assert_eq!(found.found.chars().count(), FOUND_CHARS_MAX);
+    assert_eq!(found.found.chars().count(), super::super::mismatch::FOUND_CHARS_MAX);
 }
 
 #[test]

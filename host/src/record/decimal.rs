@@ -8,15 +8,29 @@ use compact_str::ToCompactString;
 /// Digits before or behind the point at most; PostgreSQL's `numeric` takes as many before it.
 pub const DIGITS_MAX: usize = 131_072;
 
-/// A decimal number, exactly: equal numbers are equal values, however they were written.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// Digits behind the point that are remembered though they are zeros; `numeric` has no more.
+const SCALE_MAX: u16 = 0x3fff;
+
+/// A decimal number, exactly: equal numbers are equal values, however they were written. Zeros at the end behind the point
+/// (`1.50`) are carried along, and make no difference.
+#[derive(Debug, Clone)]
 pub struct Decimal {
     negative: bool,
     /// Without leading or trailing zeros; empty is zero.
     digits: CompactString,
     /// The value is `0.digits` times ten to this power; 0 for zero.
     exponent: i32,
+    /// Digits behind the point as it was written, where that is more than the number needs.
+    written_scale: u16,
 }
+
+impl PartialEq for Decimal {
+    fn eq(&self, other: &Self) -> bool {
+        (self.negative, self.exponent, &self.digits) == (other.negative, other.exponent, &other.digits)
+    }
+}
+
+impl Eq for Decimal {}
 
 impl Decimal {
     /// Reads plain or scientific notation; `None` for anything else, NaN and infinity included, and for numbers
@@ -56,7 +70,7 @@ impl Decimal {
             return None;
         }
         let significand = bits & ((1 << 113) - 1);
-        if is_long || significand == 0 || significand > SIGNIFICAND_MAX {
+        if is_long || significand > SIGNIFICAND_MAX {
             return Some(Self::zero());
         }
         let exponent = i32::try_from((bits >> 113) & 0x3fff).ok()? - EXPONENT_BIAS;
@@ -66,7 +80,7 @@ impl Decimal {
 
     /// Returns zero.
     pub fn zero() -> Self {
-        Self { negative: false, digits: CompactString::const_new(""), exponent: 0 }
+        Self { negative: false, digits: CompactString::const_new(""), exponent: 0, written_scale: 0 }
     }
 
     /// Returns whether the number is below zero.
@@ -92,6 +106,24 @@ impl Decimal {
     /// Returns the number of digits behind the point; negative where the number ends in zeros before it (`-2` for 500).
     pub fn scale(&self) -> i32 {
         i32::try_from(self.digits.len()).unwrap_or(i32::MAX) - self.exponent
+    }
+
+    /// Returns how many digits behind the point it is to be written with: as it came, and at least what it needs.
+    pub fn written_scale(&self) -> i32 {
+        i32::from(self.written_scale).max(self.scale())
+    }
+
+    /// Returns the digits of plain notation as it came, zeros behind the point included.
+    pub fn to_written(&self) -> String {
+        let mut text = self.to_string();
+        let behind = self.scale().max(0);
+        if self.written_scale() > behind {
+            if behind == 0 {
+                text.push('.');
+            }
+            text.extend((behind..self.written_scale()).map(|_| '0'));
+        }
+        text
     }
 
     /// Returns whether the number has no fraction.
@@ -135,10 +167,12 @@ impl Decimal {
             digits.truncate(digits.trim_end_matches('0').len());
             (digits, i32::try_from(whole.len()).ok()?)
         };
+        let written_scale = i32::try_from(fraction.len()).ok()?.checked_sub(power)?.max(0);
+        let written_scale = u16::try_from(written_scale).unwrap_or(SCALE_MAX).min(SCALE_MAX);
         if digits.is_empty() {
-            return Some(Self::zero());
+            return Some(Self { written_scale, ..Self::zero() });
         }
-        let number = Self { negative, digits, exponent: exponent.checked_add(power)? };
+        let number = Self { negative, digits, exponent: exponent.checked_add(power)?, written_scale };
         let limit = i32::try_from(DIGITS_MAX).unwrap_or(i32::MAX);
         let scale = i64::try_from(number.digits.len()).ok()? - i64::from(number.exponent);
         (number.exponent <= limit && scale <= i64::from(limit)).then_some(number)
@@ -288,6 +322,25 @@ mod tests {
         ] {
             assert_eq!(plain(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn zeros_are_carried_and_make_no_difference() {
+        for (text, written) in [
+            ("1.50", "1.50"),
+            ("100.00", "100.00"),
+            ("0.00", "0.00"),
+            ("1.5e3", "1500"),
+            ("150e-2", "1.50"),
+            ("0.0010", "0.0010"),
+            ("7", "7"),
+        ] {
+            let number = Decimal::parse(text).expect("a number");
+            assert_eq!(number.to_written(), written, "{text}");
+            assert_eq!(Decimal::parse(&number.to_string()), Some(number), "{text}");
+        }
+        let number: bson::Decimal128 = "1.50".parse().expect("a Decimal128");
+        assert_eq!(Decimal::from_decimal128(number.bytes()).map(|number| number.to_written()).as_deref(), Some("1.50"));
     }
 
     #[test]

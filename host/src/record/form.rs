@@ -12,28 +12,33 @@ use bson::raw::CStr;
 use bson::raw::cstr;
 use bson::spec::BinarySubtype;
 
+use super::beyond;
 use super::instant;
 use super::instant::DAY_US;
+use super::schema::ColumnType;
 use super::value::Value;
 
 /// Digits that a Decimal128 holds.
 const DECIMAL_DIGITS: usize = 34;
 
-/// Returns a value as a document's field carries it.
-pub fn form(value: &Value) -> RawBson {
+/// Returns a value of a column of this type as a document's field carries it.
+pub fn form(value: &Value, kind: &ColumnType) -> RawBson {
     match value {
         Value::Null => RawBson::Null,
         Value::Bool(value) => RawBson::Boolean(*value),
         Value::Integer(value) => RawBson::Int64(*value),
         Value::Float(value) => RawBson::Double(*value),
         Value::Decimal(value) => {
-            let digits = value.to_string();
+            let digits = value.to_written();
             match digits.parse() {
-                Ok(number) if value.digits().len() <= DECIMAL_DIGITS => RawBson::Decimal128(number),
+                Ok(number) if digits.bytes().filter(u8::is_ascii_digit).count() <= DECIMAL_DIGITS => {
+                    RawBson::Decimal128(number)
+                }
                 _ => tagged(cstr!("$decimal"), digits),
             }
         }
-        Value::Text(value) => RawBson::String(value.to_string()),
+        Value::Text(text) if beyond::is_beyond(kind, text) => tagged(cstr!("$literal"), text.to_string()),
+        Value::Text(text) => RawBson::String(text.to_string()),
         Value::Bytes(bytes) => RawBson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: bytes.clone() }),
         Value::Uuid(value) => {
             RawBson::Binary(Binary { subtype: BinarySubtype::Uuid, bytes: value.as_bytes().to_vec() })
@@ -44,9 +49,13 @@ pub fn form(value: &Value) -> RawBson {
         Value::Date(days) => moment(cstr!("$day"), i64::from(*days) * DAY_US, |local| local[..10].to_owned()),
         Value::Time(us) => moment(cstr!("$time"), *us, |local| local[11..].to_owned()),
         Value::Json(text) => tagged(cstr!("$json"), text.clone()),
-        Value::TextArray(items) => {
+        Value::Array(items) => {
             let mut array = RawArrayBuf::new();
-            items.iter().for_each(|item| array.push(item.as_str()));
+            let element = match kind {
+                ColumnType::Array { element } => element,
+                _ => kind,
+            };
+            items.iter().for_each(|item| array.push(form(item, element)));
             RawBson::Array(array)
         }
     }
@@ -71,7 +80,6 @@ fn tagged(tag: &CStr, text: String) -> RawBson {
 mod tests {
     use super::*;
     use crate::record::Column;
-    use crate::record::ColumnType;
     use crate::record::convert::Converted;
     use crate::record::convert::convert;
     use crate::record::decimal::Decimal;
@@ -81,6 +89,7 @@ mod tests {
         let decimal = |digits: &str| Value::Decimal(Decimal::parse(digits).expect("a decimal"));
         let numeric = || ColumnType::Decimal { limits: None, inexact: false };
         let text = || ColumnType::Text { chars_max: None, padded: false };
+        let array = |element| ColumnType::Array { element: Box::new(element) };
         for (value, kind) in [
             (Value::Null, text()),
             (Value::Bool(true), ColumnType::Bool),
@@ -105,7 +114,19 @@ mod tests {
             (Value::Time(0), ColumnType::Time),
             (Value::Time(DAY_US - 1), ColumnType::Time),
             (Value::Json(r#"{"a": [1, null]}"#.to_owned()), ColumnType::Json { binary: false }),
-            (Value::TextArray(vec![String::new(), "a,b".to_owned()]), ColumnType::TextArray),
+            (Value::Text("infinity".into()), ColumnType::Timestamp),
+            (Value::Text("0044-03-15 12:00:00 BC".into()), ColumnType::LocalTimestamp),
+            (Value::Text("10000-01-01".into()), ColumnType::Date),
+            (Value::Text("24:00:00".into()), ColumnType::Time),
+            (Value::Text("NaN".into()), numeric()),
+            (Value::Text("1 day".into()), ColumnType::Textual),
+            (Value::Array(vec![Value::Text("".into()), Value::Null, Value::Text("a,b".into())]), array(text())),
+            (Value::Array(vec![decimal("0.5"), Value::Text("NaN".into())]), array(numeric())),
+            (Value::Array(vec![Value::Timestamp(1), Value::Timestamp(1_000)]), array(ColumnType::Timestamp)),
+            (Value::Array(vec![Value::Uuid(uuid::Uuid::nil())]), array(ColumnType::Uuid)),
+            (Value::Array(vec![Value::Json("[1.0]".to_owned())]), array(ColumnType::Json { binary: true })),
+            (Value::Array(vec![]), array(ColumnType::Bytes)),
+            (Value::Text("{{1,2},{3,NULL}}".into()), array(ColumnType::Integer { bits: 32 })),
         ] {
             let name = format!("{value:?}");
             let column = Column {
@@ -115,9 +136,10 @@ mod tests {
                 nullable: true,
                 has_default: false,
                 has_fresh_default: false,
+                sequence: None,
                 generated: false,
             };
-            let carried = form(&value);
+            let carried = form(&value, &column.kind);
             let back = convert(carried.as_raw_bson_ref(), &column);
             assert_eq!(back.map_err(|mismatch| mismatch.to_string()), Ok(Converted::Value(value)), "{name}");
         }

@@ -2,7 +2,9 @@
 //!
 //! Nothing here reads, writes or calls a plugin.
 
+mod array;
 pub mod batch;
+pub mod beyond;
 pub mod check;
 pub mod convert;
 pub mod decimal;
@@ -11,6 +13,8 @@ pub mod instant;
 pub mod json;
 pub mod kept;
 pub mod key;
+pub mod key_text;
+pub mod mismatch;
 pub mod packed;
 pub mod position;
 pub mod schema;

@@ -33,10 +33,18 @@ fn decode_one(bytes: &mut &[u8]) -> Option<Value> {
             sized(bytes)?;
             let mut items = Vec::new();
             loop {
-                match take(bytes)? {
-                    [14] => items.push(text(bytes)?),
-                    [15] => break Value::TextArray(items),
-                    _ => return None,
+                match bytes.first()? {
+                    14 => {
+                        take::<1>(bytes)?;
+                        items.push(Value::Text(text(bytes)?.into()));
+                    }
+                    15 => {
+                        take::<1>(bytes)?;
+                        break Value::Array(items);
+                    }
+                    // There are no arrays of arrays, and nothing that could nest without end.
+                    13 => return None,
+                    _ => items.push(decode_one(bytes)?),
                 }
             }
         }
@@ -91,6 +99,6 @@ fn display_one(value: &Value) -> String {
             at.and_then(|at| Some(at.split_once('T')?.1.to_owned()))
                 .unwrap_or_else(|| format!("{us} µs since midnight"))
         }
-        Value::TextArray(items) => format!("{items:?}"),
+        Value::Array(items) => format!("[{}]", display(items)),
     }
 }

@@ -40,8 +40,17 @@ pub struct Column {
     pub has_default: bool,
     /// Whether what it fills in is another value for every row (identity, sequence, rowid, random UUID).
     pub has_fresh_default: bool,
+    /// What numbers the rows that leave it out: the sequence behind it, as SQL names it; `rowid` in SQLite.
+    pub sequence: Option<String>,
     /// Whether it is computed by the target and can never be written.
     pub generated: bool,
+}
+
+impl Column {
+    /// Returns a column like this one for the elements of its arrays.
+    pub fn of_elements(&self, element: &ColumnType) -> Self {
+        Self { kind: element.clone(), nullable: true, ..self.clone() }
+    }
 }
 
 /// What a column holds.
@@ -96,8 +105,14 @@ pub enum ColumnType {
         /// Whether the target re-writes the text.
         binary: bool,
     },
-    /// An array of text.
-    TextArray,
+    /// An array of one dimension, counted from 1.
+    Array {
+        /// What its elements are; any of them may be NULL.
+        element: Box<ColumnType>,
+    },
+    /// A type that is carried as the target's own text: an interval, an address, bits, a range. Only text that the column
+    /// gives back as it is fits.
+    Textual,
     /// A type that whimbrel cannot write; a plan that feeds it is refused.
     Other,
 }

@@ -19,7 +19,8 @@ pub enum Value {
     Float(f64),
     /// `numeric`, exactly.
     Decimal(Decimal),
-    /// Text, enum labels; a short one needs no memory of its own.
+    /// Text, enum labels; a short one needs no memory of its own. In a column of another type it is what the other values
+    /// cannot say (see `beyond.rs`).
     Text(CompactString),
     /// Bytes.
     Bytes(Vec<u8>),
@@ -35,8 +36,8 @@ pub enum Value {
     Time(i64),
     /// JSON text, known to be valid.
     Json(String),
-    /// An array of text.
-    TextArray(Vec<String>),
+    /// An array of one dimension.
+    Array(Vec<Value>),
 }
 
 impl Value {
@@ -54,6 +55,9 @@ pub fn same(one: &Value, other: &Value) -> bool {
             one == other
                 || matches!((json::canonical(one), json::canonical(other)), (Some(one), Some(other)) if one == other)
         }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
         _ => one == other,
     }
 }
@@ -64,6 +68,9 @@ pub fn same_in(kind: &ColumnType, one: &Value, other: &Value) -> bool {
     match (kind, one, other) {
         (ColumnType::Text { padded: true, .. }, Value::Text(one), Value::Text(other)) => {
             one.trim_end_matches(' ') == other.trim_end_matches(' ')
+        }
+        (ColumnType::Array { element }, Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_in(element, one, other))
         }
         _ => same(one, other),
     }
@@ -102,10 +109,13 @@ pub fn encode_into(value: &Value, out: &mut Vec<u8>) {
         Value::Time(value) => tagged(out, 11, &value.to_le_bytes()),
         // A column may give other spellings back than it was given.
         Value::Json(value) => sized(out, 12, json::canonical(value).as_deref().unwrap_or(value).as_bytes()),
-        Value::TextArray(values) => {
+        Value::Array(values) => {
             sized(out, 13, &[]);
             for value in values {
-                sized(out, 14, value.as_bytes());
+                match value {
+                    Value::Text(text) => sized(out, 14, text.as_bytes()),
+                    value => encode_into(value, out),
+                }
             }
             out.push(15);
         }

@@ -5,22 +5,26 @@
 
 mod account;
 mod again;
+mod defer;
 mod sift;
 mod write;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+pub(super) use account::STANDS;
 use account::advance;
 use account::conserve;
 pub use again::Again;
 pub use again::Ended;
 pub use again::Rewrite;
+pub use again::Wave;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Checkpoint;
 use super::bookkeeping::DeadLetter;
 use super::bookkeeping::Entry;
+use super::bookkeeping::RecordPlace;
 use super::budget::Reserved;
 use super::budget::RunBudget;
 use super::claimed::Claimed;
@@ -30,10 +34,14 @@ use super::layout::Layout;
 use super::layout::LayoutError;
 use super::layout::Place;
 use super::ledger::RowFate;
+use super::numbering;
+use super::numbering::Numbered;
 use super::parents::Parents;
 use super::resolve::Resolved;
 use super::retry;
 use super::retry::RETRIES_MAX;
+use super::shown::Committed;
+use super::shown::ShowRows;
 use super::swap::history::Announcement;
 use crate::connector::Target;
 use crate::connector::TargetError;
@@ -55,8 +63,12 @@ pub struct Committer {
     refuses_many: bool,
     again: Again,
     ended: Vec<Ended>,
+    /// Records that may wait no more.
+    woken: Vec<RecordPlace>,
     /// What the batch at hand has to say of the component that made it.
     announcement: Option<Announcement>,
+    /// Sees every batch that is committed.
+    show_rows: Option<Arc<ShowRows>>,
 }
 
 /// Why a batch was not committed.
@@ -134,8 +146,16 @@ impl Committer {
             refuses_many: false,
             again: Again::No,
             ended: Vec::new(),
+            woken: Vec::new(),
             announcement: None,
+            show_rows: None,
         }
+    }
+
+    /// Lets somebody see every batch that is committed.
+    #[must_use]
+    pub fn showing(self, show_rows: Option<Arc<ShowRows>>) -> Self {
+        Self { show_rows, ..self }
     }
 
     /// Returns the entity's plan.
@@ -146,6 +166,11 @@ impl Committer {
     /// Returns another entity's plan.
     pub fn entity_at(&self, index: usize) -> &EntityPlan {
         &self.plan.entities[index]
+    }
+
+    /// Returns the plan of all entities.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Returns the budget of all entities together.
@@ -248,16 +273,25 @@ impl Committer {
         budget: &'b RunBudget,
         reserved: &mut Option<Reserved<'b>>,
     ) -> Result<(Checkpoint, Vec<u8>), Attempt> {
+        let plan = self.plan.clone();
+        let books = self.books.clone();
+        let place = Place { plan: &plan, entity: self.entity, books: &books, parks: self.again.parks() };
+        let mut parents = Parents::default();
+        numbering::reserve(place, &*self.target, resolved, &mut parents).await?;
         let mut tx = self.target.begin().await?;
+        let mut numbered = Numbered::new(place, &*self.target, &mut *tx, resolved, &mut parents).await?;
         tx.savepoint("batch").await?;
         let mut refused = Dead::new();
         let mut foreign: HashSet<RowKey> = HashSet::new();
-        let mut parents = Parents::default();
         let mut checks_each = false;
         let (layout, row_fates) = loop {
             self.remove(&mut *tx).await?;
-            let place = Place { plan: &self.plan, entity: self.entity, books: &self.books };
-            let layout = Layout::new(place, &mut *tx, resolved, &refused, &foreign, &mut parents).await?;
+            let mut layout = Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
+            while numbered.is_changed_by(&refused, &layout.aside())? {
+                parents.forget_found();
+                layout = Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
+            }
+            let resolved = numbered.batch();
             let known = (refused.len(), foreign.len());
             let row_fates = self.write(&mut *tx, from, resolved, &layout, &mut refused, checks_each).await?;
             crate::stop_point!("commit-rows");
@@ -275,19 +309,21 @@ impl Committer {
             }
             tx.rollback_to("batch").await?;
         };
+        let resolved = numbered.batch();
         let mut dead = refused;
         dead.extend(layout.set_aside.iter().map(|(record, refused)| (*record, refused.clone())));
+        dead.extend(self.again.lost(&layout));
         dead.extend(self.ask_about_repeated(&mut *tx, from, resolved, &layout, &row_fates, checks_each).await?);
         let outcome = self.account(resolved, &layout, &dead, &row_fates);
         let letters = self.letters(resolved, &dead);
         conserve(self.entity(), resolved, &outcome)?;
-        let to = match &self.again {
+        let mut to = match &self.again {
             Again::No => advance(from, resolved, &outcome),
             again => again.moves(self.entity(), from, &outcome)?,
         };
-        let is_over = if matches!(self.again, Again::No) {
-            *reserved = budget.reserve(outcome.fates.dead, outcome.fates.read);
-            reserved.is_none() || self.is_over_its_budget(from, outcome.fates.dead, outcome.fates.read)
+        let is_over = if let Some(read) = self.newly_read(outcome.fates.read) {
+            *reserved = budget.reserve(outcome.fates.dead, read);
+            reserved.is_none() || self.is_over_its_budget(from, outcome.fates.dead, read)
         } else {
             self.is_over_budget(from, outcome.fates.dead, outcome.fates.read)
         };
@@ -295,11 +331,15 @@ impl Committer {
             tx.rollback().await?;
             return Err(Attempt::Commit(CommitError::OverBudget(letters)));
         }
+        if to.fates.parked > from.fates.parked.max(self.entity().parked_max) {
+            tx.rollback().await?;
+            return Err(self.too_many_parked(&to).into());
+        }
         let name = &self.entity().name;
         // A row that somebody else's row stands for is left alone at the entity's end too.
         let is_changed = |row: usize| match &row_fates[row] {
             Some(RowFate::Inserted | RowFate::Updated(_)) => !dead.contains_key(&resolved.rows[row].record),
-            Some(RowFate::Unchanged | RowFate::Skipped) | None => false,
+            Some(RowFate::Unchanged | RowFate::Skipped | RowFate::Deferred) | None => false,
         };
         let is_written = |row: usize| {
             is_changed(row)
@@ -307,16 +347,20 @@ impl Committer {
                     && row_fates[row] == Some(RowFate::Unchanged)
                     && self.entity().on_conflict == OnConflict::Update
         };
-        // First of all bookkeeping: a process that has lost its lock learns it here, and not from a repeated ledger entry.
+        self.forget_deferred(&mut *tx, resolved, &mut to).await?;
+        // First of all other bookkeeping: a process that has lost its lock learns it here, and not from a repeated ledger entry.
         if !self.books.move_checkpoint(&mut *tx, name, from, &to).await? {
             tx.rollback().await?;
             return Err(moved(name).into());
         }
-        let ended = self.end_letters(&mut *tx, resolved, &outcome, letters).await?;
+        let ended = self.end_letters(&mut *tx, resolved, &layout, &outcome, letters).await?;
+        let woken = self.wake(&mut *tx, resolved, &layout, &dead).await?;
         self.forget_nulled(&mut *tx, from, resolved, &is_changed).await?;
         self.books.insert_references(&mut *tx, name, false, &layout.nulled(is_written)).await?;
         self.books.insert_references(&mut *tx, name, true, &layout.deferred(is_changed)).await?;
+        self.defer(&mut *tx, resolved, &dead).await?;
         self.books.insert_ids(&mut *tx, name, &layout.ids_of_living(self.entity(), resolved, &dead)).await?;
+        numbered.save(place, &mut *tx).await?;
         let counts = serde_json::json!({
             "fates": outcome.fates,
             "rows": outcome.rows,
@@ -340,18 +384,45 @@ impl Committer {
         }
         crate::stop_point!("commit-before");
         // Before the commit: its answer may be lost, and it has landed all the same.
-        self.ended = ended;
+        (self.ended, self.woken) = (ended, woken);
         tx.commit().await?;
+        if let Some(show_rows) = &self.show_rows {
+            let committed = Committed { resolved, layout: &layout, dead: &dead, row_fates: &row_fates };
+            show_rows.add(self.entity(), &committed);
+        }
         Ok((to, outcome.packed))
     }
 
     /// Returns whether a batch with so many dead letters among so many records is more than is borne.
     fn is_over_budget(&self, from: &Checkpoint, dead: u64, read: u64) -> bool {
-        match &self.again {
-            Again::No => self.is_over_its_budget(from, dead, read) || self.run_budget.is_exceeded_by(dead, read, false),
-            Again::Replay(_) => false,
-            Again::Repair(_) => dead > 0,
+        match (&self.again, self.newly_read(read)) {
+            (_, Some(read)) => {
+                self.is_over_its_budget(from, dead, read) || self.run_budget.is_exceeded_by(dead, read, false)
+            }
+            (Again::Repair(_), None) => dead > 0,
+            (_, None) => false,
         }
+    }
+
+    /// Returns how many of so many records are counted for the first time, where a budget is judged at all.
+    fn newly_read(&self, read: u64) -> Option<u64> {
+        match &self.again {
+            Again::No => Some(read),
+            Again::Parked(_) => Some(0),
+            Again::Replay(_) | Again::Repair(_) => None,
+        }
+    }
+
+    fn too_many_parked(&self, to: &Checkpoint) -> Failure {
+        let EntityPlan { name, parked_max, .. } = self.entity();
+        Failure::failed(format!(
+            "{} records of `{name}` would wait for parents that have not come, its `parked-max` is {parked_max}",
+            to.fates.parked
+        ))
+        .hint(
+            "raise `parked-max` and run again: it goes on at the last checkpoint; or bring the source into an order in which \
+             most parents come before their children",
+        )
     }
 
     /// The same for the entity's own budget alone.

@@ -11,16 +11,17 @@ use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
 use super::committed::Known;
 use super::committed::KnownRow;
+use super::junction;
 use super::layout::column_names;
 use super::ledger;
-use super::ledger::Fate;
+use super::numbering;
 use super::parents::Parents;
 use super::parents::look_up_ids;
 use super::resolve::Resolved;
 use super::resolve::Settled;
 use crate::connector::Transaction;
 use crate::error::Failure;
-use crate::plan::IdStrategy;
+use crate::plan::Later;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
@@ -65,6 +66,9 @@ pub enum What {
         /// What the ledger has of it.
         digest: u64,
     },
+    /// A row of a junction that came out of the record before and does no more; it stands there, and another record may
+    /// give it.
+    Shared,
     /// The source has other bytes for this record than those that were read.
     SourceChanged,
     /// The record is set aside now, for this reason.
@@ -123,12 +127,14 @@ pub async fn compare(
 ) -> Result<Compared, Failure> {
     let entity = &place.plan.entities[place.entity];
     let mut parents = Parents::default();
+    let numbered = numbering::known(place.plan, place.entity, place.books, tx, resolved, &mut parents).await?;
+    let resolved = &*numbered;
     let looked_up = look_up_ids(place.plan, place.entity, place.books, tx, resolved, &mut parents).await?;
     let standing = standing(place, tx, resolved, known).await?;
     let table_at = |name: &str| entity.tables.iter().position(|table| table.schema.name == name);
     let mut compared = Compared::default();
     for (record, settled) in resolved.records.iter().enumerate() {
-        let Some(known) = known[record].filter(|known| known.fate != Fate::Dead) else { continue };
+        let Some(known) = known[record].filter(|known| !known.fate.is_kept_back()) else { continue };
         let mut differs = |row, what| compared.differences.push(Difference { record, row, what });
         let source = resolved.batch.body(&resolved.batch.records[record]);
         if ledger::source_digest(source) != known.source {
@@ -153,6 +159,10 @@ pub async fn compare(
         for index in rows {
             let row = &resolved.rows[index];
             let table = &entity.tables[row.table];
+            // What becomes of it is not for its record to say.
+            if row.is_deferred {
+                continue;
+            }
             // Two of the plan's tables may be one of the target's.
             let name = table_at(&table.schema.name).unwrap_or(row.table);
             came.insert((name, &row.key));
@@ -216,6 +226,7 @@ pub async fn compare(
             }
         }
     }
+    junction::compare(place, tx, resolved, known, &mut compared).await?;
     Ok(compared)
 }
 
@@ -228,11 +239,12 @@ async fn standing(
 ) -> Result<Standing, Failure> {
     let entity = &place.plan.entities[place.entity];
     let mut wanted: BTreeMap<usize, HashSet<&[u8]>> = BTreeMap::new();
-    for row in &resolved.rows {
+    for row in resolved.rows.iter().filter(|row| !row.is_deferred) {
         wanted.entry(row.table).or_default().insert(&row.key);
     }
     for row in known.iter().flatten().flat_map(|known| &known.rows) {
-        if let Some(table) = entity.tables.iter().position(|table| table.schema.name == row.table) {
+        let is_meant = |table: &TablePlan| table.schema.name == row.table && table.junction.is_none();
+        if let Some(table) = entity.tables.iter().position(is_meant) {
             wanted.entry(table).or_default().insert(&row.key);
         }
     }
@@ -251,7 +263,7 @@ async fn standing(
 fn is_nulled(place: Place<'_>, table: &TablePlan, position: usize, recorded: &[NulledReference]) -> bool {
     table.references.iter().filter(|reference| reference.columns.contains(&position)).any(|reference| {
         let column = column_names(table, reference);
-        place.waits && reference.to_itself || recorded.iter().any(|nulled| nulled.column == column)
+        place.waits && reference.later == Later::FilledIn || recorded.iter().any(|nulled| nulled.column == column)
     })
 }
 
@@ -272,7 +284,7 @@ async fn was_written(
     }
     let entity = &place.plan.entities[place.entity];
     let is_late = |reference: &ReferencePlan| {
-        reference.entity.is_some_and(|parent| place.plan.entities[parent].id == IdStrategy::Column)
+        reference.choice.is_some() || reference.entity.is_some_and(|parent| place.plan.entities[parent].id.is_stored())
     };
     let mut whole = values.to_vec();
     for nulled in place.books.nulled_of(tx, &entity.name, &table.schema.name, key, place.waits).await? {
@@ -284,8 +296,9 @@ async fn was_written(
             }
         }
     }
-    let loose: Vec<&ReferencePlan> =
-        table.references.iter().filter(|reference| is_late(reference)).take(REFERENCES_MAX).collect();
+    let mut loose: Vec<&ReferencePlan> = table.references.iter().filter(|reference| is_late(reference)).collect();
+    loose.dedup_by(|one, other| one.columns == other.columns);
+    loose.truncate(REFERENCES_MAX);
     Ok((0..1_u32 << loose.len()).any(|some| {
         let mut before = whole.clone();
         for (_, reference) in loose.iter().enumerate().filter(|(index, _)| some >> index & 1 == 1) {

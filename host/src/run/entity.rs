@@ -23,6 +23,7 @@ use super::origin::Origin;
 use super::progress::EntityProgress;
 use super::resolve::Resolved;
 use super::resolve::Resolver;
+use super::retry;
 use super::shutdown::Shutdown;
 use super::swap;
 use super::swap::Message;
@@ -34,6 +35,7 @@ use super::version::Turn;
 use super::version::Version;
 use super::version::Versions;
 use crate::connector::Source;
+use crate::connector::target::Advanced;
 use crate::error::Failure;
 use crate::plan::swap::OnPluginFailure;
 use crate::record::Batch;
@@ -43,20 +45,12 @@ const CALLS_MAX: usize = 16;
 
 /// One entity, ready to run.
 pub struct EntityRun {
-    /// Its index in the plan.
-    pub index: usize,
+    /// What of it is needed to the end.
+    pub member: Member,
     /// Where its records come from, opened for the first time.
     pub source: Option<Box<dyn Source>>,
     /// The same, to be opened again.
     pub origin: Origin,
-    /// What the source was that has been read to its end.
-    pub read: Option<String>,
-    /// What makes rows of them.
-    pub mapper: Arc<Mapper>,
-    /// What writes these.
-    pub committer: Committer,
-    /// Where it stands.
-    pub checkpoint: Checkpoint,
     /// Records to read at most in this run.
     pub limit: Option<u64>,
     /// What happens where its components cannot go on.
@@ -67,15 +61,32 @@ pub struct EntityRun {
     pub told: Option<mpsc::UnboundedSender<Message>>,
     /// Asked between two batches.
     pub shutdown: Shutdown,
+}
+
+/// What of an entity is needed to its end: those that refer to one another in a circle are completed together.
+pub struct Member {
+    /// Its index in the plan.
+    pub index: usize,
+    /// What makes rows of its records.
+    pub mapper: Arc<Mapper>,
+    /// What writes these.
+    pub committer: Committer,
+    /// Where it stands.
+    pub checkpoint: Checkpoint,
+    /// What the source was that has been read to its end.
+    pub read: Option<String>,
+    /// Sequences that its completion has moved.
+    pub advanced: Vec<Advanced>,
     /// Told after every commit.
     pub progress: EntityProgress,
 }
 
-/// How an entity's loop ended, with where it stands.
-#[derive(Debug)]
+/// How an entity's loop ended.
 pub struct Ended {
-    /// The last checkpoint.
-    pub checkpoint: Checkpoint,
+    /// The entity, with where it stands.
+    pub member: Member,
+    /// Whether it is read to its end, and is to be completed with the others of its group.
+    pub is_read_out: bool,
     /// Why it did not reach what was asked for.
     pub error: Option<CommitError>,
 }
@@ -93,49 +104,71 @@ enum Reached {
 impl EntityRun {
     /// Runs until the source ends, the limit is reached, somebody asks to stop, or an error.
     pub async fn run(mut self) -> Ended {
-        self.progress.begin();
+        self.member.progress.begin();
         self.hold.has_begun();
-        let error = self.until_the_end().await.err();
+        let (is_read_out, error) = match self.until_the_end().await {
+            Ok(is_read_out) => (is_read_out, None),
+            Err(error) => (false, Some(error)),
+        };
         if let Some(error) = &error {
             self.say_what_came_to_nothing(error).await;
         }
         if let Some(told) = &self.told {
             // A run that has ended swaps nothing.
-            let _ = told.send(Message::Ended(self.index));
+            let _ = told.send(Message::Ended(self.member.index));
         }
-        Ended { checkpoint: self.checkpoint, error }
+        Ended { member: self.member, is_read_out, error }
     }
 
-    async fn until_the_end(&mut self) -> Result<(), CommitError> {
+    /// Returns whether it is read to its end and is yet to be completed.
+    async fn until_the_end(&mut self) -> Result<bool, CommitError> {
         let mut left = self.limit;
+        let (mut tries, mut stood) = (0, self.member.checkpoint.batches);
         loop {
             let reached = match self.stretch(&mut left).await {
+                Err((CommitError::Failure(failure), _)) if failure.is_of_lost_source && tries < retry::RETRIES_MAX => {
+                    // Only what does not get on is given up.
+                    tries = if self.member.checkpoint.batches > stood { 1 } else { tries + 1 };
+                    stood = self.member.checkpoint.batches;
+                    let (what, name) = ("the source was lost, opening it again", &self.member.committer.entity().name);
+                    retry::pause_saying(what, name, tries, &failure).await;
+                    if self.shutdown.is_asked() { Reached::Asked } else { Reached::Again }
+                }
                 Err((error, version)) => self.mend(error, version).await?,
                 Ok(reached) => reached,
             };
             match reached {
                 Reached::Again => {}
-                Reached::Asked => return Ok(()),
+                Reached::Asked => return Ok(false),
                 Reached::End => break,
             }
         }
-        if left != Some(0) {
-            self.checkpoint = finish::finish(&self.committer, &self.checkpoint, self.read.take()).await?;
+        if left == Some(0) {
+            return Ok(false);
         }
-        Ok(())
+        if self.member.committer.entity().group.len() > 1 {
+            return Ok(true);
+        }
+        let alone = std::slice::from_mut(&mut self.member);
+        finish::finish(alone, &self.shutdown).await.map_err(|(_, error)| error)?;
+        Ok(false)
     }
 
     /// Commits batches from the checkpoint on; an error comes with the version that made the batch, where one did.
     async fn stretch(&mut self, left: &mut Option<u64>) -> Result<Reached, (CommitError, Option<Arc<Version>>)> {
-        let versions = &self.mapper.versions;
+        let versions = &self.member.mapper.versions;
         let source = match self.source.take() {
             Some(source) => source,
             None => self.origin.open().await.map_err(|error| (error.into(), None))?,
         };
+        if let Some(snapshot) = source.snapshot() {
+            self.member.checkpoint.read_under(self.origin.source(), snapshot);
+        }
         if let Some(trial) = versions.trial() {
             trial.restart();
         }
-        let mut batches = Ahead::new(source, self.checkpoint.position.clone(), self.mapper.clone(), *left);
+        let mut batches =
+            Ahead::new(source, self.member.checkpoint.position.clone(), self.member.mapper.clone(), *left);
         loop {
             // A commit may hold this task up: the entities beside it get their turn first.
             tokio::task::yield_now().await;
@@ -143,15 +176,15 @@ impl EntityRun {
             let Ready { resolved, version, through } = match batches.next().await {
                 // Nothing is left to stop: all was committed before somebody asked.
                 Ok(None) => {
-                    self.read = batches.read();
+                    self.member.read = batches.read();
                     return Ok(Reached::End);
                 }
                 _ if is_asked => return Ok(Reached::Asked),
                 Ok(Some(ready)) => ready,
                 Err((failure, version)) => return Err((CommitError::Failure(failure), version)),
             };
-            let entity = &self.committer.entity().name;
-            match vigil::has_failed(versions, &version, &resolved, &self.checkpoint, entity) {
+            let entity = &self.member.committer.entity().name;
+            match vigil::has_failed(versions, &version, &resolved, &self.member.checkpoint, entity) {
                 Some(Fallback::Before) => return Ok(Reached::Again),
                 Some(Fallback::Nobody(failure)) => {
                     return Err((CommitError::Failure(failure), Some(versions.active())));
@@ -159,16 +192,25 @@ impl EntityRun {
                 None => {}
             }
             let announcement = versions.announcement(&version);
-            match self.committer.commit_announcing(&self.checkpoint, &resolved, announcement.as_ref()).await {
-                Ok(checkpoint) => self.checkpoint = checkpoint,
+            match self
+                .member
+                .committer
+                .commit_announcing(&self.member.checkpoint, &resolved, announcement.as_ref())
+                .await
+            {
+                Ok(checkpoint) => self.member.checkpoint = checkpoint,
                 Err(error) => return Err((error, Some(version))),
             }
-            tracing::debug!(entity = self.committer.entity().name, batch = self.checkpoint.batches, "committed");
+            tracing::debug!(
+                entity = self.member.committer.entity().name,
+                batch = self.member.checkpoint.batches,
+                "committed"
+            );
             if announcement.is_some() {
                 versions.announced(&version);
             }
             *left = left.map(|left| left.saturating_sub(resolved.batch.records.len() as u64));
-            self.progress.advance(&self.checkpoint, through);
+            self.member.progress.advance(&self.member.checkpoint, through);
             // Thousands of rows take a while to drop: the target would wait.
             tokio::task::spawn_blocking(move || drop(resolved));
         }
@@ -176,38 +218,38 @@ impl EntityRun {
 
     /// Stores what is to be said of a swap that was taken back, where there is no batch to say it with.
     async fn say_what_was_taken_back(&self, version: &Arc<Version>) -> Result<(), CommitError> {
-        let versions = &self.mapper.versions;
+        let versions = &self.member.mapper.versions;
         let Some(announcement) = versions.announcement(version).filter(Announcement::is_taken_back) else {
             return Ok(());
         };
-        self.committer.announce(&announcement).await?;
+        self.member.committer.announce(&announcement).await?;
         versions.announced(version);
         Ok(())
     }
 
     /// Stores that a version which had just taken over ended the entity before it committed anything.
     async fn say_what_came_to_nothing(&self, error: &CommitError) {
-        let versions = &self.mapper.versions;
+        let versions = &self.member.mapper.versions;
         let announcement = versions.announcement(&versions.active());
-        let reason = self.hold.reason(&self.committer, &self.checkpoint, error);
+        let reason = self.hold.reason(&self.member.committer, &self.member.checkpoint, error);
         let Some(announcement) = announcement.and_then(|announcement| announcement.taken_back(&reason)) else { return };
-        if let Err(failure) = self.committer.announce(&announcement).await {
-            let entity = &self.committer.entity().name;
+        if let Err(failure) = self.member.committer.announce(&announcement).await {
+            let entity = &self.member.committer.entity().name;
             tracing::warn!(entity, "what became of a component is not kept: {}", swap::sentence(&failure));
         }
     }
 
     /// Waits for another version where one can go on.
     async fn mend(&mut self, error: CommitError, version: Option<Arc<Version>>) -> Result<Reached, CommitError> {
-        let versions = &self.mapper.versions;
+        let versions = &self.member.mapper.versions;
         let (true, Some(mut version)) = (error.is_of_plugin(), version) else { return Err(error) };
         let mut changes = versions.changes();
         // Batches are read ahead: another version may have taken over since this one was.
         if !Arc::ptr_eq(&versions.active(), &version) {
             return Ok(Reached::Again);
         }
-        let reason = self.hold.reason(&self.committer, &self.checkpoint, &error);
-        match vigil::revert(versions, &self.committer.entity().name, &reason) {
+        let reason = self.hold.reason(&self.member.committer, &self.member.checkpoint, &error);
+        match vigil::revert(versions, &self.member.committer.entity().name, &reason) {
             Some(Fallback::Before) => return Ok(Reached::Again),
             Some(Fallback::Nobody(_)) => version = versions.active(),
             None => {}
@@ -216,15 +258,16 @@ impl EntityRun {
         if self.on_plugin_failure == OnPluginFailure::Fail {
             return Err(error);
         }
-        self.checkpoint = self.hold.begin(&self.committer, &self.checkpoint, &version, error).await?;
-        self.progress.held();
+        self.member.checkpoint =
+            self.hold.begin(&self.member.committer, &self.member.checkpoint, &version, error).await?;
+        self.member.progress.held();
         if let Some(told) = &self.told {
-            let _ = told.send(Message::Held(self.index));
+            let _ = told.send(Message::Held(self.member.index));
         }
         tokio::select! {
             _ = changes.changed() => {
                 self.hold.end();
-                self.progress.begin();
+                self.member.progress.begin();
                 Ok(Reached::Again)
             }
             () = self.shutdown.asked() => Ok(Reached::Asked),

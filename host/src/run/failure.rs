@@ -105,6 +105,10 @@ impl From<SourceError> for Failure {
             SourceError::Database { .. } => {
                 Some("where it is something that passes, run the same command again: it goes on at the last checkpoint".to_owned())
             }
+            SourceError::Lost { .. } => Some(
+                "run the same command again: it goes on behind the last row that was committed, and reads the tables as they stand then"
+                    .to_owned(),
+            ),
             SourceError::NoOrder { .. } => Some("give the table a primary key, or a unique index over NOT NULL columns".to_owned()),
             SourceError::Keyless { .. } => Some("give these rows a key, or remove them".to_owned()),
             SourceError::Unreachable { .. } => {
@@ -118,7 +122,7 @@ impl From<SourceError> for Failure {
             }
             _ => None,
         };
-        let failure = match &error {
+        let mut failure = match &error {
             SourceError::Unknown { .. }
             | SourceError::NoFolder { .. }
             | SourceError::NoTable { .. }
@@ -132,6 +136,7 @@ impl From<SourceError> for Failure {
             | SourceError::Ambiguous { .. } => Self::usage(error.to_string()),
             _ => Self::failed(error.to_string()),
         };
+        failure.is_of_lost_source = matches!(error, SourceError::Lost { .. } | SourceError::Unreachable { .. });
         explained(failure, &error, hint)
     }
 }

@@ -9,18 +9,23 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 use super::bookkeeping::NulledReference;
+use super::choices;
 use super::commit::Committer;
 use super::layout::column_names;
+use super::parents::Parents;
+use super::parents::fetch_ids;
+use super::resolve::Decided;
+use super::rewritten;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
-use crate::plan::IdStrategy;
 use crate::plan::OnMissing;
 use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
+use crate::record::Key;
 use crate::record::Value;
 use crate::record::convert;
 use crate::record::packed;
@@ -40,7 +45,11 @@ impl Waiting {
     /// Finds its place; gives it back where the plan has no such reference any more.
     pub fn new(entity: &EntityPlan, id: i64, nulled: NulledReference) -> Result<Self, NulledReference> {
         let place = entity.tables.iter().enumerate().find_map(|(table, plan)| {
-            let is_meant = |reference: &ReferencePlan| column_names(plan, reference) == nulled.column;
+            let is_meant = |reference: &ReferencePlan| {
+                let names_parent =
+                    |name: &String| nulled.parent == *name || nulled.parent == choices::names(plan, reference);
+                column_names(plan, reference) == nulled.column && reference.choice.as_ref().is_none_or(names_parent)
+            };
             let reference = plan.references.iter().position(is_meant).filter(|_| plan.schema.name == nulled.table)?;
             Some((table, reference))
         });
@@ -58,6 +67,12 @@ impl Waiting {
     /// Returns its plan.
     pub fn reference<'a>(&self, entity: &'a EntityPlan) -> &'a ReferencePlan {
         &self.table(entity).references[self.reference]
+    }
+
+    /// Returns whether it may be to one of several entities, of which none had the record.
+    fn is_open(&self, entity: &EntityPlan) -> bool {
+        let (table, reference) = (self.table(entity), self.reference(entity));
+        reference.choice.is_some() && self.nulled.parent == choices::names(table, reference)
     }
 
     /// Returns its row's key.
@@ -119,10 +134,35 @@ pub async fn find_parents(
         by_reference.entry((waits.table, waits.reference)).or_default().push(index);
     }
     let mut parents: Vec<Option<Vec<Value>>> = waiting.iter().map(|_| None).collect();
-    for of_reference in by_reference.into_values() {
+    let mut stored = Parents::default();
+    let entity = committer.entity();
+    for mut of_reference in by_reference.into_values() {
+        let (open, named) = of_reference.into_iter().partition(|&index| waiting[index].is_open(entity));
+        of_reference = named;
+        find_chosen(committer, tx, &waiting, open, &mut stored, &mut parents).await?;
+        if of_reference.is_empty() {
+            continue;
+        }
         let reference = waiting[of_reference[0]].reference(committer.entity());
-        for &index in &of_reference {
-            parents[index] = parent_key(committer, tx, reference, &waiting[index].nulled).await?;
+        let parent = reference.entity.filter(|&parent| committer.entity_at(parent).id.is_stored());
+        let keys: Vec<Vec<Value>> = of_reference
+            .iter()
+            .map(|&index| packed::decode(&waiting[index].nulled.value).unwrap_or_default())
+            .collect();
+        // An entity with stored ids: what waits is the source key, whose id may be known by now.
+        let source_key = |key: &[Value]| match (parent, key) {
+            (Some(parent), [Value::Text(source_key)]) => Some((parent, source_key.to_string())),
+            _ => None,
+        };
+        let source_keys: Vec<Option<(usize, String)>> = keys.iter().map(|key| source_key(key)).collect();
+        let wanted = source_keys.iter().flatten().map(|(parent, key)| (*parent, key.as_str()));
+        fetch_ids(committer.plan(), committer.books(), tx, wanted, &mut stored).await?;
+        for ((&index, key), source_key) in of_reference.iter().zip(keys).zip(&source_keys) {
+            let key = match source_key {
+                Some((parent, source_key)) => stored.stored_id(*parent, source_key).into_iter().collect(),
+                None => key,
+            };
+            parents[index] = Some(key).filter(|key| is_key_of(reference, key));
         }
         let wanted: Vec<Vec<Value>> = of_reference.iter().filter_map(|&index| parents[index].clone()).collect();
         let found = tx.find(&reference.parent, &reference.parent_columns, &wanted, &[]).await?;
@@ -133,26 +173,38 @@ pub async fn find_parents(
     Ok(waiting.into_iter().zip(parents).collect())
 }
 
-/// Returns the key that a reference looks for; `None` where it can be no key of the parent.
-async fn parent_key(
+/// Looks for the records of references that may be to one of several entities; adds the ids of those that one entity has.
+async fn find_chosen(
     committer: &Committer,
     tx: &mut dyn Transaction,
-    reference: &ReferencePlan,
-    waits: &NulledReference,
-) -> Result<Option<Vec<Value>>, TargetError> {
-    let mut key = packed::decode(&waits.value).unwrap_or_default();
-    // An entity with stored ids: what waits is the source key, whose id may be known by now.
-    let parent = reference.entity.map(|parent| committer.entity_at(parent));
-    if let (Some(parent), [Value::Text(source_key)]) =
-        (parent.filter(|parent| parent.id == IdStrategy::Column), key.as_slice())
-    {
-        let id = committer.books().id(tx, &parent.name, source_key).await?;
-        key = id.as_deref().and_then(packed::decode).unwrap_or_default();
+    waiting: &[Waiting],
+    open: Vec<usize>,
+    stored: &mut Parents,
+    parents: &mut [Option<Vec<Value>>],
+) -> Result<(), TargetError> {
+    let of: Vec<Vec<(usize, Key)>> =
+        open.iter().map(|&index| choices::of_recorded(committer.plan(), &waiting[index].nulled.value)).collect();
+    let wanted = of.iter().flatten().map(|(entity, key)| (*entity, key));
+    let standing = choices::standing(committer.plan(), committer.books(), tx, wanted, stored).await?;
+    for (index, of) in open.into_iter().zip(of) {
+        let place = |entity: usize, key: &Key| (entity, key.as_str().to_owned());
+        let Decided::One(entity) = choices::decide(&of, |entity, key| standing.contains_key(&place(entity, key)))
+        else {
+            continue;
+        };
+        let id = of.iter().find(|(of, _)| *of == entity).and_then(|(_, key)| standing.get(&place(entity, key)));
+        let table = waiting[index].table(committer.entity());
+        let column = &table.schema.columns[table.columns[waiting[index].reference(committer.entity()).columns[0]]];
+        parents[index] = id.and_then(|id| convert::fit(id.clone(), column).ok()).map(|id| vec![id]);
     }
+    Ok(())
+}
+
+/// Returns whether these values can be a key of the parent.
+fn is_key_of(reference: &ReferencePlan, key: &[Value]) -> bool {
     let is_one_of =
         |(value, &column): (&Value, &usize)| convert::fit(value.clone(), &reference.parent.columns[column]).is_ok();
-    let fits = key.len() == reference.parent_columns.len() && key.iter().zip(&reference.parent_columns).all(is_one_of);
-    Ok(fits.then_some(key))
+    key.len() == reference.parent_columns.len() && key.iter().zip(&reference.parent_columns).all(is_one_of)
 }
 
 /// Fills references in; returns those that the target refused, with its reasons. They stay NULL.
@@ -245,7 +297,8 @@ async fn fill_part(
     for ((table, columns), rows) in &calls {
         let table = &entity.tables[*table];
         let rows: Vec<&[Value]> = rows.iter().map(Vec::as_slice).collect();
-        filled = tx.update(Rows { table: &table.schema, columns, key: &table.key, rows: &rows }).await;
+        let call = Rows { table: &table.schema, columns, key: &table.key, rows: &rows };
+        filled = rewritten::update(tx, table, call).await;
         if filled.is_err() {
             break;
         }

@@ -1,71 +1,141 @@
-//! The end of an entity: self-references that waited are filled in, empty tables and the budget are judged.
+//! The end of an entity, or of a circle of them: what waited for a parent is written or filled in, empty tables and the
+//! budget are judged.
 
 use super::bookkeeping::Checkpoint;
 use super::bookkeeping::NulledReference;
-use super::commit::CommitError;
 use super::commit::Committer;
 use super::commit::moved;
+use super::entity::Member;
 use super::fill;
 use super::fill::Waiting;
+use super::numbering;
+use super::parked;
+use super::parked::MemberError;
 use super::report::RowCounts;
 use super::report::State;
 use super::retry::retry;
+use super::shutdown::Shutdown;
+use crate::connector::TargetError;
+use crate::connector::Transaction;
+use crate::connector::target::Advanced;
 use crate::error::Failure;
 use crate::plan::OnMissing;
+use crate::plan::TablePlan;
 
 /// Deferred references that one transaction fills in.
 const FILL_MAX: usize = 1_000;
 
-/// Takes the final steps of an entity whose source is read to its end; returns the checkpoint that says so.
-///
-/// `source` is what the source was that was read.
-pub async fn finish(
-    committer: &Committer,
-    checkpoint: &Checkpoint,
-    source: Option<String>,
-) -> Result<Checkpoint, CommitError> {
-    let entity = committer.entity();
-    while retry(&entity.name, async || fill(committer).await).await? {
-        crate::stop_point!("finish-fill");
+/// Takes the final steps of entities that are read to their ends: of one, or of all that refer to one another in a circle.
+/// Returns `false` where somebody asked to stop before that.
+pub async fn finish(members: &mut [Member], shutdown: &Shutdown) -> Result<bool, MemberError> {
+    // First what waits itself: it may be what a reference waits for.
+    if !parked::resolve(members, shutdown).await? {
+        return Ok(false);
     }
+    for (place, member) in members.iter().enumerate() {
+        let name = &member.committer.entity().name;
+        let mut filled = Ok(true);
+        while let Ok(true) = filled {
+            filled = retry(name, async || fill(&member.committer).await).await;
+            if let Ok(true) = filled {
+                crate::stop_point!("finish-fill");
+            }
+        }
+        filled.map_err(|failure| (place, failure.into()))?;
+    }
+    for (place, member) in members.iter().enumerate() {
+        judge(member).map_err(|failure| (place, failure.into()))?;
+    }
+    for (place, member) in members.iter_mut().enumerate() {
+        let (committer, checkpoint, source) = (&member.committer, &member.checkpoint, member.read.take());
+        let name = &committer.entity().name;
+        let completed = retry(name, async || complete(committer, checkpoint, &source).await).await;
+        (member.checkpoint, member.advanced) = completed.map_err(|failure| (place, failure.into()))?;
+        crate::stop_point!("finish-complete");
+    }
+    Ok(true)
+}
+
+/// Fails where an entity has too many dead letters, or a table without rows.
+fn judge(member: &Member) -> Result<(), Failure> {
+    let (entity, checkpoint) = (member.committer.entity(), &member.checkpoint);
     if entity.budget.is_exceeded(checkpoint.fates.dead, checkpoint.fates.read, true) {
         return Err(Failure::failed(format!(
             "`{}` ended with {} dead letters among {} records, more than its `dead-letters-max`",
             entity.name, checkpoint.fates.dead, checkpoint.fates.read
         ))
-        .hint(committer.run_budget().hint("with a larger `dead-letters-max` the same command completes the entity"))
-        .into());
+        .hint(
+            member
+                .committer
+                .run_budget()
+                .hint("with a larger `dead-letters-max` the same command completes the entity"),
+        ));
     }
-    let empty = entity.tables.iter().map(|table| &table.schema.name).find(|name| {
+    // A junction is judged as a whole, by its own step.
+    let own = entity.tables.iter().filter(|table| table.junction.is_none());
+    let empty = own.map(|table| &table.schema.name).find(|name| {
         checkpoint.rows.get(*name).is_none_or(|rows: &RowCounts| rows.standing() == 0)
             && !entity.allow_empty.contains(name)
     });
-    if let Some(empty) = empty.filter(|_| checkpoint.fates.read > 0) {
-        return Err(Failure::failed(format!(
+    match empty.filter(|_| checkpoint.fates.read > 0) {
+        None => Ok(()),
+        Some(empty) => Err(Failure::failed(format!(
             "the table `{empty}` got no row from the {} records of `{}`",
             checkpoint.fates.read, entity.name
         ))
-        .hint(format!("mend the mapping, or say `allow-empty = [\"{empty}\"]` for the entity and run again"))
-        .into());
+        .hint(format!("mend the mapping, or say `allow-empty = [\"{empty}\"]` for the entity and run again"))),
     }
-    Ok(retry(&entity.name, async || complete(committer, checkpoint, &source).await).await?)
 }
 
 async fn complete(
     committer: &Committer,
     checkpoint: &Checkpoint,
     source: &Option<String>,
-) -> Result<Checkpoint, Failure> {
+) -> Result<(Checkpoint, Vec<Advanced>), Failure> {
     let entity = committer.entity();
     let to = Checkpoint { state: State::Completed, source: source.clone(), ..checkpoint.clone() };
     let mut tx = committer.target().begin().await?;
     committer.books().forget_provisional(&mut *tx, &entity.name).await?;
+    committer.books().forget_all_parked(&mut *tx, &entity.name).await?;
+    let advanced = advance_sequences(committer, &mut *tx).await?;
     if !committer.books().move_checkpoint(&mut *tx, &entity.name, checkpoint, &to).await? {
         tx.rollback().await?;
         return Err(moved(&entity.name));
     }
+    crate::stop_point!("complete-before");
     tx.commit().await?;
-    Ok(to)
+    Ok((to, advanced))
+}
+
+/// Moves the sequences of columns that rows were written with behind their values: whoever inserts next, without an id,
+/// would be given one that stands.
+pub(super) async fn advance_sequences(
+    committer: &Committer,
+    tx: &mut dyn Transaction,
+) -> Result<Vec<Advanced>, TargetError> {
+    let mut advanced: Vec<Advanced> = Vec::new();
+    for table in &committer.entity().tables {
+        for &column in table.columns.iter().filter(|&&column| table.schema.columns[column].sequence.is_some()) {
+            let moved = tx.advance_sequence(&table.schema, column).await?;
+            numbering::tell(&moved);
+            advanced.extend(moved);
+        }
+    }
+    Ok(advanced)
+}
+
+/// As [`advance_sequences`], for rows that came behind the completion.
+pub(super) async fn advance_again(committer: &Committer) -> Result<(), Failure> {
+    let has_any = |table: &TablePlan| table.columns.iter().any(|&fed| table.schema.columns[fed].sequence.is_some());
+    if !committer.entity().tables.iter().any(has_any) {
+        return Ok(());
+    }
+    retry(&committer.entity().name, async || {
+        let mut tx = committer.target().begin().await?;
+        advance_sequences(committer, &mut *tx).await?;
+        Ok(tx.commit().await?)
+    })
+    .await
 }
 
 /// Fills in some of the references that wait; `false` where none is left.

@@ -1,4 +1,4 @@
-//! The ids that the transformer gave to the records of one batch: what is not stored yet may be known all the same.
+//! The ids that the transformer, or the target, gave to the records of one batch: what is not stored yet may be known all the same.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use super::resolve::Resolved;
 use super::resolve::Settled;
 use crate::plan::EntityPlan;
-use crate::plan::IdStrategy;
 use crate::plan::Plan;
 use crate::record::Value;
 use crate::record::convert;
@@ -33,8 +32,8 @@ impl<'a> GivenIds<'a> {
 
     /// Adds the id of a record; its own rows may refer to it.
     pub fn begin(&mut self, entity: &EntityPlan, resolved: &'a Resolved, record: usize) {
-        let (IdStrategy::Column, Settled::Rows(range), Some(key)) =
-            (entity.id, &resolved.records[record], &resolved.batch.records[record].key)
+        let (true, Settled::Rows(range), Some(key)) =
+            (entity.id.is_stored(), &resolved.records[record], &resolved.batch.records[record].key)
         else {
             return;
         };

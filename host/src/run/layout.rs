@@ -8,10 +8,14 @@ use std::sync::Arc;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
+use super::bookkeeping::ParkedKey;
+use super::choices;
+use super::choices::Chosen;
 use super::claimed::RowKey;
 use super::given::GivenIds;
 use super::ledger;
 use super::parents::InBatch;
+use super::parents::LeftOut;
 use super::parents::Parents;
 use super::parents::find_parents;
 use super::parents::look_up_ids;
@@ -19,6 +23,8 @@ use super::parents::missing_parent;
 use super::parents::no_parent;
 use super::parents::parents_among;
 use super::parents::reference_key;
+use super::parked;
+use super::resolve::Choice;
 use super::resolve::Resolved;
 use super::resolve::ResolvedRow;
 use super::resolve::Settled;
@@ -27,7 +33,7 @@ use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
-use crate::plan::IdStrategy;
+use crate::plan::Later;
 use crate::plan::OnMissing;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
@@ -50,6 +56,16 @@ pub struct Place<'a> {
     pub entity: usize,
     /// The statements on whimbrel's own tables.
     pub books: &'a Bookkeeping,
+    /// Whether records may wait for parents that come later: in the end, and in a replay, these are missing.
+    pub parks: bool,
+}
+
+/// A record that waits for parents.
+pub struct Parked {
+    /// What it waits for, in words.
+    pub refused: Box<Refused>,
+    /// The same as keys.
+    pub waits: Vec<ParkedKey>,
 }
 
 /// How a batch will be written.
@@ -61,6 +77,10 @@ pub struct Layout {
     pub records: Vec<usize>,
     /// Records that cannot be written: their key repeats, or a parent is missing.
     pub set_aside: Dead,
+    /// Records that wait for a parent that may come later, by their index in the batch.
+    pub parked: BTreeMap<usize, Parked>,
+    /// Records that are left out because a parent is missing.
+    pub skipped: BTreeMap<usize, LeftOut>,
     /// Rows whose values differ from the resolved ones: references written NULL or looked up.
     patched: HashMap<usize, Vec<Value>>,
     /// What rows with references that wait are to hold in the end.
@@ -83,9 +103,18 @@ enum Found {
     Parent,
     /// It comes with this earlier record of the batch.
     InBatch(usize),
-    /// It may still come: the table points to itself.
+    /// It may still come: the column is NULL until then.
     Later,
+    /// It may still come: the record waits for it.
+    Awaited,
     Missing,
+}
+
+impl Parked {
+    fn new(waits: Vec<(Box<Refused>, ParkedKey)>) -> Option<Self> {
+        let (refused, waits): (Vec<_>, Vec<_>) = waits.into_iter().unzip();
+        refused.into_iter().next().map(|refused| Self { refused, waits })
+    }
 }
 
 impl Layout {
@@ -99,7 +128,7 @@ impl Layout {
         foreign: &HashSet<RowKey>,
         parents: &mut Parents,
     ) -> Result<Self, LayoutError> {
-        let Place { plan, entity: entity_index, books } = place;
+        let Place { plan, entity: entity_index, books, parks } = place;
         let entity = &plan.entities[entity_index];
         let looked_up = look_up_ids(plan, entity_index, books, tx, resolved, parents).await?;
         if parents.found.is_none() {
@@ -109,6 +138,8 @@ impl Layout {
         let mut layout = Self {
             records: Vec::with_capacity(resolved.records.len()),
             set_aside: Dead::new(),
+            parked: BTreeMap::new(),
+            skipped: BTreeMap::new(),
             patched: looked_up.clone(),
             wanted: HashMap::new(),
             intended: HashMap::new(),
@@ -131,8 +162,10 @@ impl Layout {
             };
             given.begin(entity, resolved, index);
             let own = parents_among(entity, resolved, range.clone());
-            let mut leans = Vec::new();
-            for row in range.clone() {
+            let (mut leans, mut waits) = (Vec::new(), Vec::new());
+            // The rows of a junction are for its final step to judge.
+            let is_own = |row: &usize| !resolved.rows[*row].is_deferred;
+            for row in range.clone().filter(is_own) {
                 let table_index = resolved.rows[row].table;
                 let table = &entity.tables[table_index];
                 let known = given.look_up(plan, entity_index, resolved, row, &parents.unresolved);
@@ -145,6 +178,43 @@ impl Layout {
                 let values = values.as_slice();
                 let nulls = layout.nulled.len() + layout.deferred.len();
                 for (position, reference) in table.references.iter().enumerate() {
+                    match choices::chosen(table, reference, &resolved.rows[row].choices) {
+                        Chosen::This => {}
+                        Chosen::Other => continue,
+                        Chosen::Several(choice, entities) => {
+                            let refused = || choices::several(plan, table, choice, entities);
+                            layout.set_aside.entry(index).or_insert_with(refused);
+                            continue;
+                        }
+                        Chosen::Nobody(choice) => {
+                            match reference.on_missing {
+                                _ if reference.later == Later::FilledIn => {
+                                    layout.null(table, reference, resolved, row, values, true, Some((plan, choice)));
+                                }
+                                _ if reference.later == Later::Parked && parks => {
+                                    let key = parked::key::waits_for_one(plan, table, reference, choice);
+                                    waits.push((choices::nobody(plan, table, choice), key));
+                                }
+                                OnMissing::Null => {
+                                    layout.null(table, reference, resolved, row, values, false, Some((plan, choice)));
+                                }
+                                OnMissing::DeadLetter | OnMissing::Park => {
+                                    let refused = || choices::nobody(plan, table, choice);
+                                    layout.set_aside.entry(index).or_insert_with(refused);
+                                }
+                                OnMissing::Skip => {
+                                    let left_out = || LeftOut::of_choice(plan, table, reference, choice);
+                                    layout.skipped.entry(index).or_insert_with(left_out);
+                                }
+                                OnMissing::Fail => {
+                                    return Err(
+                                        no_parent(resolved, index, &choices::nobody(plan, table, choice)).into()
+                                    );
+                                }
+                            }
+                            continue;
+                        }
+                    }
                     let Some(key) = reference_key(reference, values) else { continue };
                     let stands = found.get(&(table_index, position)).and_then(|keys| keys.get(&key)).copied();
                     let among = |rows: &InBatch<'_>| {
@@ -156,26 +226,40 @@ impl Layout {
                     });
                     let (among_own, among_earlier) =
                         if is_known { (among(&own), among(&in_batch)) } else { (None, None) };
+                    let not_yet = match reference.later {
+                        Later::FilledIn => Found::Later,
+                        Later::Parked if parks => Found::Awaited,
+                        Later::Parked | Later::Never => Found::Missing,
+                    };
                     let outcome = match (among_own, among_earlier) {
                         _ if is_known && stands == Some(true) => Found::Parent,
                         (_, Some(parent)) => Found::InBatch(resolved.rows[parent].record),
-                        (Some(parent), None) if reference.to_itself && parent > row => Found::Later,
+                        (Some(parent), None) if reference.to_itself && parent > row => not_yet,
                         (Some(_), None) => Found::Parent,
-                        (None, None) if reference.to_itself => Found::Later,
-                        (None, None) => Found::Missing,
+                        (None, None) => not_yet,
                     };
                     match (outcome, reference.on_missing) {
                         (Found::Parent, _) => {}
                         (Found::InBatch(parent), _) => leans.push((index, parent)),
-                        (Found::Later, _) => layout.null(table, reference, resolved, row, values, true),
-                        (Found::Missing, OnMissing::Null) => {
-                            layout.null(table, reference, resolved, row, values, false)
+                        (Found::Later, _) => layout.null(table, reference, resolved, row, values, true, None),
+                        (Found::Awaited, _) => {
+                            let refused = missing_parent(plan, table, reference, &resolved.rows[row], values);
+                            let key =
+                                parked::key::waits(plan, table, reference, &resolved.rows[row], values, !is_known);
+                            waits.push((refused, key));
                         }
-                        (Found::Missing, OnMissing::DeadLetter) => {
+                        (Found::Missing, OnMissing::Null) => {
+                            layout.null(table, reference, resolved, row, values, false, None)
+                        }
+                        (Found::Missing, OnMissing::DeadLetter | OnMissing::Park) => {
                             layout
                                 .set_aside
                                 .entry(index)
                                 .or_insert_with(|| missing_parent(plan, table, reference, &resolved.rows[row], values));
+                        }
+                        (Found::Missing, OnMissing::Skip) => {
+                            let left_out = || LeftOut::new(plan, table, reference, &resolved.rows[row], values);
+                            layout.skipped.entry(index).or_insert_with(left_out);
                         }
                         (Found::Missing, OnMissing::Fail) => {
                             return Err(no_parent(
@@ -199,8 +283,12 @@ impl Layout {
                     layout.intended.insert(row, ledger::digest(&intended));
                 }
             }
-            if layout.set_aside.contains_key(&index) {
+            let is_aside = layout.set_aside.contains_key(&index) || layout.skipped.contains_key(&index);
+            if is_aside || !waits.is_empty() {
                 given.forget(resolved, index);
+                if let Some(parked) = Parked::new(waits).filter(|_| !is_aside) {
+                    layout.parked.insert(index, parked);
+                }
                 continue;
             }
             if resolved.repeats_keys {
@@ -222,7 +310,7 @@ impl Layout {
             layout.records.push(index);
             layout.leans.extend(leans);
             if resolved.repeats_keys {
-                for row in range.clone() {
+                for row in range.clone().filter(is_own) {
                     seen.entry(name_and_key(row)).or_insert(row);
                 }
             }
@@ -234,6 +322,16 @@ impl Layout {
             }
         }
         Ok(layout)
+    }
+
+    /// Returns the records that are not written: set aside, left out or parked.
+    pub fn aside(&self) -> Cow<'_, Dead> {
+        if self.skipped.is_empty() && self.parked.is_empty() {
+            return Cow::Borrowed(&self.set_aside);
+        }
+        let left_out = self.skipped.iter().map(|(record, left_out)| (*record, left_out.refused.clone()));
+        let parked = self.parked.iter().map(|(record, parked)| (*record, parked.refused.clone()));
+        Cow::Owned(left_out.chain(parked).chain(self.set_aside.clone()).collect())
     }
 
     /// Returns the ledger's digest of a row: of the values that it holds when every reference has its parent.
@@ -276,14 +374,14 @@ impl Layout {
         of_rows(&self.nulled, is_written)
     }
 
-    /// Returns the references written NULL until the entity's end, of the rows that were written.
+    /// Returns the references written NULL until the group's end, of the rows that were written.
     pub fn deferred(&self, is_written: impl Fn(usize) -> bool) -> Vec<NulledReference> {
         of_rows(&self.deferred, is_written)
     }
 
-    /// Returns the ids that the transformer gave, by source key, where the entity's strategy is `column`.
+    /// Returns the ids to be stored, by source key, where the entity's are.
     pub fn ids_of_living(&self, entity: &EntityPlan, resolved: &Resolved, refused: &Dead) -> Vec<(String, Vec<u8>)> {
-        if entity.id != IdStrategy::Column {
+        if !entity.id.is_stored() {
             return Vec::new();
         }
         self.records
@@ -301,7 +399,8 @@ impl Layout {
             .collect()
     }
 
-    /// Writes a reference NULL: until the entity's end, or for good.
+    /// Writes a reference NULL: until the group's end, or for good. `open` is one of which no entity has the record.
+    #[expect(clippy::too_many_arguments, reason = "one row of bookkeeping, each argument another part of it")]
     fn null(
         &mut self,
         table: &TablePlan,
@@ -310,6 +409,7 @@ impl Layout {
         row: usize,
         values: &[Value],
         deferred: bool,
+        open: Option<(&Plan, &Choice)>,
     ) {
         // What waits for an id that is stored is the source key: the id is looked up when all are known.
         let pending = &resolved.rows[row].pending;
@@ -337,9 +437,13 @@ impl Layout {
             row_key: display_key(table, &resolved.rows[row]),
             row_key_blob: resolved.rows[row].key.clone(),
             column: column_names(table, reference),
-            parent: reference.parent.name.clone(),
-            parent_key: packed::display(&key),
-            value: value::encode(&key),
+            parent: match (&reference.choice, open) {
+                (_, Some(_)) => choices::names(table, reference),
+                (Some(entity), None) => entity.clone(),
+                (None, None) => reference.parent.name.clone(),
+            },
+            parent_key: open.map_or_else(|| packed::display(&key), |(_, choice)| choices::shown(choice)),
+            value: open.map_or_else(|| value::encode(&key), |(plan, choice)| choices::recorded(plan, choice)),
             document: record.document,
             record_key: record.key.as_ref().map_or_else(String::new, |key| key.as_str().to_owned()),
             parent_record_key: resolved.rows[row].referred.iter().find_map(of_parent),

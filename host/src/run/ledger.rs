@@ -28,6 +28,8 @@ pub enum Fate {
     Skipped = 3,
     /// Set aside.
     Dead = 4,
+    /// Waiting for a parent.
+    Parked = 5,
 }
 
 impl Fate {
@@ -38,7 +40,13 @@ impl Fate {
             Self::Unchanged => "unchanged",
             Self::Skipped => "skipped",
             Self::Dead => "dead",
+            Self::Parked => "parked",
         }
+    }
+
+    /// Returns whether a record that ended so has no rows in the target: it was set aside, or waits.
+    pub fn is_kept_back(self) -> bool {
+        matches!(self, Self::Dead | Self::Parked)
     }
 }
 
@@ -53,6 +61,8 @@ pub enum RowFate {
     Unchanged,
     /// What stood there differs and stays.
     Skipped,
+    /// Left to the final step of its junction.
+    Deferred,
 }
 
 impl RowFate {
@@ -62,6 +72,7 @@ impl RowFate {
             Self::Updated(_) => 2,
             Self::Unchanged => 3,
             Self::Skipped => 4,
+            Self::Deferred => 5,
         }
     }
 }
@@ -160,8 +171,11 @@ pub struct LedgerRecord<'a> {
 pub struct LedgerRow<'a> {
     /// The table's name.
     pub table: &'a str,
-    /// Whether it stands in the target because of this entry; a skipped row is somebody else's.
+    /// Whether it stands in the target because of this entry; a skipped row is somebody else's, and of a deferred one the
+    /// ledger of its junction tells.
     pub is_ours: bool,
+    /// Whether it was left to the final step of its junction.
+    pub is_deferred: bool,
     /// Its compact key.
     pub key: &'a [u8],
     /// The digest of the values that the row holds when every reference has its parent, as [`digest`] makes it.
@@ -185,6 +199,7 @@ pub fn records<'a>(packed: &'a [u8], each: &mut dyn FnMut(LedgerRecord<'a>)) -> 
             2 => Fate::Unchanged,
             3 => Fate::Skipped,
             4 => Fate::Dead,
+            5 => Fate::Parked,
             _ => return None,
         };
         let (document, source) = (take_u64(&mut rest)?, take_u64(&mut rest)?);
@@ -204,7 +219,7 @@ pub fn records<'a>(packed: &'a [u8], each: &mut dyn FnMut(LedgerRecord<'a>)) -> 
                 }
                 _ => None,
             };
-            rows.push(LedgerRow { table, is_ours: tag != 4, key, digest, before });
+            rows.push(LedgerRow { table, is_ours: tag < 4, is_deferred: tag == 5, key, digest, before });
         }
         each(LedgerRecord { fate, document, source, rows });
     }

@@ -5,6 +5,7 @@ mod begun;
 pub mod bookkeeping;
 pub mod budget;
 pub mod check;
+pub mod choices;
 pub mod claimed;
 pub mod commit;
 pub mod committed;
@@ -21,12 +22,17 @@ pub mod finish;
 pub mod given;
 pub mod heal;
 pub mod hold;
+pub mod identify;
+pub mod junction;
 pub mod layout;
 pub mod ledger;
 pub mod locked;
+pub mod numbering;
 pub mod open;
 pub mod origin;
+mod originals;
 pub mod parents;
+pub mod parked;
 pub mod permits;
 pub mod progress;
 pub mod repair;
@@ -34,8 +40,10 @@ pub mod replay;
 pub mod report;
 pub mod resolve;
 pub mod retry;
+pub mod rewritten;
 pub mod schedule;
 pub mod selection;
+pub mod shown;
 pub mod shutdown;
 pub mod skips;
 pub mod stand_in;
@@ -57,6 +65,8 @@ use bookkeeping::Checkpoint;
 use bookkeeping::MigrationRow;
 use budget::RunBudget;
 use check::Reads;
+use junction::JunctionEnd;
+use junction::JunctionReport;
 use open::Opened;
 use report::Fates;
 use report::Mode;
@@ -65,6 +75,7 @@ use report::State;
 use report::Status;
 use schedule::EntityEnd;
 use selection::ChangedSource;
+use shown::ShowRows;
 use shutdown::Shutdown;
 use swap::history::Announcement;
 use who::run_id;
@@ -74,6 +85,7 @@ use crate::connector;
 use crate::connector::Target;
 use crate::error::Failure;
 use crate::plan::Draft;
+use crate::plan::JunctionPlan;
 
 /// Marks a place where a test can end the process as a power cut would.
 #[macro_export]
@@ -99,6 +111,8 @@ pub struct Options {
     pub accept_change: bool,
     /// Show bars.
     pub terminal: bool,
+    /// Collects what is to be shown of single records.
+    pub show_rows: Option<Arc<ShowRows>>,
 }
 
 /// How a run ended that has begun.
@@ -128,6 +142,7 @@ async fn check_beginning(opened: &Opened, options: &Options) -> Result<(BTreeSet
     selection::check_parents(opened, &selected, &standing, options)?;
     let changed = selection::changed_sources(&opened.sources, &selected, &standing);
     selection::check_sources(opened, &changed, options)?;
+    junction::check_awaited(opened).await?;
     open::check_writable(opened, &selected).await?;
     Ok((selected, changed))
 }
@@ -155,7 +170,15 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         copy_bookkeeping(&opened, &*target, &books).await?;
     }
     let starts = checkpoints(&opened, &*target, &books).await?;
-    let is_done = selected.iter().all(|&entity| starts[entity].state == State::Completed);
+    let work = junction::Work { plan: &opened.plan.clone(), target: &*target, books: &books, run: &run };
+    let concerned = junction::concerned(work.plan, &selected);
+    let stands = junction::stands(work).await?;
+    let is_left = |&index: &usize| {
+        let waits_for = junction::waits_for(work.plan, index, &starts.iter().collect::<Vec<_>>());
+        stands[index].is_open() && waits_for.is_empty()
+    };
+    let is_done =
+        selected.iter().all(|&entity| starts[entity].state == State::Completed) && !concerned.iter().any(is_left);
 
     let spent = |count: fn(&Fates) -> u64| starts.iter().map(|start| count(&start.fates)).sum();
     let budget = RunBudget::new(opened.plan.budget, spent(|fates| fates.dead), spent(|fates| fates.read));
@@ -168,13 +191,16 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         started_at,
         duration_ms: 0,
         entities: Vec::new(),
+        junctions: Vec::new(),
         plugins: opened.plugins.clone(),
+        consistent: None,
         conservation: "ok".to_owned(),
         dead_letters: Vec::new(),
         provisional: Vec::new(),
         error: None,
     };
     let mut ends: Vec<Option<EntityEnd>> = starts.iter().map(|_| None).collect();
+    let mut junction_ends: Vec<Option<JunctionEnd>>;
     let plan = opened.plan.clone();
     let mut failures: Vec<Failure> = Vec::new();
     if options.execute {
@@ -183,17 +209,24 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         tx.commit().await?;
     }
     if !is_done {
-        let work =
-            schedule::run_entities(opened, &target, &books, &run, &budget, &selected, &starts, options, shutdown);
+        let all = async {
+            let ends =
+                schedule::run_entities(opened, &target, &books, &run, &budget, &selected, &starts, options, shutdown)
+                    .await;
+            let stand = now(&starts, &ends);
+            let junctions = junction::run_steps(work, &concerned, stands, &stand, shutdown, options.terminal).await;
+            (ends, junctions)
+        };
         let lost;
-        (ends, lost) = locked::watched(lock.as_deref(), shutdown, work).await;
+        ((ends, junction_ends), lost) = locked::watched(lock.as_deref(), shutdown, all).await;
         failures.extend(lost);
         let is_completed = |entity: usize| {
             ends[entity].as_ref().map_or(starts[entity].state, |end| end.checkpoint.state) == State::Completed
         };
         let (all_completed, asked_completed) =
             ((0..starts.len()).all(is_completed), selected.iter().copied().all(is_completed));
-        let has_failed = ends.iter().flatten().any(|end| end.failure.is_some());
+        let has_failed = ends.iter().flatten().any(|end| end.failure.is_some())
+            || junction_ends.iter().flatten().any(|end| end.failure.is_some());
         if !has_failed && (asked_completed || !shutdown.is_asked()) && budget.is_exceeded_by(0, 0, all_completed) {
             failures.push(dead_letter::run_over_budget(&budget));
         }
@@ -201,13 +234,18 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
             Status::Failed
         } else if ends.iter().flatten().any(|end| end.checkpoint.state == State::Held) {
             Status::Held
-        } else if asked_completed {
+        } else if asked_completed && junction_ends.iter().flatten().all(JunctionEnd::is_done) {
             Status::Completed
         } else if shutdown.is_asked() {
             Status::Stopped
         } else {
             Status::Limited
         };
+    } else {
+        let unchanged = |(index, stand): (usize, junction::Stand)| {
+            concerned.contains(&index).then(|| JunctionEnd::unchanged(work.plan, index, stand, &now(&starts, &ends)))
+        };
+        junction_ends = stands.into_iter().enumerate().map(unchanged).collect();
     }
     for (index, entity) in plan.entities.iter().enumerate().filter(|(index, _)| selected.contains(index)) {
         let not_predicted =
@@ -215,9 +253,26 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         let mut entity = conclude::entity_report(&entity.name, &starts[index], ends[index].as_ref());
         entity.not_predicted =
             not_predicted.map(|table| (table.schema.name.clone(), table.schema.not_predicted.clone())).collect();
+        entity.shown = options.show_rows.as_ref().and_then(|show_rows| show_rows.take(&entity.name));
         report.entities.push(entity);
         failures.extend(ends[index].as_mut().and_then(|end| end.failure.take()));
     }
+    for (index, end) in junction_ends.iter_mut().enumerate() {
+        let Some(end) = end else { continue };
+        let not_predicted = &plan.junctions[index].table.schema.not_predicted;
+        let mut junction = JunctionReport::new(&plan, index, end);
+        junction.not_predicted = if options.execute { Vec::new() } else { not_predicted.clone() };
+        if !junction.is_conserved(end) {
+            report.conservation = "broken".to_owned();
+        }
+        report.junctions.push(junction);
+        failures.extend(end.failure.take());
+    }
+    let reads = starts.iter().zip(&ends).flat_map(|(start, end)| match end {
+        Some(end) => &end.checkpoint.snapshots,
+        None => &start.snapshots,
+    });
+    report.consistent = bookkeeping::is_consistent(reads);
     // Several entities may have learned the same.
     failures.dedup_by(|failure, before| failure.message == before.message);
     if report.entities.iter().any(|entity| entity.total.read != entity.total.sum()) {
@@ -231,6 +286,12 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
     let mut failures = failures.into_iter();
     let failure = failures.next().map(|first| first.and(failures.collect()));
     Ok(Ended { report, failure })
+}
+
+/// Where the entities stand by now, in the plan's order.
+fn now<'a>(starts: &'a [Checkpoint], ends: &'a [Option<EntityEnd>]) -> Vec<&'a Checkpoint> {
+    let now = |(start, end): (&'a Checkpoint, &'a Option<EntityEnd>)| end.as_ref().map_or(start, |end| &end.checkpoint);
+    starts.iter().zip(ends).map(now).collect()
 }
 
 fn milliseconds(begun: Instant) -> u64 {
@@ -286,8 +347,9 @@ async fn copy_bookkeeping(opened: &Opened, scratch: &dyn Target, books: &Bookkee
     let stored = Bookkeeping::new(&*opened.target, &opened.plan.name);
     let mut from = opened.target.begin().await?;
     let mut to = scratch.begin().await?;
-    for entity in &opened.plan.entities {
-        stored.copy(&mut *from, books, &mut *to, &entity.name).await?;
+    let entities = opened.plan.entities.iter().map(|entity| entity.name.clone());
+    for name in entities.chain(opened.plan.junctions.iter().map(JunctionPlan::ledger_name)) {
+        stored.copy(&mut *from, books, &mut *to, &name).await?;
     }
     from.rollback().await?;
     to.commit().await?;

@@ -38,6 +38,8 @@ use crate::connector::target::Written;
 use crate::error::Failure;
 use crate::plan::Draft;
 use crate::plan::EntityPlan;
+use crate::plan::JunctionPlan;
+use crate::plan::Later;
 use crate::plan::Manifest;
 use crate::plan::OnConflict;
 use crate::plan::Plan;
@@ -166,7 +168,7 @@ pub async fn open_with(
             return Err(Failure::bug(format!("the entity `{}` has no transformer or no source", entity.name)));
         };
         let validators = components::open_validators(&manifest, entity, &loaded, pins, &mut found)?;
-        parts.push(entity_parts(&manifest, entity, &transformer, &validators, &loaded, &origin));
+        parts.push(entity_parts(&manifest, &plan, entity, &transformer, &validators, &loaded, &origin));
         let source = sources.get_mut(entity.index).and_then(Option::take);
         ordered.extend(match source {
             // It was opened with another time than what is pinned.
@@ -213,11 +215,11 @@ pub async fn check_writable(opened: &Opened, selected: &BTreeSet<usize>) -> Resu
     for entity in selected.iter().map(|&index| &opened.plan.entities[index]) {
         let is_missing = |name: &String| opened.missing.iter().any(|table| table.name == *name);
         for table in entity.tables.iter().filter(|table| !is_missing(&table.schema.name)) {
-            let filled_in = table.references.iter().filter(|reference| reference.to_itself);
+            let is_updated = entity.on_conflict == OnConflict::Update && table.junction.is_none();
+            let filled_in = table.references.iter().filter(|reference| reference.later == Later::FilledIn);
             let filled_in = filled_in.flat_map(|reference| &reference.columns).map(|&fed| table.columns[fed]);
             let changed = table.columns.iter().copied();
-            let changed =
-                changed.filter(|column| entity.on_conflict == OnConflict::Update && !table.key.contains(column));
+            let changed = changed.filter(|column| is_updated && !table.key.contains(column));
             written.push(Written {
                 table: &table.schema,
                 inserted: table.columns.clone(),
@@ -274,11 +276,19 @@ pub(super) fn described(description: &Description) -> Described {
         key: table.key.clone(),
         id: table.id.clone(),
     });
-    Described { tables: tables.collect(), reads: description.reads.clone(), ignores: description.ignores.clone() }
+    let columns = description.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
+    let sources = columns.map(|(table, column)| ((table.name.clone(), column.name.clone()), column.sources.clone()));
+    Described {
+        tables: tables.collect(),
+        sources: sources.collect(),
+        reads: description.reads.clone(),
+        ignores: description.ignores.clone(),
+    }
 }
 
 fn entity_parts(
     manifest: &Manifest,
+    plan: &Plan,
     entity: &EntityPlan,
     transformer: &Transformer,
     validators: &[(Validator, String)],
@@ -294,7 +304,8 @@ fn entity_parts(
     let mut plugins = vec![parts(transformer.component(), "{}")];
     plugins.extend(validators.iter().map(|(validator, config)| parts(validator.component(), config)));
     let tables = entity.tables.iter().map(|table| (table.schema.name.clone(), table_json(table)));
-    let references = entity.tables.iter().flat_map(|table| {
+    let own = entity.tables.iter().filter(|table| table.junction.is_none());
+    let references = own.flat_map(|table| {
         table.references.iter().map(|reference| {
             format!(
                 "{}.{}: {:?}",
@@ -304,6 +315,14 @@ fn entity_parts(
             )
         })
     });
+    let is_fed = |junction: &&JunctionPlan| {
+        entity.tables.iter().any(|table| table.junction.is_some() && table.schema.name == junction.name())
+    };
+    let junctions = plan
+        .junctions
+        .iter()
+        .filter(is_fed)
+        .map(|junction| format!("{}: {:?}, {:?}", junction.name(), junction.on_missing, junction.on_difference));
     EntityParts {
         name: entity.name.clone(),
         source: origin.identity(),
@@ -315,6 +334,7 @@ fn entity_parts(
         tables: tables.collect(),
         policies: std::iter::once(format!("on-conflict: {:?}", entity.on_conflict))
             .chain(references)
+            .chain(junctions)
             .collect::<Vec<_>>()
             .join("; "),
     }

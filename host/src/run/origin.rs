@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use crate::connector;
 use crate::connector::Filter;
@@ -19,9 +19,10 @@ pub struct Origins(BTreeMap<String, Arc<Old>>);
 
 /// One of them.
 struct Old {
+    name: String,
     url: String,
     folder: PathBuf,
-    system: OnceCell<System>,
+    system: Mutex<Option<Arc<System>>>,
 }
 
 /// Where the records of one entity come from.
@@ -36,9 +37,14 @@ pub struct Origin {
 impl Origins {
     /// Takes the sources of a manifest; none is opened yet.
     pub fn new(manifest: &Manifest) -> Self {
-        let old = |url: &str| Old { url: url.to_owned(), folder: manifest.folder.clone(), system: OnceCell::new() };
+        let old = |name: &str, url: &str| Old {
+            name: name.to_owned(),
+            url: url.to_owned(),
+            folder: manifest.folder.clone(),
+            system: Mutex::new(None),
+        };
         let sources = manifest.tables.source.iter();
-        Self(sources.map(|(name, source)| (name.clone(), Arc::new(old(&source.url)))).collect())
+        Self(sources.map(|(name, source)| (name.clone(), Arc::new(old(name, &source.url)))).collect())
     }
 
     /// Opens a system, to learn whether it is there.
@@ -59,8 +65,15 @@ impl Origins {
 }
 
 impl Old {
-    async fn open(&self) -> Result<&System, SourceError> {
-        self.system.get_or_try_init(|| System::open(&self.url, &self.folder)).await
+    /// Returns the system as it was opened first, or anew where nothing can be read from that any more.
+    async fn open(&self) -> Result<Arc<System>, SourceError> {
+        let mut system = self.system.lock().await;
+        if let Some(open) = system.as_ref().filter(|open| !open.is_lost()) {
+            return Ok(open.clone());
+        }
+        let opened = Arc::new(System::open(&self.url, &self.folder).await?);
+        *system = Some(opened.clone());
+        Ok(opened)
     }
 }
 
@@ -68,6 +81,11 @@ impl Origin {
     /// Returns what identifies it for the fingerprint.
     pub fn identity(&self) -> String {
         connector::source::identity(&self.old.url, &self.collection)
+    }
+
+    /// Returns the name of its source in the manifest.
+    pub fn source(&self) -> &str {
+        &self.old.name
     }
 
     /// Returns whether what is read depends on the time that the migration has pinned.

@@ -7,8 +7,11 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use super::bookkeeping::Bookkeeping;
+use super::choices;
+use super::choices::Chosen;
 use super::layout::column_names;
 use super::layout::refuse;
+use super::resolve::Choice;
 use super::resolve::Resolved;
 use super::resolve::ResolvedRow;
 use super::transform::Refused;
@@ -24,6 +27,9 @@ use crate::record::convert;
 use crate::record::packed;
 use crate::record::value;
 
+/// The code of a record that is set aside for want of a parent.
+pub const MISSING_PARENT: &str = "missing-parent";
+
 /// Whether a parent of this compact key stands in the target, by table and reference.
 pub(super) type FoundParents = BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>;
 
@@ -31,19 +37,19 @@ pub(super) type FoundParents = BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>;
 #[derive(Default)]
 pub struct Parents {
     pub(super) found: Option<FoundParents>,
-    /// Ids of other entities that are stored, not computed: compact values by entity and source key.
-    pub(super) stored: HashMap<(usize, String), Option<Vec<u8>>>,
+    /// Ids that are stored, not computed: compact values by entity, then by source key.
+    pub(super) stored: HashMap<usize, HashMap<String, Option<Vec<u8>>>>,
     /// Row and fed column of references whose id is not known; the source key stands there for messages alone.
     pub(super) unresolved: HashSet<(usize, usize)>,
 }
 
 /// The compact key that a reference looks for, or `None` where a part of it is NULL. Values take the parent's types.
 pub(super) fn reference_key(reference: &ReferencePlan, values: &[Value]) -> Option<Vec<u8>> {
-    parent_key(reference, values).map(|(key, _)| value::encode(&key))
+    key_of_parent(reference, values).map(|(key, _)| value::encode(&key))
 }
 
 /// The key that a reference looks for, and whether the parent's columns can hold it at all.
-fn parent_key(reference: &ReferencePlan, values: &[Value]) -> Option<(Vec<Value>, bool)> {
+pub(super) fn key_of_parent(reference: &ReferencePlan, values: &[Value]) -> Option<(Vec<Value>, bool)> {
     let mut fits = true;
     let mut key = Vec::with_capacity(reference.columns.len());
     for (&column, &parent) in reference.columns.iter().zip(&reference.parent_columns) {
@@ -68,13 +74,17 @@ pub(super) async fn find_parents(
     unresolved: &HashSet<(usize, usize)>,
 ) -> Result<FoundParents, TargetError> {
     let mut found = BTreeMap::new();
-    for (table_index, table) in entity.tables.iter().enumerate() {
+    let own = entity.tables.iter().enumerate().filter(|(_, table)| table.junction.is_none());
+    for (table_index, table) in own {
         for (position, reference) in table.references.iter().enumerate() {
             let mut keys: HashMap<Vec<u8>, bool> = HashMap::new();
             let mut wanted: Vec<Vec<Value>> = Vec::new();
             for (index, row) in resolved.rows.iter().enumerate().filter(|(_, row)| row.table == table_index) {
+                if !matches!(choices::chosen(table, reference, &row.choices), Chosen::This) {
+                    continue;
+                }
                 let values = looked_up.get(&index).unwrap_or(&row.values);
-                if let Some((key, fits)) = parent_key(reference, values)
+                if let Some((key, fits)) = key_of_parent(reference, values)
                     && let Entry::Vacant(entry) = keys.entry(value::encode(&key))
                 {
                     entry.insert(false);
@@ -94,6 +104,42 @@ pub(super) async fn find_parents(
     Ok(found)
 }
 
+/// Looks stored ids up, unless they have been, by entity and source key: one query an entity.
+pub(super) async fn fetch_ids<'k>(
+    plan: &Plan,
+    books: &Bookkeeping,
+    tx: &mut dyn Transaction,
+    wanted: impl Iterator<Item = (usize, &'k str)>,
+    parents: &mut Parents,
+) -> Result<(), TargetError> {
+    let mut unknown: BTreeMap<usize, HashSet<&str>> = BTreeMap::new();
+    for (entity, key) in wanted {
+        if !parents.stored.get(&entity).is_some_and(|ids| ids.contains_key(key)) {
+            unknown.entry(entity).or_default().insert(key);
+        }
+    }
+    for (entity, keys) in unknown {
+        let keys: Vec<&str> = keys.into_iter().collect();
+        let mut found = books.ids(tx, &plan.entities[entity].name, &keys).await?;
+        let ids = parents.stored.entry(entity).or_default();
+        ids.extend(keys.into_iter().map(|key| (key.to_owned(), found.remove(key))));
+    }
+    Ok(())
+}
+
+impl Parents {
+    /// Forgets which parents stand: the values that were looked for are others now.
+    pub fn forget_found(&mut self) {
+        self.found = None;
+        self.unresolved.clear();
+    }
+
+    /// Returns the id of a source key that has been looked up, where one is stored.
+    pub(super) fn stored_id(&self, entity: usize, key: &str) -> Option<Value> {
+        packed::decode(self.stored.get(&entity)?.get(key)?.as_deref()?)?.pop()
+    }
+}
+
 /// Fills in references to entities whose ids are stored; returns the values of the rows that have some.
 pub(super) async fn look_up_ids(
     plan: &Plan,
@@ -103,16 +149,14 @@ pub(super) async fn look_up_ids(
     resolved: &Resolved,
     parents: &mut Parents,
 ) -> Result<HashMap<usize, Vec<Value>>, TargetError> {
+    // The ids of a junction's rows are for its final step to look up.
+    let own = || resolved.rows.iter().enumerate().filter(|(_, row)| !row.is_deferred);
+    let wanted = own().flat_map(|(_, row)| &row.pending).map(|(_, parent, key)| (*parent, key.as_str()));
+    fetch_ids(plan, books, tx, wanted, parents).await?;
     let mut values: HashMap<usize, Vec<Value>> = HashMap::new();
-    for (index, row) in resolved.rows.iter().enumerate() {
+    for (index, row) in own() {
         for (column, parent, key) in &row.pending {
-            let place = (*parent, key.as_str().to_owned());
-            if !parents.stored.contains_key(&place) {
-                let id = books.id(tx, &plan.entities[*parent].name, key.as_str()).await?;
-                parents.stored.insert(place.clone(), id);
-            }
-            let stored = parents.stored.get(&place).and_then(Option::as_deref);
-            let id = stored.and_then(packed::decode).and_then(|mut values| values.pop());
+            let id = parents.stored_id(*parent, key.as_str());
             // A parent without a stored id is missing: its own key stands for it in the message.
             let target = &plan.entities[entity].tables[row.table];
             let schema = &target.schema.columns[target.columns[*column]];
@@ -132,7 +176,8 @@ pub(super) type InBatch<'a> = HashMap<(&'a str, &'a [usize]), HashMap<Vec<u8>, u
 /// Rows that other rows of this entity may have as parents.
 pub(super) fn parents_among<'a>(entity: &'a EntityPlan, resolved: &Resolved, rows: Range<usize>) -> InBatch<'a> {
     let mut among = InBatch::new();
-    for reference in entity.tables.iter().flat_map(|table| &table.references) {
+    let own = entity.tables.iter().filter(|table| table.junction.is_none());
+    for reference in own.flat_map(|table| &table.references) {
         let place = (reference.parent.name.as_str(), reference.parent_columns.as_slice());
         for row in rows.clone() {
             let table = &entity.tables[resolved.rows[row].table];
@@ -176,7 +221,43 @@ pub(super) fn missing_parent(
         reference.parent.name,
         packed::display(&key)
     );
-    refuse("missing-parent", Some(columns), message)
+    refuse(MISSING_PARENT, Some(columns), message)
+}
+
+/// Why a record is left out whose manifest says so of a missing parent.
+pub struct LeftOut {
+    /// The same for all records that lack a parent there, so that they are counted together.
+    pub reason: String,
+    /// What is to be said where the record cannot be left out any more.
+    pub refused: Box<Refused>,
+}
+
+impl LeftOut {
+    pub(super) fn new(
+        plan: &Plan,
+        table: &TablePlan,
+        reference: &ReferencePlan,
+        row: &ResolvedRow,
+        values: &[Value],
+    ) -> Self {
+        let columns = column_names(table, reference);
+        let reason = format!(
+            "`{}.{columns}` has no row in `{}`, and `on-missing` says `skip`",
+            table.schema.name, reference.parent.name
+        );
+        Self { reason, refused: missing_parent(plan, table, reference, row, values) }
+    }
+
+    /// The same where none of several entities has the parent.
+    pub(super) fn of_choice(plan: &Plan, table: &TablePlan, reference: &ReferencePlan, choice: &Choice) -> Self {
+        let reason = format!(
+            "`{}.{}` has no record of {}, and `on-missing` says `skip`",
+            table.schema.name,
+            column_names(table, reference),
+            choices::names(table, reference)
+        );
+        Self { reason, refused: choices::nobody(plan, table, choice) }
+    }
 }
 
 /// The failure of a run whose manifest says that a missing parent ends it.
@@ -187,7 +268,7 @@ pub(super) fn no_parent(resolved: &Resolved, index: usize, refused: &Refused) ->
         resolved.batch.origin, record.offset, record.document, refused.message
     ))
     .hint(format!(
-        "`references.{}.on-missing` says `fail`; `dead-letter` would set the record aside, `null` leave the column empty",
+        "`references.{}.on-missing` says `fail`; `dead-letter` would set the record aside, `skip` leave it out, `null` leave the column empty",
         refused.field.clone().unwrap_or_default()
     ))
 }

@@ -135,7 +135,11 @@ impl EntityProgress {
                 0 => String::new(),
                 dead => format!(", {dead} dead letters"),
             };
-            bar.set_message(format!("{} records, {per_second}/s{dead}", checkpoint.position.document));
+            let parked = match checkpoint.fates.parked {
+                0 => String::new(),
+                parked => format!(", {parked} parked"),
+            };
+            bar.set_message(format!("{} records, {per_second}/s{dead}{parked}", checkpoint.position.document));
             return;
         }
         let Ok(mut logged) = self.logged.lock() else { return };
@@ -151,6 +155,7 @@ impl EntityProgress {
                 records_per_second = per_second,
                 eta_s,
                 dead = checkpoint.fates.dead,
+                parked = checkpoint.fates.parked,
                 "progress"
             );
         }

@@ -34,6 +34,8 @@ use super::committed::Reread;
 use super::dependents::Dependents;
 use super::finish;
 use super::heal;
+use super::junction;
+use super::junction::Work;
 use super::ledger::Fate;
 use super::locked::watched_to_success;
 use super::open;
@@ -100,6 +102,7 @@ pub async fn repair(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         from: from.clone(),
         duration_ms: 0,
         entities: Vec::new(),
+        junctions: Vec::new(),
         changes,
     };
     let sources = std::mem::take(&mut opened.sources);
@@ -148,7 +151,9 @@ async fn every_entity(
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
     let (run, from) = (report.run.clone(), report.from.clone());
+    let mut stands: Vec<Checkpoint> = parts.iter().map(|(_, start)| start.clone()).collect();
     for (index, (source, start)) in parts.into_iter().enumerate() {
+        let group = &opened.plan.entities[index].group;
         if !selected.contains(&index) {
             continue;
         }
@@ -168,9 +173,20 @@ async fn every_entity(
             counts: Counts::default(),
         };
         let ended = entity.run(source, shutdown).await;
+        stands[index] = entity.checkpoint;
         let name = opened.plan.entities[index].name.clone();
         report.entities.push(Part { name, counts: entity.counts });
         ended?;
+        // In a circle, what one of them waits for may come with the last.
+        if options.execute && group.iter().rfind(|member| selected.contains(member)) == Some(&index) {
+            let is_complete =
+                |member: &&usize| selected.contains(*member) && stands[**member].state == State::Completed;
+            for &member in group.iter().filter(is_complete) {
+                let committer = committer(opened, books, &run, member);
+                while retry(&committer.entity().name, async || finish::fill(&committer).await).await? {}
+                finish::advance_again(&committer).await?;
+            }
+        }
     }
     if options.execute && !shutdown.is_asked() {
         // Rows that are there now may be the parents of others that went without.
@@ -181,6 +197,8 @@ async fn every_entity(
                 part.counts.filled += filled;
             }
         }
+        let work = Work { plan: &opened.plan, target: &*opened.target, books, run: &run };
+        report.junctions = junction::again(work, &stands.iter().collect::<Vec<_>>(), shutdown).await?;
     }
     Ok(())
 }
@@ -250,9 +268,6 @@ impl Repair<'_> {
                 }
             }
         }
-        if self.execute && self.checkpoint.state == State::Completed {
-            while retry(&name, async || finish::fill(&self.committer).await).await? {}
-        }
         Ok(())
     }
 
@@ -269,7 +284,7 @@ impl Repair<'_> {
 
     async fn batch(&mut self, committed: &Committed) -> Result<(), Failure> {
         self.review.sequence = committed.sequence;
-        let is_meant = |known: &Known| known.plugin == self.from && known.fate != Fate::Dead;
+        let is_meant = |known: &Known| known.plugin == self.from && !known.fate.is_kept_back();
         let gone: Vec<u64> = committed.gone().filter(|known| is_meant(known)).map(|known| known.document).collect();
         for document in gone {
             let told = Told::gone(self.plan(), document);

@@ -31,10 +31,14 @@ use super::commit::Ended;
 use super::entity::Mapper;
 use super::finish;
 use super::heal;
+use super::junction;
+use super::junction::JunctionReport;
+use super::junction::Work;
 use super::ledger::Fate;
 use super::locked::watched_to_success;
 use super::open;
 use super::open::Opened;
+use super::originals;
 use super::report::Mode;
 use super::report::Reason;
 use super::report::State;
@@ -46,11 +50,7 @@ use super::who::who;
 use crate::connector;
 use crate::connector::Target;
 use crate::error::Failure;
-use crate::plan::EntityPlan;
 use crate::plan::Manifest;
-use crate::record::Batch;
-use crate::record::BatchBuilder;
-use crate::record::Position;
 
 /// Letters in one transaction at most.
 const LETTERS_MAX: i64 = 500;
@@ -94,6 +94,7 @@ pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         started_at: bookkeeping::now(),
         duration_ms: 0,
         entities: Vec::new(),
+        junctions: Vec::new(),
         letters: Vec::new(),
         letters_untold: 0,
         dead_letters: Vec::new(),
@@ -107,7 +108,9 @@ pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
         tx.commit().await?;
     }
     let starts = super::checkpoints(&opened, &*target, &books).await?;
-    let mut replay = Replay::new(&opened, options, &target, &books, &report.run, starts);
+    let run = report.run.clone();
+    let work = Work { plan: &opened.plan, target: &*target, books: &books, run: &run };
+    let mut replay = Replay::new(work, &opened, options, &target, starts);
     let ended = watched_to_success(lock.as_deref(), shutdown, replay.run(&selected, shutdown)).await;
     replay.tell(&mut report);
     if shutdown.is_asked() {
@@ -130,8 +133,7 @@ pub async fn replay(manifest: Manifest, options: &Options, shutdown: &Shutdown) 
             Ok(()) => "completed",
         };
         let error = ended.as_ref().err().map(ToString::to_string);
-        let summary =
-            serde_json::json!({ "entities": report.entities, "dead_letters": report.dead_letters, "error": error });
+        let summary = serde_json::json!({ "entities": report.entities, "junctions": report.junctions, "dead_letters": report.dead_letters, "error": error });
         let mut tx = target.begin().await?;
         books.end_run(&mut *tx, &report.run, status, &summary.to_string()).await?;
         tx.commit().await?;
@@ -152,6 +154,9 @@ struct Replay<'a> {
     tried: Tried,
     /// Letters that have found their place.
     moved: u64,
+    /// What the final steps behind them work on, and what they came to.
+    work: Work<'a>,
+    junctions: Vec<JunctionReport>,
 }
 
 struct ReplayingEntity {
@@ -163,17 +168,17 @@ struct ReplayingEntity {
 
 impl<'a> Replay<'a> {
     fn new(
+        work: Work<'a>,
         opened: &'a Opened,
         options: &'a Options,
         target: &Arc<dyn Target>,
-        books: &Bookkeeping,
-        run: &str,
         starts: Vec<Checkpoint>,
     ) -> Self {
         let budget = Arc::new(RunBudget::new(None, 0, 0));
         let entities = opened.mappers.iter().zip(starts).enumerate().map(|(index, (mapper, checkpoint))| {
             let (plan, target) = (opened.plan.clone(), target.clone());
-            let committer = Committer::new(plan, index, target, books.clone(), run.to_owned(), budget.clone());
+            let committer =
+                Committer::new(plan, index, target, work.books.clone(), work.run.to_owned(), budget.clone());
             ReplayingEntity { committer, mapper: mapper.clone(), checkpoint, filled: 0 }
         });
         Self {
@@ -183,11 +188,14 @@ impl<'a> Replay<'a> {
             entities: entities.collect(),
             tried: Tried::default(),
             moved: 0,
+            work,
+            junctions: Vec::new(),
         }
     }
 
     /// Tries the letters, then those that waited for a parent, until nothing moves any more.
     async fn run(&mut self, selected: &BTreeSet<usize>, shutdown: &Shutdown) -> Result<(), Failure> {
+        let opened = self.opened;
         let mut is_first = true;
         loop {
             let before = self.moved;
@@ -195,7 +203,13 @@ impl<'a> Replay<'a> {
                 if !is_first || selected.contains(&entity) {
                     self.entity(entity, !is_first, shutdown).await?;
                 }
-                self.fill_waiting(entity).await?;
+                // In a circle, what one of them waits for may come with the last.
+                let group = &opened.plan.entities[entity].group;
+                if group.last() == Some(&entity) {
+                    for &member in group {
+                        self.fill_waiting(member).await?;
+                    }
+                }
             }
             if self.moved == before || shutdown.is_asked() {
                 break;
@@ -207,7 +221,12 @@ impl<'a> Replay<'a> {
                 break;
             }
             entity.filled += heal::heal(&entity.committer).await?;
+            if self.moved > 0 && entity.checkpoint.state == State::Completed {
+                finish::advance_again(&entity.committer).await?;
+            }
         }
+        let entities: Vec<&Checkpoint> = self.entities.iter().map(|entity| &entity.checkpoint).collect();
+        self.junctions = junction::again(self.work, &entities, shutdown).await?;
         Ok(())
     }
 
@@ -235,12 +254,8 @@ impl<'a> Replay<'a> {
             if !self.options.execute {
                 page.iter_mut().for_each(|stored| stored.attempts += self.tried.tries(stored.id));
             }
-            // One batch has one origin.
-            while !page.is_empty() {
-                let origin = place(&page[0]).0.to_owned();
-                let behind = page.iter().position(|stored| place(stored).0 != origin).unwrap_or(page.len());
-                let rest = page.split_off(behind);
-                self.commit(index, &origin, std::mem::replace(&mut page, rest)).await?;
+            for (origin, letters) in originals::by_origin(page) {
+                self.commit(index, &origin, letters).await?;
             }
         }
         Ok(())
@@ -249,7 +264,7 @@ impl<'a> Replay<'a> {
     async fn commit(&mut self, index: usize, origin: &str, page: Vec<StoredLetter>) -> Result<(), Failure> {
         let entity = &mut self.entities[index];
         let plan = &self.opened.plan.entities[index];
-        let batch = batch(plan, origin, &page, entity.checkpoint.position.clone());
+        let batch = originals::batch(plan, origin, &page, entity.checkpoint.position.clone());
         let mapper = entity.mapper.clone();
         let resolved = tokio::task::spawn_blocking(move || mapper.map(batch))
             .await
@@ -297,6 +312,7 @@ impl<'a> Replay<'a> {
                 report.entities.push(replayed);
             }
         }
+        report.junctions = self.junctions;
         self.tried.tell(report);
     }
 }
@@ -317,22 +333,4 @@ fn replayed(stored: &StoredLetter, ended: Ended, digest: &str) -> ReplayedLetter
         message: again.map(|letter| letter.message),
         digest: digest.to_owned(),
     }
-}
-
-/// Returns what a letter came from, and its first byte there.
-fn place(stored: &StoredLetter) -> (&str, u64) {
-    let position = stored.letter.position.as_str();
-    match position.rsplit_once(':').and_then(|(origin, offset)| Some((origin, offset.parse().ok()?))) {
-        Some(place) => place,
-        None => (position, 0),
-    }
-}
-
-/// Makes a batch of the originals. It ends where the entity stands: nothing of the source is read.
-fn batch(plan: &EntityPlan, origin: &str, page: &[StoredLetter], end: Position) -> Batch {
-    let mut batch = BatchBuilder::new(&plan.key);
-    for stored in page {
-        batch.push_bson(stored.letter.document, place(stored).1, &stored.letter.original);
-    }
-    batch.finish(origin.into(), end)
 }

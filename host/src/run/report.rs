@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::bookkeeping::ReadUnder;
 use super::bookkeeping::RefusedReferences;
+use super::junction::JunctionReport;
+use super::shown::Shown;
+use crate::connector::target::Advanced;
 use crate::error::Failure;
 
 /// How the records of an entity ended. `read` is the sum of all the others.
@@ -18,7 +22,7 @@ pub struct Fates {
     pub written: u64,
     /// Every row stood there already, equal.
     pub unchanged: u64,
-    /// Left out by the transformer, or by `on-conflict = "skip"`.
+    /// Left out by the transformer, by `on-conflict = "skip"`, or by `on-missing = "skip"`.
     pub skipped: u64,
     /// Set aside as a dead letter.
     pub dead: u64,
@@ -202,12 +206,21 @@ pub struct EntityReport {
     pub not_predicted: BTreeMap<String, Vec<String>>,
     /// Time spent in this run, in milliseconds.
     pub duration_ms: u64,
+    /// As what its source was read, first to last; none where the source is not kept still while it is read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<ReadUnder>,
     /// References that found no parent and stay NULL, since the migration began.
     pub nulled_references: u64,
     /// References that stay NULL because the target refused their parents, since the migration began.
     pub refused_references: Vec<RefusedReferences>,
     /// Why records were left out, and how many for each reason, since the migration began.
     pub skip_reasons: SkipReasons,
+    /// Single records, field by field, where a dry run was asked for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
+    /// Sequences that were behind the ids of its rows and were moved in this run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub advanced_sequences: Vec<Advanced>,
     /// What ended it too early in this run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureReport>,
@@ -297,8 +310,14 @@ pub struct Report {
     pub duration_ms: u64,
     /// In the order they run.
     pub entities: Vec<EntityReport>,
+    /// What was written behind them, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub junctions: Vec<JunctionReport>,
     /// Each once.
     pub plugins: Vec<PluginReport>,
+    /// Whether all entities were read as their source stood at one moment; absent where no source is kept still.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consistent: Option<bool>,
     /// `ok`: every record read has one fate, and every row out one place.
     pub conservation: String,
     /// Why the dead letters were set aside, most frequent first.

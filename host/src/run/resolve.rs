@@ -1,5 +1,7 @@
 //! The third stage: row bodies become values of their columns' types, and references become ids. Pure: no target is asked.
 
+mod elements;
+
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::collections::hash_map::Entry;
@@ -83,9 +85,37 @@ pub struct ResolvedRow {
     pub digest: u64,
     /// References to entities whose ids are stored, not computed: fed column, entity's index, source key.
     pub pending: Vec<(usize, usize, Key)>,
+    /// References that may be to one of several entities.
+    pub choices: Vec<Choice>,
+    /// Whether its key is a number that has just been taken: nothing of this record can stand under it.
+    pub is_numbered: bool,
+    /// Whether it is left to the final step of a junction, and its ids with it.
+    pub is_deferred: bool,
     /// Source keys of the records that its computed references mean, by fed column: nobody gets the source key back from
     /// an id, and whoever is told that a parent never came looks for it in the source.
     pub referred: Vec<(usize, Key)>,
+}
+
+/// A reference to a record of one of several entities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The fed column.
+    pub column: usize,
+    /// The entities' indexes, in the order of the description, each with the key that it would know the record by.
+    pub of: Vec<(usize, Key)>,
+    /// Which of them it is.
+    pub is: Decided,
+}
+
+/// Which of several entities a reference is to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decided {
+    /// That is to be found out yet, or none has such a record.
+    No,
+    /// This one.
+    One(usize),
+    /// More than one has such a record.
+    Several(Vec<usize>),
 }
 
 /// What is needed to resolve the rows of one entity.
@@ -96,6 +126,14 @@ pub struct Resolver {
     ids: Vec<EntityIds>,
     columns: Vec<Vec<Column>>,
     key_positions: Vec<Vec<usize>>,
+}
+
+impl ResolvedRow {
+    /// Returns whether the id of a reference is not known yet.
+    fn is_open(&self, column: usize) -> bool {
+        self.pending.iter().any(|(waiting, ..)| *waiting == column)
+            || self.choices.iter().any(|choice| choice.column == column && choice.is == Decided::No)
+    }
 }
 
 impl Resolver {
@@ -165,21 +203,8 @@ impl Resolver {
             };
             resolved.records.push(settled);
         }
-        resolved.repeats_keys = self.repeats_keys(&resolved.rows);
+        resolved.repeats_keys = repeats_keys(self.tables(), &resolved.rows);
         resolved
-    }
-
-    /// Returns whether two rows of a table have the same key. Equal hashes are taken for equal keys: the commit, which
-    /// tells them apart, then looks closer for nothing.
-    fn repeats_keys(&self, rows: &[ResolvedRow]) -> bool {
-        let tables = &self.plan.entities[self.entity].tables;
-        // Two of the plan's tables may be one of the target's.
-        let first_of_name = |table: usize| {
-            tables.iter().position(|other| other.schema.name == tables[table].schema.name).unwrap_or(table)
-        };
-        let seeds: Vec<u64> = (0..tables.len()).map(|table| first_of_name(table) as u64).collect();
-        let mut seen = HashSet::with_capacity(rows.len());
-        rows.iter().any(|row| !seen.insert(xxh3_64_with_seed(&row.key, seeds[row.table])))
     }
 
     fn count_dead(&self, resolved: &mut Resolved, record: usize, tables: impl Iterator<Item = u32>) {
@@ -211,6 +236,7 @@ impl Resolver {
         let mut firsts: Option<HashMap<(usize, Vec<u8>), usize>> = (ordered.len() > COMPARED_MAX).then(HashMap::new);
         for (table, row) in ordered {
             let row = self.row(index, table, &row.body)?;
+            self.check_own_id(&row, resolved)?;
             let equal = match &mut firsts {
                 Some(firsts) => match firsts.entry((table, row.key.clone())) {
                     Entry::Occupied(first) => Some(*first.get()),
@@ -224,7 +250,13 @@ impl Resolver {
             };
             match equal.map(|other| &resolved.rows[other]) {
                 None => resolved.rows.push(row),
-                Some(other) if other.values == row.values && other.pending == row.pending => collapsed.push(table),
+                Some(other)
+                    if other.values == row.values && other.pending == row.pending && other.choices == row.choices =>
+                {
+                    collapsed.push(table);
+                }
+                // The record does not hang on what becomes of the rows of a junction.
+                Some(_) if self.tables()[table].junction.is_some() => resolved.rows.push(row),
                 Some(_) => {
                     let name = &self.plan.entities[self.entity].tables[table].schema.name;
                     let message = format!("the record has two different rows of one key for the table `{name}`");
@@ -242,13 +274,30 @@ impl Resolver {
         Ok(())
     }
 
+    /// A number of the target's belongs to the record's own key and to nothing else.
+    fn check_own_id(&self, row: &ResolvedRow, resolved: &Resolved) -> Result<(), Box<Refused>> {
+        let entity = &self.plan.entities[self.entity];
+        let (IdStrategy::Sequence, Some(id)) = (entity.id, entity.tables[row.table].id) else { return Ok(()) };
+        let key = resolved.batch.records[row.record].key.as_ref();
+        if row.pending.iter().any(|(column, parent, of)| *column == id && *parent == self.entity && Some(of) == key) {
+            return Ok(());
+        }
+        let column = &self.columns[row.table][id].name;
+        let message = format!(
+            "`{}.{column}`: with `id = \"sequence\"` expected a reference to the record's own key, found something else",
+            entity.tables[row.table].schema.name
+        );
+        Err(self.refuse("unusable-reference", Some(column.clone()), message))
+    }
+
     fn row(&self, index: usize, table: usize, body: &[u8]) -> Result<ResolvedRow, Box<Refused>> {
         let plan = &self.plan.entities[self.entity].tables[table];
         let columns = &self.columns[table];
         let malformed = |message: String| self.refuse("malformed-row", None, message);
         let document = RawDocument::from_bytes(body).map_err(|error| malformed(error.to_string()))?;
         let values = vec![Value::Null; columns.len()];
-        let mut resolved = ResolvedRow { record: index, table, values, ..ResolvedRow::default() };
+        let is_deferred = plan.junction.is_some();
+        let mut resolved = ResolvedRow { record: index, table, values, is_deferred, ..ResolvedRow::default() };
         let mut is_set = Seen::new(columns.len());
         let mut next = 0;
         for field in document.iter_elements() {
@@ -276,10 +325,11 @@ impl Resolver {
                     Converted::Reference { entity, id } => {
                         self.reference(plan, position, column, entity, id, &mut resolved)?
                     }
+                    Converted::Array(items) => self.elements(plan, column, items)?,
                 };
         }
         for (position, column) in columns.iter().enumerate() {
-            let waits = resolved.pending.iter().any(|(waiting, _, _)| *waiting == position);
+            let waits = resolved.is_open(position);
             if resolved.values[position].is_null() && !column.nullable && !waits {
                 let message = format!("`{}.{}`: expected a value, found null", plan.schema.name, column.name);
                 return Err(self.refuse("not-null", Some(column.name.clone()), message));
@@ -288,13 +338,21 @@ impl Resolver {
         if let Some(&position) = self.key_positions[table].iter().find(|&&position| resolved.values[position].is_null())
         {
             let name = &columns[position].name;
-            if !resolved.pending.iter().any(|(waiting, _, _)| *waiting == position) {
+            if !resolved.is_open(position) {
                 let message = format!("`{}.{name}`: expected a value in the key, found null", plan.schema.name);
                 return Err(self.refuse("not-null", Some(name.clone()), message));
             }
         }
         for &position in &self.key_positions[table] {
-            value::encode_into(&resolved.values[position], &mut resolved.key);
+            // Until the id is known, what it belongs to tells the rows apart.
+            let pending = resolved.pending.iter().find(|(waiting, ..)| *waiting == position);
+            let pending = pending.map(|(_, parent, key)| format!("{parent} {}", key.as_str()));
+            let is_open = |choice: &&Choice| choice.column == position && choice.is == Decided::No;
+            let open = || resolved.choices.iter().find(is_open).map(|choice| format!("{:?}", choice.of));
+            match pending.or_else(open) {
+                Some(text) => value::encode_into(&Value::Text(text.into()), &mut resolved.key),
+                None => value::encode_into(&resolved.values[position], &mut resolved.key),
+            }
         }
         resolved.digest = ledger::digest(&resolved.values);
         Ok(resolved)
@@ -312,6 +370,9 @@ impl Resolver {
     ) -> Result<Value, Box<Refused>> {
         let place = || format!("`{}.{}`", plan.schema.name, column.name);
         let refuse = |code: &str, message: String| self.refuse(code, Some(column.name.clone()), message);
+        if entity.is_empty() {
+            return self.choice(plan, position, column, id, resolved);
+        }
         let &parent = self
             .entities
             .get(entity)
@@ -326,6 +387,10 @@ impl Resolver {
         let strategy = self.plan.entities[parent].id;
         let key = key::of_reference(id, self.plan.entities[parent].key.len())
             .map_err(|fault| refuse("unusable-reference", format!("{}: {}", place(), fault.message)))?;
+        if plan.references.iter().any(|reference| reference.choice.is_some() && points_there(reference)) {
+            let choice = Choice { column: position, of: vec![(parent, key.clone())], is: Decided::One(parent) };
+            resolved.choices.push(choice);
+        }
         match strategy {
             IdStrategy::UuidV5 => {
                 let id = Value::Uuid(self.ids[parent].id(&key));
@@ -340,7 +405,7 @@ impl Resolver {
                 })?;
                 match convert::convert(kept.as_raw_bson_ref(), column) {
                     Ok(Converted::Value(value)) => Ok(value),
-                    Ok(Converted::Reference { .. }) => {
+                    Ok(_) => {
                         return Err(refuse("unusable-reference", format!("{}: a key is no reference", place())));
                     }
                     Err(mismatch) => Err(mismatch),
@@ -350,12 +415,49 @@ impl Resolver {
                 let message = format!("{}: with `id = \"column\"` the transformer gives the id itself", place());
                 return Err(refuse("unusable-reference", message));
             }
-            IdStrategy::Column => {
+            IdStrategy::Column | IdStrategy::Sequence => {
                 resolved.pending.push((position, parent, key));
                 Ok(Value::Null)
             }
         }
         .map_err(|mismatch| self.mismatch(plan, column, &mismatch))
+    }
+
+    /// A reference that leaves it to the host which of the column's entities it is to.
+    fn choice(
+        &self,
+        plan: &TablePlan,
+        position: usize,
+        column: &Column,
+        id: RawBsonRef<'_>,
+        resolved: &mut ResolvedRow,
+    ) -> Result<Value, Box<Refused>> {
+        let refuse = |code: &str, message: String| {
+            let message = format!("`{}.{}`: {message}", plan.schema.name, column.name);
+            self.refuse(code, Some(column.name.clone()), message)
+        };
+        let choices: Vec<usize> = plan
+            .references
+            .iter()
+            .filter(|reference| reference.choice.is_some() && reference.columns == [position])
+            .filter_map(|reference| reference.entity)
+            .collect();
+        if choices.is_empty() {
+            let message = "the transformer names no entity, and has not described several for this column".to_owned();
+            return Err(refuse("undeclared-reference", message));
+        }
+        let (mut of, mut fault) = (Vec::new(), None);
+        for entity in choices {
+            match key::of_reference(id, self.plan.entities[entity].key.len()) {
+                Ok(key) => of.push((entity, key)),
+                Err(found) => fault = Some(found),
+            }
+        }
+        if let Some(fault) = fault.filter(|_| of.is_empty()) {
+            return Err(refuse("unusable-reference", fault.message));
+        }
+        resolved.choices.push(Choice { column: position, of, is: Decided::No });
+        Ok(Value::Null)
     }
 
     fn mismatch(&self, plan: &TablePlan, column: &Column, mismatch: &convert::Mismatch) -> Box<Refused> {
@@ -366,6 +468,19 @@ impl Resolver {
     fn refuse(&self, code: &str, field: Option<String>, message: String) -> Box<Refused> {
         Box::new(Refused { stage: "resolve", code: code.to_owned(), field, message, plugin: None })
     }
+}
+
+/// Returns whether two rows of a table have the same key. Equal hashes are taken for equal keys: the commit, which
+/// tells them apart, then looks closer for nothing.
+pub(super) fn repeats_keys(tables: &[TablePlan], rows: &[ResolvedRow]) -> bool {
+    // Two of the plan's tables may be one of the target's.
+    let first_of_name =
+        |table: usize| tables.iter().position(|other| other.schema.name == tables[table].schema.name).unwrap_or(table);
+    let seeds: Vec<u64> = (0..tables.len()).map(|table| first_of_name(table) as u64).collect();
+    let mut seen = HashSet::with_capacity(rows.len());
+    // Rows of a junction may: its final step tells them apart.
+    let mut own = rows.iter().filter(|row| !row.is_deferred);
+    own.any(|row| !seen.insert(xxh3_64_with_seed(&row.key, seeds[row.table])))
 }
 
 /// Which columns of a row are there; a row rarely has more than a word of them.

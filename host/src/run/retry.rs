@@ -25,9 +25,14 @@ pub async fn retry<T>(entity: &str, mut attempt: impl AsyncFnMut() -> Result<T, 
     }
 }
 
-/// Says that something is tried again, and waits longer each time.
+/// Says that a transaction is tried again, and waits longer each time.
 pub async fn pause(entity: &str, tries: u32, error: &(dyn Error + Sync)) {
+    pause_saying("the target gave up a transaction, trying again", entity, tries, error).await;
+}
+
+/// Says why something is tried again, and waits longer each time.
+pub async fn pause_saying(what: &str, entity: &str, tries: u32, error: &(dyn Error + Sync)) {
     let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-    tracing::warn!(entity, tries, cause, "the target gave up a transaction, trying again");
+    tracing::warn!(entity, tries, cause, "{what}");
     tokio::time::sleep(Duration::from_millis(20 << tries).min(PAUSE_MAX)).await;
 }

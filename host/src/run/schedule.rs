@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use futures::FutureExt;
 use futures::StreamExt;
+use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -18,7 +20,10 @@ use super::budget::RunBudget;
 use super::commit::CommitError;
 use super::commit::Committer;
 use super::dead_letter;
+use super::entity::Ended;
 use super::entity::EntityRun;
+use super::entity::Member;
+use super::finish;
 use super::hold::Hold;
 use super::open::Opened;
 use super::progress::Progress;
@@ -30,8 +35,8 @@ use super::swap::Swaps;
 use super::swap::keeper::Keeper;
 use super::swap::kept::Kept;
 use crate::connector::Target;
+use crate::connector::target::Advanced;
 use crate::error::Failure;
-use crate::plan::Plan;
 use crate::plan::swap::OnPluginFailure;
 
 /// Entities that run side by side at most; each holds a few batches in memory.
@@ -42,6 +47,8 @@ const ENTITIES_OPEN_MAX: usize = 4;
 pub struct EntityEnd {
     /// Where it stands.
     pub checkpoint: Checkpoint,
+    /// Sequences that its completion has moved.
+    pub advanced: Vec<Advanced>,
     /// Time it took in this run.
     pub duration_ms: u64,
     /// What ended it too early.
@@ -109,30 +116,49 @@ pub async fn run_entities(
     let entities = opened.sources.into_iter().zip(opened.origins).zip(opened.mappers);
     for (index, ((source, origin), mapper)) in entities.enumerate() {
         let is_wanted = selected.contains(&index) && starts[index].state != State::Completed;
-        ready.push(is_wanted.then(|| EntityRun {
-            index,
-            source: Some(source),
-            origin,
-            read: None,
-            committer: committer(&plan, index, target, books, run, budget),
-            mapper,
-            checkpoint: starts[index].clone(),
-            limit: options.limit,
-            on_plugin_failure: match plan.entities[index].on_plugin_failure {
-                Some(asked) if options.execute => asked,
-                // A prediction says what would happen, and waits for nobody.
-                Some(_) => OnPluginFailure::Fail,
-                None => usual,
-            },
-            hold: holds[index].clone(),
-            told: swaps.as_ref().map(|swaps| swaps.told.clone()),
-            shutdown: shutdown.clone(),
-            progress: progress.entity(&plan.entities[index].name, starts[index].position.document, throughs[index]),
+        ready.push(is_wanted.then(|| {
+            EntityRun {
+                member: Member {
+                    index,
+                    mapper,
+                    committer: Committer::new(
+                        plan.clone(),
+                        index,
+                        target.clone(),
+                        books.clone(),
+                        run.to_owned(),
+                        budget.clone(),
+                    )
+                    .showing(options.show_rows.clone()),
+                    checkpoint: starts[index].clone(),
+                    read: None,
+                    advanced: Vec::new(),
+                    progress: progress.entity(
+                        &plan.entities[index].name,
+                        starts[index].position.document,
+                        throughs[index],
+                    ),
+                },
+                source: Some(source),
+                origin,
+                limit: options.limit,
+                on_plugin_failure: match plan.entities[index].on_plugin_failure {
+                    Some(asked) if options.execute => asked,
+                    // A prediction says what would happen, and waits for nobody.
+                    Some(_) => OnPluginFailure::Fail,
+                    None => usual,
+                },
+                hold: holds[index].clone(),
+                told: swaps.as_ref().map(|swaps| swaps.told.clone()),
+                shutdown: shutdown.clone(),
+            }
         }));
     }
     let mut ends: Vec<Option<EntityEnd>> = ready.iter().map(|_| None).collect();
-    let mut running = FuturesUnordered::new();
+    let mut running: FuturesUnordered<LocalBoxFuture<'_, Vec<Stretch>>> = FuturesUnordered::new();
     let mut open: BTreeSet<usize> = BTreeSet::new();
+    // Members of a circle that wait for the others to be read to their ends.
+    let mut read_out: BTreeMap<usize, Stretch> = BTreeMap::new();
     loop {
         while open.iter().filter(|&&entity| !holds[entity].is_held()).count() < ENTITIES_OPEN_MAX
             && !shutdown.is_asked()
@@ -142,38 +168,50 @@ pub async fn run_entities(
             // parents.
             let is_cut =
                 |entity: usize| ends[entity].as_ref().is_some_and(|end| end.checkpoint.state != State::Completed);
-            let is_waiting = |entity: usize| ready[entity].is_some() || open.contains(&entity) || is_cut(entity);
+            let is_waiting = |entity: usize, parent: usize| {
+                let is_own = plan.entities[entity].group.contains(&parent);
+                let is_open = ready[parent].is_some() || open.contains(&parent) || is_cut(parent);
+                is_open || !is_own && read_out.contains_key(&parent)
+            };
             let next = (0..ready.len()).find(|&entity| {
-                ready[entity].is_some() && !plan.entities[entity].after.iter().any(|&parent| is_waiting(parent))
+                let mut after = plan.entities[entity].after.iter();
+                ready[entity].is_some() && !after.any(|&parent| is_waiting(entity, parent))
             });
             let Some(entity) = next.and_then(|index| ready[index].take().map(|entity| (index, entity))) else { break };
             let (index, entity) = entity;
             open.insert(index);
-            running.push(async move {
-                let begun = Instant::now();
-                (index, begun, entity.run().await)
-            });
+            running.push(read(entity).boxed_local());
         }
-        let ended = tokio::select! {
-            ended = running.next() => ended,
+        let stretches = tokio::select! {
+            stretches = running.next() => stretches,
             () = somebody_waits.notified() => continue,
         };
-        let Some((index, begun, ended)) = ended else { break };
-        open.remove(&index);
-        let failure = match ended.error {
-            None => None,
-            Some(CommitError::Failure(failure)) => Some(failure),
-            Some(CommitError::OverBudget(letters)) => {
-                let committer = committer(&plan, index, target, books, run, budget);
-                Some(dead_letter::over_budget(&committer, budget, run, &ended.checkpoint, &letters).await)
+        let Some(stretches) = stretches else { break };
+        for stretch in stretches {
+            let index = stretch.member.index;
+            open.remove(&index);
+            if stretch.is_read_out {
+                let group = &plan.entities[index].group;
+                read_out.insert(index, stretch);
+                let is_missing =
+                    |&member: &usize| !read_out.contains_key(&member) && starts[member].state != State::Completed;
+                if !group.iter().any(is_missing) {
+                    let members: Vec<Stretch> = group.iter().filter_map(|member| read_out.remove(member)).collect();
+                    open.extend(members.iter().map(|stretch| stretch.member.index));
+                    running.push(complete(members, shutdown).boxed_local());
+                }
+                continue;
             }
-        };
-        if failure.is_some() {
-            // The others save what they have; nobody starts any more.
-            shutdown.ask();
+            let end = stretch.end(run, budget, options).await;
+            if end.failure.is_some() {
+                // The others save what they have; nobody starts any more.
+                shutdown.ask();
+            }
+            ends[index] = Some(end);
         }
-        ends[index] =
-            Some(EntityEnd { checkpoint: ended.checkpoint, duration_ms: super::milliseconds(begun), failure });
+    }
+    for (index, stretch) in read_out {
+        ends[index] = Some(stretch.end(run, budget, options).await);
     }
     if let Some(swaps) = swaps {
         swaps.end().await;
@@ -186,13 +224,55 @@ pub async fn run_entities(
     ends
 }
 
-fn committer(
-    plan: &Arc<Plan>,
-    entity: usize,
-    target: &Arc<dyn Target>,
-    books: &Bookkeeping,
-    run: &str,
-    budget: &Arc<RunBudget>,
-) -> Committer {
-    Committer::new(plan.clone(), entity, target.clone(), books.clone(), run.to_owned(), budget.clone())
+/// What became of an entity in one go.
+struct Stretch {
+    member: Member,
+    duration_ms: u64,
+    /// Whether it is yet to be completed with the others of its group.
+    is_read_out: bool,
+    error: Option<CommitError>,
+}
+
+impl Stretch {
+    /// Returns how the entity ended; dead letters that were too many are kept as provisional ones.
+    async fn end(self, run: &str, budget: &Arc<RunBudget>, options: &Options) -> EntityEnd {
+        let Member { committer, checkpoint, advanced, .. } = self.member;
+        let failure = match self.error {
+            None => None,
+            Some(CommitError::Failure(failure)) => Some(failure),
+            Some(CommitError::OverBudget(letters)) => {
+                if let Some(show_rows) = &options.show_rows {
+                    show_rows.add_letters(&committer.entity().name, &letters);
+                }
+                Some(dead_letter::over_budget(&committer, budget, run, &checkpoint, &letters).await)
+            }
+        };
+        EntityEnd { checkpoint, advanced, duration_ms: self.duration_ms, failure }
+    }
+}
+
+/// Reads an entity; one that is in no circle is complete then.
+async fn read(entity: EntityRun) -> Vec<Stretch> {
+    let begun = Instant::now();
+    let Ended { member, is_read_out, error } = entity.run().await;
+    vec![Stretch { member, duration_ms: super::milliseconds(begun), is_read_out, error }]
+}
+
+/// Completes the members of a circle.
+async fn complete(stretches: Vec<Stretch>, shutdown: &Shutdown) -> Vec<Stretch> {
+    let begun = Instant::now();
+    let durations: Vec<u64> = stretches.iter().map(|stretch| stretch.duration_ms).collect();
+    let mut members: Vec<Member> = stretches.into_iter().map(|stretch| stretch.member).collect();
+    let (place, mut error) = match finish::finish(&mut members, shutdown).await {
+        Ok(_) => (0, None),
+        Err((place, error)) => (place, Some(error)),
+    };
+    let took = super::milliseconds(begun);
+    let stretches = members.into_iter().zip(durations).enumerate().map(|(index, (member, duration_ms))| Stretch {
+        member,
+        duration_ms: duration_ms + took,
+        is_read_out: false,
+        error: error.take_if(|_| index == place),
+    });
+    stretches.collect()
 }

@@ -59,10 +59,12 @@ pub fn check_parents(
     let mut lacking: Vec<String> = Vec::new();
     let mut waiting: Vec<usize> = needed.iter().copied().collect();
     while let Some(entity) = waiting.pop() {
-        for &parent in entities[entity].after.iter().filter(|parent| is_open(parent)) {
+        let others = entities[entity].after.iter().chain(&entities[entity].group);
+        for &parent in others.filter(|parent| is_open(parent)) {
             if needed.insert(parent) {
                 waiting.push(parent);
                 let how = match entities[entity].shares_table(&entities[parent]) {
+                    _ if entities[entity].group.contains(&parent) => "is in a circle with",
                     true => "feeds a table after",
                     false => "refers to",
                 };

@@ -34,7 +34,6 @@ use super::compare;
 use super::compare::What;
 use super::entity::Mapper;
 use super::ledger;
-use super::ledger::Fate;
 use super::locked::watched_to_success;
 use super::open;
 use super::open::Opened;
@@ -183,7 +182,7 @@ impl Look<'_> {
             };
             counts.batches += 1;
             counts.records += committed.records.len() as u64;
-            for gone in committed.gone().filter(|known| known.fate != Fate::Dead) {
+            for gone in committed.gone().filter(|known| !known.fate.is_kept_back()) {
                 counts.tell(Told::gone(plan, gone.document));
             }
             let mapped = map(&self.opened.mappers[index], committed.batch.clone()).await;
@@ -319,7 +318,7 @@ impl Look<'_> {
                 let Some((sequence, packed)) = entry else { break };
                 after = sequence;
                 let whole = ledger::records(&packed, &mut |record| {
-                    for row in record.rows.iter().filter(|row| row.table == table) {
+                    for row in record.rows.iter().filter(|row| row.table == table && !row.is_deferred) {
                         keys.remove(&xxh3_128(row.key));
                     }
                 });

@@ -69,20 +69,16 @@ pub(crate) fn compile(setup: &Setup, config: &Config) -> Result<Compiled, Vec<Pr
 impl Compiled {
     /// Describes the tables, columns and paths. `config` is what this was compiled from.
     pub(crate) fn describe(&self, config: &Config) -> Description {
-        let mut main = described(Table::new(&self.table), &self.columns);
+        let mut main = described(Table::new(&self.table), &self.columns, None);
         main.id.clone_from(&self.id);
         let mut description = Description::new().table(main).ignores(config.ignore.iter().cloned());
         let mut reads: Vec<String> =
             self.columns.iter().flat_map(Column::parts).map(|(_, path)| path.to_owned()).collect();
         for (child, (name, config)) in self.children.iter().zip(&config.children) {
-            description =
-                description.table(described(Table::new(name), &child.columns).key(config.key.iter().cloned()));
+            let table = described(Table::new(name), &child.columns, Some(child));
+            description = description.table(table.key(config.key.iter().cloned()));
             reads.push(child.path.clone());
-            reads.extend(child.columns.iter().flat_map(Column::parts).filter_map(|(place, path)| match place {
-                Place::Document(_) => path.strip_prefix('^').map(str::to_owned),
-                Place::Inside(_) => path.strip_prefix("$.").map(|inner| format!("{}.{inner}", child.path)),
-                Place::Element | Place::Index => None,
-            }));
+            reads.extend(child.columns.iter().flat_map(|column| column.sources(Some(child))));
         }
         let mut seen = std::collections::HashSet::new();
         reads.retain(|path| seen.insert(path.clone()));
@@ -91,10 +87,13 @@ impl Compiled {
 }
 
 /// The id column refers to its own entity, which the table's `id` says already.
-fn described(table: Table, columns: &[Column]) -> Table {
-    columns.iter().fold(table, |table, column| match &column.convert {
-        Convert::Reference(entity) => table.reference(&column.name, entity),
-        _ => table.column(&column.name),
+fn described(table: Table, columns: &[Column], child: Option<&Child>) -> Table {
+    columns.iter().fold(table, |table, column| {
+        let table = match &column.convert {
+            Convert::Reference(entities) => table.reference_to_any(&column.name, entities.iter()),
+            _ => table.column(&column.name),
+        };
+        table.of(column.sources(child))
     })
 }
 
@@ -154,7 +153,11 @@ impl Compiler<'_> {
     fn id_column(&mut self, columns: &IndexMap<String, ColumnConfig>, pointer: &Pointer) -> Option<String> {
         let key = &self.setup.key;
         let is_key = |column: &ColumnConfig| {
-            column.from == *key && column.kind.is_none() && column.reference.is_none() && column.allowed.is_none()
+            column.from == *key
+                && !column.array
+                && column.kind.is_none()
+                && column.reference.is_none()
+                && column.allowed.is_none()
         };
         let mut names = columns.iter().filter(|(_, column)| is_key(column)).map(|(name, _)| name);
         let id = names.next()?;
@@ -187,7 +190,11 @@ impl Compiler<'_> {
             let first = parts.next().unwrap_or(Part { place: Place::Element, path: String::new() });
             let more: Vec<_> = parts.collect();
             let is_id = id == Some(name);
-            let convert = if is_id { Convert::Own(self.setup.entity.clone()) } else { self.convert(config, &pointer) };
+            let convert = match self.convert(config, &pointer) {
+                _ if is_id => Convert::Own(self.setup.entity.clone()),
+                element if config.array => Convert::Array(Box::new(element)),
+                convert => convert,
+            };
             let default = self.default(config, &pointer, &convert, is_id);
             if !more.is_empty() {
                 self.check_composite(config, &pointer, is_id);
@@ -244,8 +251,8 @@ impl Compiler<'_> {
 
     fn convert(&mut self, config: &ColumnConfig, pointer: &Pointer) -> Convert {
         self.check_combination(config, pointer);
-        if let Some(entity) = &config.reference {
-            return Convert::Reference(entity.clone());
+        if let Some(entities) = &config.reference {
+            return Convert::Reference(entities.0.clone());
         }
         if let Some(allowed) = &config.allowed {
             if allowed.0.is_empty() {
@@ -297,6 +304,12 @@ impl Compiler<'_> {
             let message = "expected `as` to be `timestamp`, `local-timestamp` or `date` beside `zone`";
             self.problem(&pointer.key("zone"), message);
         }
+        if config.array && config.reference.as_ref().is_some_and(|entities| entities.0.len() > 1) {
+            self.problem(&pointer.key("reference"), "expected one entity beside `array`, found several");
+        }
+        if config.array && kind == Some(Kind::TextArray) {
+            self.problem(&pointer.key("array"), "expected no `array` beside `text-array`, which says it already");
+        }
         if config.required && config.default.is_some() {
             self.problem(&pointer.key("default"), "expected no `default` beside `required`, found both");
         }
@@ -306,6 +319,9 @@ impl Compiler<'_> {
     fn check_composite(&mut self, config: &ColumnConfig, pointer: &Pointer, is_id: bool) {
         if config.reference.is_none() && !is_id {
             self.problem(&pointer.key("from"), "expected one path, or `reference` beside several, found several alone");
+        }
+        if config.array {
+            self.problem(&pointer.key("array"), "expected one path beside `array`, found several");
         }
         if config.default.is_some() {
             self.problem(&pointer.key("default"), "expected no default for a reference of several values, found one");

@@ -37,11 +37,13 @@ pub(crate) struct ColumnConfig {
     pub from: Vec<String>,
     pub kind: Option<Kind>,
     pub allowed: Option<Allowed>,
-    pub reference: Option<String>,
+    pub reference: Option<Entities>,
     pub format: Option<String>,
     pub zone: Option<String>,
     pub default: Option<serde_json::Value>,
     pub required: bool,
+    /// Whether the value is an array, each element of which is converted so.
+    pub array: bool,
     /// Whether it was written as a table rather than as a path alone.
     pub is_table: bool,
 }
@@ -51,7 +53,7 @@ impl ColumnConfig {
     pub(crate) fn is_more_than_path(&self) -> bool {
         let is_bare =
             self.kind.is_none() && self.allowed.is_none() && self.reference.is_none() && self.format.is_none();
-        !is_bare || self.zone.is_some() || self.default.is_some()
+        !is_bare || self.zone.is_some() || self.default.is_some() || self.array
     }
 }
 
@@ -77,6 +79,10 @@ pub(crate) enum Kind {
 /// A path, or a list of them.
 struct From(Vec<String>);
 
+/// The entities of which one has the record that is referred to.
+#[derive(Debug, Clone)]
+pub(crate) struct Entities(pub Vec<String>);
+
 /// The texts a field may hold, and what each becomes.
 #[derive(Debug)]
 pub(crate) struct Allowed(pub IndexMap<String, String>);
@@ -89,13 +95,15 @@ struct ColumnTable {
     kind: Option<Kind>,
     #[serde(rename = "enum")]
     allowed: Option<Allowed>,
-    reference: Option<String>,
+    reference: Option<Entities>,
     format: Option<String>,
     zone: Option<String>,
     #[serde(default, deserialize_with = "present")]
     default: Option<serde_json::Value>,
     #[serde(default)]
     required: bool,
+    #[serde(default)]
+    array: bool,
 }
 
 /// Keeps `null` apart from an absent key.
@@ -121,8 +129,20 @@ impl<'de> Deserialize<'de> for ColumnConfig {
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<ColumnConfig, A::Error> {
                 let table = ColumnTable::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                let ColumnTable { from: From(from), kind, allowed, reference, format, zone, default, required } = table;
-                Ok(ColumnConfig { from, kind, allowed, reference, format, zone, default, required, is_table: true })
+                let ColumnTable { from: From(from), kind, allowed, reference, format, zone, default, required, array } =
+                    table;
+                Ok(ColumnConfig {
+                    from,
+                    kind,
+                    allowed,
+                    reference,
+                    format,
+                    zone,
+                    default,
+                    required,
+                    array,
+                    is_table: true,
+                })
             }
         }
 
@@ -130,34 +150,44 @@ impl<'de> Deserialize<'de> for ColumnConfig {
     }
 }
 
+/// Reads one text or a list of some.
+struct Texts {
+    one: &'static str,
+    several: &'static str,
+}
+
+impl<'de> de::Visitor<'de> for Texts {
+    type Value = Vec<String>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}, or {}", self.one, self.several)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Vec<String>, E> {
+        Ok(vec![text.to_owned()])
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(text) = list.next_element()? {
+            texts.push(text);
+        }
+        if texts.is_empty() {
+            return Err(de::Error::custom(format!("expected {}, found an empty list", self.one)));
+        }
+        Ok(texts)
+    }
+}
+
 impl<'de> Deserialize<'de> for From {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
+        deserializer.deserialize_any(Texts { one: "a path", several: "a list of paths" }).map(Self)
+    }
+}
 
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = From;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a path, or a list of paths")
-            }
-
-            fn visit_str<E>(self, path: &str) -> Result<From, E> {
-                Ok(From(vec![path.to_owned()]))
-            }
-
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<From, A::Error> {
-                let mut paths = Vec::new();
-                while let Some(path) = list.next_element()? {
-                    paths.push(path);
-                }
-                if paths.is_empty() {
-                    return Err(de::Error::custom("expected at least one path, found none"));
-                }
-                Ok(From(paths))
-            }
-        }
-
-        deserializer.deserialize_any(Visitor)
+impl<'de> Deserialize<'de> for Entities {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Texts { one: "an entity", several: "a list of entities" }).map(Self)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use indexmap::IndexMap;
+use whimbrel_sdk::Elements;
 use whimbrel_sdk::Rejection;
 use whimbrel_sdk::Row;
 use whimbrel_sdk::bson::Kind;
@@ -21,8 +22,8 @@ pub(crate) enum Convert {
     Unchanged,
     /// The record's own key, as a reference to its own entity.
     Own(String),
-    /// A reference to the record of this entity whose key the value is.
-    Reference(String),
+    /// A reference to the record whose key the value is, of whichever of these entities has one.
+    Reference(Vec<String>),
     /// One of these texts, each with what it becomes.
     Enum(IndexMap<String, String>),
     Text,
@@ -34,6 +35,8 @@ pub(crate) enum Convert {
     Bytes,
     Json,
     TextArray,
+    /// An array, each element of which is converted so.
+    Array(Box<Convert>),
     /// A date or a time.
     Clock(Clock),
 }
@@ -45,8 +48,8 @@ impl Convert {
             Self::Unchanged => {
                 row.raw(column, unchanged(raw)?);
             }
-            Self::Own(entity) | Self::Reference(entity) => {
-                row.reference(column, entity, key(raw)?);
+            Self::Own(_) | Self::Reference(_) => {
+                row.reference(column, self.entity(), key(raw)?);
             }
             Self::Enum(allowed) => {
                 row.text(column, one_of(allowed, raw)?);
@@ -79,6 +82,9 @@ impl Convert {
                 let texts = texts(raw)?;
                 row.text_array(column, texts.iter().map(|text| &**text));
             }
+            Self::Array(element) => {
+                row.array(column, elements(element, raw)?);
+            }
             Self::Clock(clock) => clock.write(row, column, raw)?,
         }
         Ok(())
@@ -88,8 +94,23 @@ impl Convert {
 impl Convert {
     /// Writes a reference of several values, for the two conversions that are references.
     pub(crate) fn write_composite(&self, row: &mut Row, column: &str, key: &[Raw<'_>]) {
-        if let Self::Own(entity) | Self::Reference(entity) = self {
-            row.composite_reference(column, entity, key);
+        if let Self::Own(_) | Self::Reference(_) = self {
+            row.composite_reference(column, self.entity(), key);
+        }
+    }
+
+    /// The entity of a reference; empty where only the host can find out which it is.
+    fn entity(&self) -> &str {
+        match self {
+            Self::Own(entity) => entity,
+            Self::Reference(entities) => {
+                if let [one] = &entities[..] {
+                    one
+                } else {
+                    ""
+                }
+            }
+            _ => "",
         }
     }
 }
@@ -111,7 +132,9 @@ fn unchanged(raw: Raw<'_>) -> Result<Raw<'_>, Rejection> {
             _ => Err(Rejection::type_mismatch("a UUID or generic bytes (`as = \"bytes\"` takes any)", found)),
         },
         Kind::Document => Err(Rejection::type_mismatch("a scalar value (or `as = \"json\"`)", found)),
-        Kind::Array => Err(Rejection::type_mismatch("a scalar value (or `as = \"json\"`, or `children`)", found)),
+        Kind::Array => {
+            Err(Rejection::type_mismatch("a scalar value (or `array = true`, `as = \"json\"`, or `children`)", found))
+        }
         _ => Err(Rejection::type_mismatch("a scalar value", found)),
     }
 }
@@ -172,6 +195,30 @@ fn bytes(raw: Raw<'_>) -> Result<&[u8], Rejection> {
         Value::Binary(_, bytes) => Ok(bytes),
         _ => Err(Rejection::type_mismatch("binary data", raw.kind().words())),
     }
+}
+
+fn elements(convert: &Convert, raw: Raw<'_>) -> Result<Elements, Rejection> {
+    let Value::Array(array) = raw.value()? else {
+        return Err(Rejection::type_mismatch("an array", raw.kind().words()));
+    };
+    let mut elements = Elements::default();
+    for (index, field) in array.fields().enumerate() {
+        let raw = field?.value;
+        elements.next(|row, name| match raw.kind() {
+            Kind::Null => {
+                row.null(name);
+                Ok(())
+            }
+            _ => convert.write(row, name, raw).map_err(|refused| match &refused.field {
+                Some(inner) => {
+                    let path = format!("{index}.{inner}");
+                    refused.at(path)
+                }
+                None => refused.at(index.to_string()),
+            }),
+        })?;
+    }
+    Ok(elements)
 }
 
 fn texts(raw: Raw<'_>) -> Result<Vec<Cow<'_, str>>, Rejection> {

@@ -150,6 +150,18 @@ impl Column {
         std::iter::once((self.place, self.path.as_str())).chain(more)
     }
 
+    /// The paths of its values from the document's top; of those in `children` an element's is its array's.
+    pub(crate) fn sources(&self, child: Option<&Child>) -> Vec<String> {
+        let Some(child) = child else { return self.parts().map(|(_, path)| path.to_owned()).collect() };
+        let path = |(place, path): (Place, &str)| match place {
+            Place::Document(_) => path.strip_prefix('^').map(str::to_owned),
+            Place::Inside(_) => path.strip_prefix("$.").map(|inner| format!("{}.{inner}", child.path)),
+            Place::Element => Some(child.path.clone()),
+            Place::Index => None,
+        };
+        self.parts().filter_map(path).collect()
+    }
+
     /// A reference needs all of its values; none at all is NULL.
     fn write_composite(&self, row: &mut Row, sources: &Sources<'_, '_>) -> Result<(), Rejection> {
         let found: Vec<_> = self.parts().map(|(place, path)| (sources.get(place), path)).collect();

@@ -3,18 +3,14 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use jiff::SignedDuration;
-use jiff::civil::DateTime;
 use whimbrel_sdk::Decimal;
 use whimbrel_sdk::Rejection;
 use whimbrel_sdk::bson::Raw;
 use whimbrel_sdk::bson::Value;
+use whimbrel_sdk::zone::Moment;
 
 /// Most characters of a value in a message.
 const SHOWN_CHARS_MAX: usize = 60;
-
-/// The beginning of BSON dates, on a clock in UTC.
-pub(crate) const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// Converts a scalar to text.
 pub(crate) fn of(raw: Raw<'_>) -> Result<Cow<'_, str>, Rejection> {
@@ -40,12 +36,13 @@ pub(crate) fn of(raw: Raw<'_>) -> Result<Cow<'_, str>, Rejection> {
 
 /// Writes an instant as RFC 3339 in UTC.
 pub(crate) fn instant(milliseconds: i64) -> Result<String, Rejection> {
-    // jiff's instants end a day before its calendar does, and the last day is what people write for "never".
-    let utc = EPOCH.checked_add(SignedDuration::from_millis(milliseconds)).ok().filter(|utc| utc.year() >= 1);
-    utc.map(|utc| format!("{utc}Z")).ok_or_else(|| {
-        let message = format!("expected a date from year 1 to 9999, found {milliseconds} milliseconds since 1970");
-        Rejection::new("date-range", message)
-    })
+    match Moment::of_milliseconds(milliseconds) {
+        Some(Moment::Instant(utc)) => Ok(format!("{utc}Z")),
+        _ => {
+            let message = format!("expected a date from year 1 to 9999, found {milliseconds} milliseconds since 1970");
+            Err(Rejection::new("date-range", message))
+        }
+    }
 }
 
 /// Writes a UUID in lower case with hyphens.

@@ -1,7 +1,6 @@
 //! Dates and times: from BSON dates, and from text by a declared format and zone.
 
 use jiff::SignedDuration;
-use jiff::Timestamp;
 use jiff::civil;
 use jiff::fmt::strtime;
 use jiff::fmt::strtime::BrokenDownTime;
@@ -12,6 +11,9 @@ use whimbrel_sdk::Rejection;
 use whimbrel_sdk::Row;
 use whimbrel_sdk::bson::Raw;
 use whimbrel_sdk::bson::Value;
+use whimbrel_sdk::zone::EPOCH;
+use whimbrel_sdk::zone::Moment;
+use whimbrel_sdk::zone::Zone;
 
 use crate::config::Kind;
 use crate::text;
@@ -26,7 +28,7 @@ const LOCAL_ISO_T: &str = "%Y-%m-%dT%H:%M:%S%.f";
 pub(crate) struct Clock {
     kind: Kind,
     format: Option<String>,
-    zone: Option<TimeZone>,
+    zone: Option<Zone>,
 }
 
 /// Why a format or a zone is no use: the configuration's key, and a message.
@@ -37,8 +39,8 @@ impl Clock {
     pub(crate) fn new(kind: Kind, format: Option<&str>, zone: Option<&str>) -> Result<Self, Vec<Misfit>> {
         let mut misfits = Vec::new();
         let known = zone.map(|name| {
-            TimeZone::get(name)
-                .map_err(|_| ("zone", format!("expected an IANA time zone, found {}", text::quoted(name))))
+            Zone::named(name)
+                .ok_or_else(|| ("zone", format!("expected an IANA time zone, found {}", text::quoted(name))))
         });
         let zone = known.transpose().map_err(|misfit| misfits.push(misfit)).unwrap_or_default();
         let clock = Self { kind, format: format.map(str::to_owned), zone };
@@ -134,7 +136,7 @@ impl Clock {
                     )
                 })
             }
-            (None, Some(zone)) => in_zone(zone, local, value).map(|timestamp| TimeZone::UTC.to_datetime(timestamp)),
+            (None, Some(zone)) => zone.instant(local, &text::quoted(value)),
             (None, None) => Err(unfit("a date with its offset", value)),
         }
     }
@@ -152,17 +154,15 @@ impl Clock {
             let expected = "a local timestamp in text (with `zone`, a date is read off a clock there)";
             return Err(Rejection::type_mismatch(expected, raw.kind().words()));
         };
-        Timestamp::from_millisecond(milliseconds).map(|at| zone.to_datetime(at)).map_err(|_| out_of_range(raw))
+        clock(zone, milliseconds).ok_or_else(|| out_of_range(raw))
     }
 
     /// Reads a BSON date that means a day: midnight in the declared zone, or in UTC.
     fn midnight(&self, milliseconds: i64, raw: Raw<'_>) -> Result<civil::Date, Rejection> {
-        let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
-        let at = Timestamp::from_millisecond(milliseconds).map_err(|_| out_of_range(raw))?;
-        let local = zone.to_datetime(at);
+        let zone = self.zone.clone().unwrap_or_else(Zone::utc);
+        let local = clock(&zone, milliseconds).ok_or_else(|| out_of_range(raw))?;
         if local.time() != civil::Time::midnight() {
-            let name = zone.iana_name().unwrap_or("UTC");
-            return Err(unfit(&format!("midnight in `{name}`"), &text::instant(milliseconds)?));
+            return Err(unfit(&format!("midnight in `{}`", zone.name()), &text::instant(milliseconds)?));
         }
         within_years(local.date(), raw)
     }
@@ -172,7 +172,7 @@ fn write_instant(row: &mut Row, column: &str, utc: civil::DateTime, raw: Raw<'_>
     within_years(utc.date(), raw)?;
     microseconds(utc.subsec_nanosecond(), raw)?;
     if utc.subsec_nanosecond() % 1_000_000 == 0 {
-        let milliseconds = utc.duration_since(text::EPOCH).as_millis();
+        let milliseconds = utc.duration_since(EPOCH).as_millis();
         row.instant(column, i64::try_from(milliseconds).map_err(|_| out_of_range(raw))?);
     } else {
         row.instant_text(column, &format!("{utc}Z"));
@@ -215,18 +215,12 @@ fn iso_local(value: &str) -> Result<civil::DateTime, Rejection> {
     parse(format, value)?.to_datetime().map_err(|error| no_date(format, value, &error))
 }
 
-fn in_zone(zone: &TimeZone, local: civil::DateTime, value: &str) -> Result<Timestamp, Rejection> {
-    let candidates = zone.to_ambiguous_timestamp(local);
-    let name = zone.iana_name().unwrap_or("its zone");
-    if candidates.is_ambiguous() {
-        let message = format!("expected a time that `{name}` has exactly once, found {}", text::quoted(value));
-        return Err(Rejection::new("ambiguous-time", message));
+/// What a clock in a zone shows at a BSON date.
+fn clock(zone: &Zone, milliseconds: i64) -> Option<civil::DateTime> {
+    match Moment::of_milliseconds(milliseconds)? {
+        Moment::Instant(utc) => zone.local(utc),
+        Moment::Local(_) => None,
     }
-    // Fails only at the two ends of the calendar.
-    candidates.unambiguous().map_err(|_| {
-        let message = format!("expected a date from year 1 to 9999 in `{name}`, found {}", text::quoted(value));
-        Rejection::new("date-range", message)
-    })
 }
 
 fn parse(format: &str, value: &str) -> Result<BrokenDownTime, Rejection> {

@@ -1,15 +1,33 @@
 //! Values made another type, exactly or not at all.
 
+use jiff::civil::Time;
 use whimbrel_sdk::Decimal;
 use whimbrel_sdk::Rejection;
 use whimbrel_sdk::Row;
+use whimbrel_sdk::bson::Kind;
 use whimbrel_sdk::bson::Raw;
 use whimbrel_sdk::bson::Value;
+use whimbrel_sdk::zone::Moment;
 
+use crate::clock;
 use crate::config::Cast;
+use crate::json;
 
 /// The forms of values that BSON lacks: a document with one text under one of these names.
-const FORMS: [&str; 6] = ["$decimal", "$instant", "$localTimestamp", "$day", "$time", "$json"];
+const FORMS: [&str; 8] = ["$decimal", "$instant", "$zoned", "$localTimestamp", "$day", "$time", "$json", "$literal"];
+
+/// Writes a value in the form it came in. An instant says that it is one, so that no column takes it for what a clock shows.
+pub(crate) fn copy(row: &mut Row, column: &str, value: Raw<'_>) -> Result<(), Rejection> {
+    let instant = match (value.kind(), form(value)?) {
+        (Kind::Date, _) | (_, Some(("$instant", _))) => clock::moment(value)?,
+        _ => None,
+    };
+    match instant {
+        Some(Moment::Instant(utc)) => row.zoned(column, &format!("{utc}Z")),
+        _ => row.raw(column, value),
+    };
+    Ok(())
+}
 
 /// Writes a value as another type.
 pub(crate) fn write(row: &mut Row, column: &str, value: Raw<'_>, cast: Cast) -> Result<(), Rejection> {
@@ -32,6 +50,13 @@ pub(crate) fn write(row: &mut Row, column: &str, value: Raw<'_>, cast: Cast) -> 
             let decimal = text.as_deref().and_then(|text| Decimal::parse(text.trim()));
             row.decimal(column, &decimal.ok_or_else(|| refused("a decimal number"))?)
         }
+        Cast::Double => {
+            let double = match decoded {
+                Value::Double(value) => Some(value),
+                _ => text.as_deref().and_then(|text| Decimal::parse(text.trim())?.to_f64_exact()),
+            };
+            row.double(column, double.ok_or_else(|| refused("a number that a double holds exactly"))?)
+        }
         Cast::Bool => {
             let value = match (decoded, text.as_deref().map(str::to_ascii_lowercase).as_deref()) {
                 (Value::Bool(value), _) => Some(value),
@@ -41,12 +66,47 @@ pub(crate) fn write(row: &mut Row, column: &str, value: Raw<'_>, cast: Cast) -> 
             };
             row.bool(column, value.ok_or_else(|| refused("true or false"))?)
         }
+        Cast::Uuid => match decoded {
+            Value::Binary(0 | 4, bytes) => {
+                row.uuid(column, bytes.try_into().map_err(|_| refused("a UUID of 16 bytes"))?)
+            }
+            Value::Text(text) => row.text(column, text),
+            _ => return Err(refused("a UUID, its 16 bytes or its text")),
+        },
+        Cast::Date => match (clock::moment(value)?, form(value)?, decoded) {
+            (Some(Moment::Local(local)), ..) if local.time() == Time::midnight() => {
+                row.day(column, &local.date().to_string())
+            }
+            (None, Some(("$day", text)), _) | (None, _, Value::Text(text)) => row.day(column, text),
+            _ => return Err(refused("a date, or midnight of one")),
+        },
+        Cast::Time => match (form(value)?, decoded) {
+            (Some(("$time", text)), _) | (_, Value::Text(text)) => row.time(column, text),
+            _ => return Err(refused("a time of day")),
+        },
+        Cast::Json => match decoded {
+            Value::Text(text) => row.json(column, text),
+            _ => row.json(column, &json::of(value)?),
+        },
+        Cast::Timestamp | Cast::LocalTimestamp => return Err(refused("a timestamp")),
     };
     Ok(())
 }
 
+/// Returns the name and the text of one of the forms that BSON lacks.
+pub(crate) fn form(value: Raw<'_>) -> Result<Option<(&str, &str)>, Rejection> {
+    let Value::Document(document) = value.value()? else { return Ok(None) };
+    let mut fields = document.fields();
+    let (Some(field), None) = (fields.next().transpose()?, fields.next()) else { return Ok(None) };
+    let name = field.name()?;
+    Ok(match field.value.value()? {
+        Value::Text(text) if FORMS.contains(&name) => Some((name, text)),
+        _ => None,
+    })
+}
+
 /// Returns the one text that a value has, `None` where it has none or several.
-fn text(value: Value<'_>) -> Result<Option<String>, Rejection> {
+pub(crate) fn text(value: Value<'_>) -> Result<Option<String>, Rejection> {
     Ok(Some(match value {
         Value::Text(text) => text.to_owned(),
         Value::Bool(value) => value.to_string(),
@@ -57,7 +117,10 @@ fn text(value: Value<'_>) -> Result<Option<String>, Rejection> {
             Some(decimal) => decimal.to_string(),
             None => return Ok(None),
         },
-        Value::Date(milliseconds) => instant(milliseconds),
+        Value::Date(milliseconds) => match Moment::of_milliseconds(milliseconds) {
+            Some(Moment::Instant(utc)) => format!("{utc}Z"),
+            _ => return Ok(None),
+        },
         Value::Binary(4, bytes) => match <[u8; 16]>::try_from(bytes) {
             Ok(bytes) => hyphenated(bytes),
             Err(_) => return Ok(None),
@@ -74,24 +137,6 @@ fn text(value: Value<'_>) -> Result<Option<String>, Rejection> {
         }
         _ => return Ok(None),
     }))
-}
-
-/// An instant as the finer ones are spelt.
-fn instant(milliseconds: i64) -> String {
-    let (days, rest) = (milliseconds.div_euclid(86_400_000), milliseconds.rem_euclid(86_400_000));
-    // The calendar repeats every 400 years; a year of it begins in March, so that a leap day is its last.
-    let from_march = days + 719_468;
-    let (era, day) = (from_march.div_euclid(146_097), from_march.rem_euclid(146_097));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
-    let year = era * 400 + year + i64::from(month <= 2);
-    let (seconds, fraction) = (rest / 1_000, rest % 1_000);
-    let fraction = if fraction == 0 { String::new() } else { format!(".{fraction:03}") };
-    let fraction = fraction.trim_end_matches('0');
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
 }
 
 fn hyphenated(bytes: [u8; 16]) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 use whimbrel_sdk::Description;
+use whimbrel_sdk::Elements;
 use whimbrel_sdk::Outcome;
 use whimbrel_sdk::Pointer;
 use whimbrel_sdk::Problem;
@@ -16,9 +17,11 @@ use whimbrel_sdk::bson::Raw;
 use whimbrel_sdk::bson::Value;
 
 use crate::cast;
+use crate::clock::Clock;
 use crate::config::Cast;
 use crate::config::Column;
 use crate::config::Config;
+use crate::json;
 
 /// One entity's configuration, ready for rows.
 pub(crate) struct Compiled {
@@ -33,14 +36,36 @@ pub(crate) struct Compiled {
 
 /// What a column is made of; source columns by their places.
 enum Feed {
-    Copy(usize),
-    Cast(usize, Cast),
-    Enum(usize, BTreeMap<String, String>),
+    /// One column, made this, or an array of it; the last is what stands for NULL.
+    Column(usize, Made, bool, Option<serde_json::Value>),
+    /// Fields with source columns, as one JSON object.
+    Json(Vec<(String, usize)>),
     /// The record's own id.
     Id(String, usize),
     Reference(String, usize),
     CompositeReference(String, Vec<usize>),
     Constant(serde_json::Value),
+}
+
+/// What becomes of one value.
+enum Made {
+    Same,
+    Cast(Cast),
+    Clock(Clock),
+    Enum(BTreeMap<String, String>),
+    Reference(String),
+}
+
+impl Feed {
+    /// Returns the places of the source columns that it takes.
+    fn places(&self) -> Vec<usize> {
+        match self {
+            Self::Column(place, ..) | Self::Id(_, place) | Self::Reference(_, place) => vec![*place],
+            Self::Json(fields) => fields.iter().map(|(_, place)| *place).collect(),
+            Self::CompositeReference(_, places) => places.clone(),
+            Self::Constant(_) => Vec::new(),
+        }
+    }
 }
 
 /// Compiles a configuration, or returns all that is wrong with it.
@@ -79,6 +104,12 @@ impl Compiled {
                 return Err("expected text, a number, true, false or null, found a list or a table".to_owned());
             }
             Column::Value(value) => return Ok(Feed::Constant(value.clone())),
+            Column::Json(fields) if fields.is_empty() => {
+                return Err("expected at least one field of the JSON object, found none".to_owned());
+            }
+            Column::Json(fields) => {
+                return Ok(Feed::Json(fields.iter().map(|(field, from)| (field.clone(), self.place(from))).collect()));
+            }
             Column::From(column) => column,
         };
         let places: Vec<usize> = column.from.iter().map(|name| self.place(name)).collect();
@@ -86,19 +117,46 @@ impl Compiled {
         if ways.into_iter().filter(|is_there| *is_there).count() > 1 {
             return Err("expected one of `as`, `reference` and `enum`, found more".to_owned());
         }
-        match (&places[..], &column.reference) {
-            ([], _) => Err("expected a source column, found none".to_owned()),
-            ([place], Some(entity)) => Ok(Feed::Reference(entity.clone(), *place)),
-            (places, Some(entity)) => Ok(Feed::CompositeReference(entity.clone(), places.to_vec())),
-            ([place], None) => Ok(match (column.cast, &column.allowed) {
-                (Some(cast), _) => Feed::Cast(*place, cast),
-                (None, Some(allowed)) => Feed::Enum(*place, allowed.clone()),
-                // The id is what the entity's strategy makes of the key.
-                (None, None) if column.from == setup.key => Feed::Id(setup.entity.clone(), *place),
-                (None, None) => Feed::Copy(*place),
-            }),
-            (_, None) => Err("expected one source column, found several; only a `reference` takes more".to_owned()),
+        if column.default.as_ref().is_some_and(|default| default.is_array() || default.is_object() || default.is_null())
+        {
+            return Err("expected text, a number, true or false as `default`, found something else".to_owned());
         }
+        let clock = match column.cast.filter(|cast| matches!(cast, Cast::Timestamp | Cast::LocalTimestamp)) {
+            Some(cast) => Some(Clock::new(cast, column.zone.as_deref())?),
+            None if column.zone.is_some() => {
+                return Err("expected `as` to be `timestamp` or `local-timestamp` beside `zone`".to_owned());
+            }
+            None => None,
+        };
+        let is_more = column.array || column.default.is_some();
+        let place = match (&places[..], &column.reference) {
+            ([], _) => return Err("expected a source column, found none".to_owned()),
+            ([place], Some(entity)) if !is_more => return Ok(Feed::Reference(entity.clone(), *place)),
+            // The id is what the entity's strategy makes of the key.
+            ([place], None) if column.from == setup.key && !ways.contains(&true) && !is_more => {
+                return Ok(Feed::Id(setup.entity.clone(), *place));
+            }
+            ([place], _) => *place,
+            (places, Some(entity)) if !is_more => {
+                return Ok(Feed::CompositeReference(entity.clone(), places.to_vec()));
+            }
+            (_, Some(_)) => {
+                return Err("expected one source column beside `array` or `default`, found several".to_owned());
+            }
+            (_, None) => {
+                return Err("expected one source column, found several; only a `reference` takes more".to_owned());
+            }
+        };
+        let made = match (clock, column.cast, &column.allowed, &column.reference) {
+            (Some(clock), ..) => Made::Clock(clock),
+            (None, Some(cast), ..) => Made::Cast(cast),
+            (_, _, Some(allowed), _) => Made::Enum(allowed.clone()),
+            // In an array it is no reference that is described: nobody looks for the parents.
+            (_, _, _, Some(entity)) if column.array => Made::Reference(entity.clone()),
+            (_, _, _, Some(_)) => return Err("expected no `default` for a reference, found one".to_owned()),
+            _ => Made::Same,
+        };
+        Ok(Feed::Column(place, made, column.array, column.default.clone()))
     }
 
     fn place(&mut self, name: &str) -> usize {
@@ -119,6 +177,7 @@ impl Compiled {
                 Feed::Reference(entity, _) | Feed::CompositeReference(entity, _) => table.reference(name, entity),
                 _ => table.column(name),
             };
+            table = table.of(feed.places().into_iter().map(|place| &self.names[place]));
         }
         Description::new().table(table).reads(&self.names).ignores(&config.ignore)
     }
@@ -143,12 +202,26 @@ impl Compiled {
         let mut has_id = false;
         for (name, feed) in &self.columns {
             match feed {
-                Feed::Copy(place) => drop(row.raw(name, values[*place])),
+                Feed::Column(place, made, is_array, default) => match (given(*place), default) {
+                    (Some(value), _) if *is_array => made
+                        .write_elements(&mut row, name, value)
+                        .map_err(|refused| at_column(refused, &self.names[*place]))?,
+                    (Some(value), _) => {
+                        made.write(&mut row, name, value).map_err(|refused| at_column(refused, &self.names[*place]))?
+                    }
+                    (None, Some(default)) => cast::constant(&mut row, name, default),
+                    (None, None) => {}
+                },
+                Feed::Json(fields) => {
+                    let fields = fields.iter().map(|(field, place)| (field.as_str(), values[*place]));
+                    let at = |refused: Rejection| refused.at(name);
+                    row.json(name, &json::object(fields).map_err(at)?);
+                }
                 Feed::Id(entity, place) if !has_id => {
                     has_id = true;
                     row.optional_reference(name, entity, given(*place));
                 }
-                Feed::Id(_, place) => drop(row.raw(name, values[*place])),
+                Feed::Id(_, place) => Made::Same.write(&mut row, name, values[*place])?,
                 Feed::Reference(entity, place) => drop(row.optional_reference(name, entity, given(*place))),
                 Feed::CompositeReference(entity, places) => {
                     let key: Option<Vec<Raw<'_>>> = places.iter().map(|place| given(*place)).collect();
@@ -157,27 +230,66 @@ impl Compiled {
                         None => row.null(name),
                     };
                 }
-                Feed::Cast(place, cast) => {
-                    if let Some(value) = given(*place) {
-                        cast::write(&mut row, name, value, *cast).map_err(|refused| refused.at(&self.names[*place]))?;
-                    }
-                }
-                Feed::Enum(place, allowed) => {
-                    if let Some(value) = given(*place) {
-                        let text = match value.value()? {
-                            Value::Text(text) => allowed.get(text).ok_or_else(|| {
-                                let labels: Vec<String> = allowed.keys().map(|label| format!("`{label}`")).collect();
-                                let message = format!("expected one of {}, found `{text}`", labels.join(", "));
-                                Rejection::new("enum-value", message)
-                            }),
-                            _ => Err(Rejection::type_mismatch("a string", value.kind().words())),
-                        };
-                        row.text(name, text.map_err(|refused| refused.at(&self.names[*place]))?);
-                    }
-                }
                 Feed::Constant(value) => cast::constant(&mut row, name, value),
             }
         }
         Ok(row.into())
+    }
+}
+
+impl Made {
+    /// Writes a value that is not NULL, or a copy of any.
+    fn write(&self, row: &mut Row, column: &str, value: Raw<'_>) -> Result<(), Rejection> {
+        match self {
+            Self::Same => cast::copy(row, column, value),
+            Self::Cast(cast) => cast::write(row, column, value, *cast),
+            Self::Clock(clock) => clock.write(row, column, value),
+            Self::Reference(entity) => {
+                row.reference(column, entity, value);
+                Ok(())
+            }
+            Self::Enum(allowed) => {
+                let Value::Text(text) = value.value()? else {
+                    return Err(Rejection::type_mismatch("a string", value.kind().words()));
+                };
+                let allowed_text = allowed.get(text).ok_or_else(|| {
+                    let labels: Vec<String> = allowed.keys().map(|label| format!("`{label}`")).collect();
+                    let message = format!("expected one of {}, found `{text}`", labels.join(", "));
+                    Rejection::new("enum-value", message)
+                })?;
+                row.text(column, allowed_text);
+                Ok(())
+            }
+        }
+    }
+
+    fn write_elements(&self, row: &mut Row, column: &str, value: Raw<'_>) -> Result<(), Rejection> {
+        let Value::Array(array) = value.value()? else {
+            return Err(Rejection::type_mismatch("an array", value.kind().words()));
+        };
+        let mut elements = Elements::default();
+        for (index, field) in array.fields().enumerate() {
+            let value = field?.value;
+            elements.next(|row, name| match value.is_null() {
+                true => {
+                    row.null(name);
+                    Ok(())
+                }
+                false => self.write(row, name, value).map_err(|refused| refused.at(index.to_string())),
+            })?;
+        }
+        row.array(column, elements);
+        Ok(())
+    }
+}
+
+/// Names the column at fault, and the element of it.
+fn at_column(refused: Rejection, column: &str) -> Rejection {
+    match &refused.field {
+        Some(element) => {
+            let path = format!("{column}.{element}");
+            refused.at(path)
+        }
+        None => refused.at(column),
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Column {
     From(From),
     /// The same in every row.
     Value(serde_json::Value),
+    /// An object of source columns, as JSON.
+    Json(IndexMap<String, String>),
 }
 
 /// Columns of the source, and what becomes of their value.
@@ -36,6 +38,12 @@ pub(crate) struct From {
     pub reference: Option<String>,
     /// Source text to target text; anything else is rejected.
     pub allowed: Option<BTreeMap<String, String>>,
+    /// The zone in which a clock shows a timestamp without one.
+    pub zone: Option<String>,
+    /// Whether the value is an array, each element of which becomes so.
+    pub array: bool,
+    /// What stands for NULL.
+    pub default: Option<serde_json::Value>,
 }
 
 /// What a value becomes.
@@ -45,7 +53,14 @@ pub(crate) enum Cast {
     Text,
     Integer,
     Decimal,
+    Double,
     Bool,
+    Uuid,
+    Timestamp,
+    LocalTimestamp,
+    Date,
+    Time,
+    Json,
 }
 
 #[derive(Deserialize)]
@@ -57,8 +72,25 @@ struct ColumnTable {
     reference: Option<String>,
     #[serde(rename = "enum")]
     allowed: Option<BTreeMap<String, String>>,
+    zone: Option<String>,
+    #[serde(default)]
+    array: bool,
+    #[serde(default, deserialize_with = "present")]
+    default: Option<serde_json::Value>,
+    json: Option<IndexMap<String, String>>,
     #[serde(default, deserialize_with = "present")]
     value: Option<serde_json::Value>,
+}
+
+impl ColumnTable {
+    fn is_bare(&self) -> bool {
+        self.cast.is_none()
+            && self.reference.is_none()
+            && self.allowed.is_none()
+            && self.zone.is_none()
+            && self.default.is_none()
+            && !self.array
+    }
 }
 
 #[derive(Deserialize)]
@@ -82,7 +114,7 @@ impl<'de> Deserialize<'de> for Column {
             type Value = Column;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a source column, or a table with `from` or `value`")
+                formatter.write_str("a source column, or a table with `from`, `value` or `json`")
             }
 
             fn visit_str<E>(self, name: &str) -> Result<Column, E> {
@@ -91,20 +123,21 @@ impl<'de> Deserialize<'de> for Column {
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Column, A::Error> {
                 let table = ColumnTable::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                let ColumnTable { from, cast, reference, allowed, value } = table;
-                match (from, value) {
-                    (Some(from), None) => {
+                let is_bare = table.is_bare();
+                let ColumnTable { from, cast, reference, allowed, zone, array, default, json, value } = table;
+                match (from, value, json) {
+                    (Some(from), None, None) => {
                         let from = match from {
                             Names::One(name) => vec![name],
                             Names::Several(names) => names,
                         };
-                        Ok(Column::From(From { from, cast, reference, allowed }))
+                        Ok(Column::From(From { from, cast, reference, allowed, zone, array, default }))
                     }
-                    (None, Some(value)) if cast.is_none() && reference.is_none() && allowed.is_none() => {
-                        Ok(Column::Value(value))
-                    }
-                    (None, Some(_)) => Err(de::Error::custom("expected nothing beside `value`, found more")),
-                    _ => Err(de::Error::custom("expected either `from` or `value`")),
+                    (None, Some(value), None) if is_bare => Ok(Column::Value(value)),
+                    (None, None, Some(fields)) if is_bare => Ok(Column::Json(fields)),
+                    (None, Some(_), None) => Err(de::Error::custom("expected nothing beside `value`, found more")),
+                    (None, None, Some(_)) => Err(de::Error::custom("expected nothing beside `json`, found more")),
+                    _ => Err(de::Error::custom("expected one of `from`, `value` and `json`")),
                 }
             }
         }

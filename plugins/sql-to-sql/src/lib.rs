@@ -5,8 +5,10 @@
 //! rejection, never NULL.
 
 mod cast;
+mod clock;
 mod compile;
 mod config;
+mod json;
 
 use whimbrel_sdk::Description;
 use whimbrel_sdk::Outcome;

@@ -53,6 +53,7 @@ struct Column {
     target_type: String,
     /// Whether the column is an instant; a local timestamp may go into any other timestamp column.
     has_zone: bool,
+    is_array: bool,
 }
 
 impl Validator for TimestampsUtc {
@@ -116,7 +117,8 @@ impl Column {
         let lower = target_type.to_ascii_lowercase();
         let is_timestamp = lower.starts_with("timestamp") || lower.starts_with("datetime");
         let has_zone = lower.starts_with("timestamptz") || lower.contains("with time zone");
-        is_timestamp.then(|| Self { name: name.to_owned(), target_type: target_type.to_owned(), has_zone })
+        let is_array = lower.ends_with("[]");
+        is_timestamp.then(|| Self { name: name.to_owned(), target_type: target_type.to_owned(), has_zone, is_array })
     }
 }
 
@@ -124,11 +126,17 @@ impl TimestampsUtc {
     fn violation(&self, column: &Column, raw: Raw<'_>) -> Option<Violation> {
         let found = match raw.value() {
             Ok(Value::Null) => return None,
+            Ok(Value::Array(elements)) if column.is_array => {
+                return elements
+                    .fields()
+                    .filter_map(Result::ok)
+                    .find_map(|element| self.violation(column, element.value));
+            }
             Ok(Value::Date(milliseconds)) => {
                 return self.check_range(column, Timestamp::from_millisecond(milliseconds).ok());
             }
             Ok(Value::Document(form)) => match form_of(form) {
-                Some(("$instant", text)) => match text.parse() {
+                Some(("$instant" | "$zoned", text)) => match text.parse() {
                     Ok(instant) => return self.check_range(column, Some(instant)),
                     Err(_) => format!("`{text}`"),
                 },
@@ -144,6 +152,12 @@ impl TimestampsUtc {
                     }
                     Err(_) => format!("`{text}`"),
                 },
+                // Infinity, or a year that no business record speaks of.
+                Some(("$literal", text)) => {
+                    let Self { min, max, .. } = self;
+                    let message = format!("expected an instant from `{min}` and before `{max}`, found `{text}`");
+                    return Some(Violation::new("implausible-instant", message).at(&column.name));
+                }
                 _ => "a document".to_owned(),
             },
             Ok(Value::Text(text)) => format!("the text `{}`", text.chars().take(60).collect::<String>()),

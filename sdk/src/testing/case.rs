@@ -208,9 +208,9 @@ fn problems(problems: Vec<Problem>) -> Value {
 /// A table reads `{"name", "columns": ["plain", "reference -> entity"], "key"?, "id"?}`.
 fn described(description: &Description) -> Value {
     let tables = description.tables.iter().map(|table| {
-        let columns = table.columns.iter().map(|column| match &column.references {
-            Some(entity) => format!("{} -> {entity}", column.name),
-            None => column.name.clone(),
+        let columns = table.columns.iter().map(|column| match column.references.join(" | ") {
+            entities if entities.is_empty() => column.name.clone(),
+            entities => format!("{} -> {entities}", column.name),
         });
         let mut shown = json!({"name": table.name, "columns": columns.collect::<Vec<_>>()});
         if !table.key.is_empty() {

@@ -48,7 +48,7 @@ pub fn describe<T: Transformer>(setup: Setup) -> Result<Description, Vec<Problem
         columns: table
             .columns
             .into_iter()
-            .map(|column| Column { name: column.name, references: column.references })
+            .map(|column| Column { name: column.name, references: column.references, sources: column.sources })
             .collect(),
         key: table.key,
         id: table.id,

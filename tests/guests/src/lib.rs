@@ -44,7 +44,10 @@ pub fn describe(setup: &Setup) -> Result<Description, Vec<Problem>> {
     let names = config.get("columns").and_then(serde_json::Value::as_array).into_iter().flatten();
     let names: Vec<_> = names.filter_map(serde_json::Value::as_str).collect();
     let id = names.iter().find(|name| **name == "_id").map(|name| (*name).to_owned());
-    let columns = names.iter().map(|name| Column { name: (*name).to_owned(), references: None }).collect();
+    let columns = names
+        .iter()
+        .map(|&name| Column { name: name.to_owned(), references: Vec::new(), sources: vec![name.to_owned()] })
+        .collect();
     let name = setup.into.first().unwrap_or(&setup.entity).clone();
     let table = Table { name, columns, key: Vec::new(), id };
     Ok(Description { tables: vec![table], reads: names.into_iter().map(str::to_owned).collect(), ignores: Vec::new() })

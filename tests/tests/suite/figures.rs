@@ -26,6 +26,21 @@ from = "old.people"
 into = ["people"]
 config.columns = ["_id", "name"]
 "#;
+const NUMBERED: &str = r#"
+[[entity]]
+name = "people"
+from = "old.people"
+into = ["people"]
+id = "sequence"
+config.columns = { id = "_id", name = "name", boss = { from = "boss", reference = "people" } }
+
+[[entity]]
+name = "pets"
+from = "old.pets"
+into = ["pets"]
+id = "sequence"
+config.columns = { id = "_id", owner = { from = "owner", reference = "people" } }
+"#;
 /// As much as a process may hold, whatever the number of records.
 const PEAK_MIB_MAX: u64 = 250;
 
@@ -140,5 +155,47 @@ fn wrong_on_sqlite() {
 fn wrong_on_postgres() {
     if let Some(database) = Database::postgres() {
         wrong(&database);
+    }
+}
+
+/// Ids of many records: nothing is kept of each in the process, so memory does not grow with their number.
+fn numbered(database: &Database) {
+    let records: u64 = if figures_are_wanted() { 1_000_000 } else { 5_000 };
+    let story = Story::new();
+    let (mut people, mut pets) = (String::new(), String::new());
+    for id in 0..records {
+        let _ = writeln!(people, r#"{{"_id": "person {id}", "name": "n{id}", "boss": "person {}"}}"#, records - 1 - id);
+        let _ = writeln!(pets, r#"{{"_id": {id}, "owner": "person {}"}}"#, id * 7 % records);
+    }
+    story.write("people.json", &people);
+    story.write("pets.json", &pets);
+    let number = if database.kind() == "sqlite" { "INTEGER PRIMARY KEY" } else { "BIGSERIAL PRIMARY KEY" };
+    let schema = format!(
+        "CREATE TABLE people (id {number}, name TEXT NOT NULL, boss BIGINT);
+         CREATE TABLE pets (id {number}, owner BIGINT NOT NULL REFERENCES people);"
+    );
+    story.write("schema.sql", &schema);
+    story.write("migration.toml", &manifest("numbered", "mongo-to-sql", 1_000, NUMBERED));
+    step(
+        &format!("run, {records} numbered records, as many that refer to them"),
+        story.call(database, &["run"], &["--execute", "--yes"]),
+        0,
+    );
+    let wrong =
+        format!("pets AS p JOIN people AS o ON o.id = p.owner WHERE o.name <> 'n' || ((p.id - 1) * 7 % {records})");
+    assert_eq!((count(database, "people"), count(database, "pets"), count(database, &wrong)), (records, records, 0));
+    let wrong = format!("people AS p JOIN people AS b ON b.id = p.boss WHERE p.id + b.id <> {records} + 1");
+    assert_eq!((count(database, &wrong), count(database, "people WHERE boss IS NULL")), (0, 0));
+}
+
+#[test]
+fn numbered_on_sqlite() {
+    numbered(&Database::sqlite());
+}
+
+#[test]
+fn numbered_on_postgres() {
+    if let Some(database) = Database::postgres() {
+        numbered(&database);
     }
 }

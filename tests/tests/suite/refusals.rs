@@ -15,12 +15,16 @@ const RECORDS: usize = 1_000;
 /// Orders with lines; a CHECK, a unique column and a trigger refuse some of either.
 fn tables(kind: &str) -> String {
     let trigger = match kind {
-        "sqlite" => "CREATE TRIGGER refuse BEFORE INSERT ON lines WHEN NEW.item = 'forbidden' \
-                     BEGIN SELECT RAISE(ABORT, 'forbidden item'); END;",
-        _ => "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+        "sqlite" => {
+            "CREATE TRIGGER refuse BEFORE INSERT ON lines WHEN NEW.item = 'forbidden' \
+                     BEGIN SELECT RAISE(ABORT, 'forbidden item'); END;"
+        }
+        _ => {
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
               IF NEW.item = 'forbidden' THEN RAISE EXCEPTION 'forbidden item'; END IF; \
               IF NEW.item = 'dropped' THEN RETURN NULL; END IF; RETURN NEW; END $$; \
-              CREATE TRIGGER refuse BEFORE INSERT ON lines FOR EACH ROW EXECUTE FUNCTION refuse();",
+              CREATE TRIGGER refuse BEFORE INSERT ON lines FOR EACH ROW EXECUTE FUNCTION refuse();"
+        }
     };
     format!(
         "CREATE TABLE orders (id bigint PRIMARY KEY, quantity integer CONSTRAINT positive CHECK (quantity > 0), \

@@ -132,14 +132,14 @@ fn every_type_of_postgres_arrives_as_it_left() {
 }
 
 /// A source, and a manifest that moves its one table to a target.
-struct Small {
-    folder: tempfile::TempDir,
-    source: Database,
-    target: Database,
+pub struct Small {
+    pub folder: tempfile::TempDir,
+    pub source: Database,
+    pub target: Database,
 }
 
 impl Small {
-    fn new(source: Database, rows: &str, manifest: &str, table: &str) -> Self {
+    pub fn new(source: Database, rows: &str, manifest: &str, table: &str) -> Self {
         components::plugins();
         let (folder, target) = (tempfile::tempdir().unwrap(), Database::sqlite());
         source.execute(rows);
@@ -153,11 +153,11 @@ impl Small {
         Self { folder, source, target }
     }
 
-    fn manifest(&self) -> PathBuf {
+    pub fn manifest(&self) -> PathBuf {
         self.folder.path().join("migration.toml")
     }
 
-    fn call(&self, arguments: &[&str]) -> Whimbrel {
+    pub fn call(&self, arguments: &[&str]) -> Whimbrel {
         let manifest = self.manifest().display().to_string();
         Whimbrel::new(arguments[..1].iter().copied().chain([manifest.as_str()]).chain(arguments[1..].iter().copied()))
             .env("OLD", &self.source.url)
@@ -165,7 +165,7 @@ impl Small {
     }
 }
 
-const THINGS: &str = "[[entity]]\nname = \"things\"\nfrom = \"old.things\"\nkey = \"id\"\ninto = [\"things\"]\n\
+pub const THINGS: &str = "[[entity]]\nname = \"things\"\nfrom = \"old.things\"\nkey = \"id\"\ninto = [\"things\"]\n\
     transaction-rows = 3\nbatch-records = 3\nconfig.columns = { id = \"id\", note = \"note\" }\n";
 
 #[test]
@@ -373,8 +373,8 @@ fn rows_that_come_before_the_key_of_a_stopped_run_are_told() {
 }
 
 /// What a test knows of a table, without the code under test.
-struct Table {
-    name: String,
+pub struct Table {
+    pub name: String,
     /// Names and declared types.
     columns: Vec<(String, String)>,
     key: Vec<String>,
@@ -386,7 +386,7 @@ fn texts<const N: usize>(rows: Vec<Row>) -> Vec<[String; N]> {
     rows.into_iter().map(|row| row.into_iter().map(Option::unwrap).collect::<Vec<_>>().try_into().unwrap()).collect()
 }
 
-fn tables_of(database: &Database) -> Vec<Table> {
+pub fn tables_of(database: &Database) -> Vec<Table> {
     let is_file = database.file().is_some();
     let names = match is_file {
         true => "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
@@ -429,7 +429,7 @@ fn tables_of(database: &Database) -> Vec<Table> {
 }
 
 /// The same tables for another kind of database.
-fn script(tables: &[Table], is_postgres: bool) -> String {
+pub fn script(tables: &[Table], is_postgres: bool) -> String {
     let quoted = |names: &[String]| names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
     let declared = |declared: &str| match (is_postgres, declared) {
         (true, "BLOB") => "bytea".to_owned(),
@@ -456,7 +456,7 @@ fn script(tables: &[Table], is_postgres: bool) -> String {
 }
 
 /// Moves every table as it is, and returns the number of rows.
-fn move_all(tables: &[Table], source: &Database, target: &Database, schema: &str) -> u64 {
+pub fn move_all(tables: &[Table], source: &Database, target: &Database, schema: &str) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("schema.sql"), schema).unwrap();
     let mut manifest = format!(

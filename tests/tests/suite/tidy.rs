@@ -98,9 +98,10 @@ fn only_the_report_prints() {
 
 #[test]
 fn transactions_begin_where_the_architecture_says() {
-    // Rows and their checkpoint: `commit` and, for references that are filled in, `finish` and `heal`. The others begin
-    // one for bookkeeping alone: the migration's row, a look at checkpoints, provisional dead letters, events of components,
-    // what the commands show or forget.
+    // Rows and their checkpoint: `commit`, the final steps of junctions and, for references that are filled in, `finish` and
+    // `heal`. The others begin one for bookkeeping alone: the migration's row, a look at checkpoints, provisional dead letters,
+    // whose parents have come, events of components, what the commands show or forget; `numbering` notes the numbers that it
+    // takes.
     let begins = host_lines()
         .into_iter()
         .filter(|(file, _, line)| line.contains(".begin().await") && !file.starts_with("host/src/connector/"));
@@ -118,8 +119,14 @@ fn transactions_begin_where_the_architecture_says() {
         "run/dead_letter.rs",
         "run/finish.rs",
         "run/heal.rs",
+        "run/identify.rs",
+        "run/junction/again.rs",
+        "run/junction/mod.rs",
+        "run/junction/step.rs",
         "run/mod.rs",
+        "run/numbering.rs",
         "run/open.rs",
+        "run/parked.rs",
         "run/repair.rs",
         "run/repair/decide.rs",
         "run/replay.rs",
@@ -135,7 +142,7 @@ fn transactions_begin_where_the_architecture_says() {
     });
     let mut files: Vec<String> = inserts.map(|(file, _, _)| file).collect();
     files.dedup();
-    assert_eq!(files, ["host/src/run/commit/write.rs", "host/src/run/fill.rs"]);
+    assert_eq!(files, ["host/src/run/commit/write.rs", "host/src/run/junction/write.rs", "host/src/run/rewritten.rs"]);
 }
 
 #[test]

@@ -43,6 +43,9 @@ pub struct ListArgs {
     /// Only this entity
     #[arg(long, value_name = "NAME")]
     entity: Option<String>,
+    /// Show those that wait for a parent, or that were given up or replayed, instead of those that are dead
+    #[arg(long, value_name = "STATE", default_value = "dead", value_parser = ["dead", "parked", "discarded", "replayed"])]
+    state: String,
     /// Show so many single ones too
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(i64).range(0..=10_000))]
     limit: i64,
@@ -120,10 +123,13 @@ async fn list(args: &ListArgs, json: bool) -> Result<u8, Failure> {
         let books = Bookkeeping::new(&*target, &manifest.tables.name);
         let mut tx = target.begin().await?;
         for provisional in [false, true] {
-            reasons.extend(books.reasons(&mut *tx, provisional).await?.into_iter().map(|reason| (provisional, reason)));
+            let found = books.reasons_of(&mut *tx, &args.state, provisional).await?;
+            reasons.extend(found.into_iter().map(|reason| (provisional, reason)));
         }
-        discarded = books.reasons_of(&mut *tx, "discarded", false).await?;
-        let which = Letters { entity: args.entity.as_deref(), state: Some("dead"), ..Letters::default() };
+        if args.state == "dead" {
+            discarded = books.reasons_of(&mut *tx, "discarded", false).await?;
+        }
+        let which = Letters { entity: args.entity.as_deref(), state: Some(&args.state), ..Letters::default() };
         let mut after = 0;
         // A page is short where originals are large.
         while let Some(left) =
@@ -139,7 +145,7 @@ async fn list(args: &ListArgs, json: bool) -> Result<u8, Failure> {
     let is_wanted = |reason: &Reason| args.entity.as_ref().is_none_or(|entity| reason.entity == *entity);
     reasons.retain(|(_, reason)| is_wanted(reason));
     discarded.retain(is_wanted);
-    report::dead_letters(&reasons, &discarded, &letters, json);
+    report::dead_letters(&reasons, &discarded, &letters, &args.state, json);
     Ok(DONE)
 }
 

@@ -14,7 +14,13 @@ use crate::run::bookkeeping::StoredLetter;
 use crate::run::report::Reason;
 
 /// Prints dead letters by reason, and some of them.
-pub fn dead_letters(reasons_found: &[(bool, Reason)], discarded: &[Reason], letters: &[StoredLetter], as_json: bool) {
+pub fn dead_letters(
+    reasons_found: &[(bool, Reason)],
+    discarded: &[Reason],
+    letters: &[StoredLetter],
+    state: &str,
+    as_json: bool,
+) {
     let total: u64 = reasons_found.iter().map(|(_, reason)| reason.count).sum();
     if as_json {
         let reasons: Vec<_> = reasons_found
@@ -30,7 +36,10 @@ pub fn dead_letters(reasons_found: &[(bool, Reason)], discarded: &[Reason], lett
     }
     let mut text = String::new();
     if reasons_found.is_empty() && discarded.is_empty() {
-        let _ = writeln!(text, "there are no dead letters");
+        let _ = match state {
+            "dead" => writeln!(text, "there are no dead letters"),
+            state => writeln!(text, "there are no records in the state `{state}`"),
+        };
         return print(&text);
     }
     let of = |wanted: bool| -> Vec<Reason> {

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::graph::phases;
 use super::json;
+use super::junction;
 use super::print;
 use super::state;
 use super::swap::short;
@@ -20,6 +22,7 @@ pub fn plan(report: &PlanReport, as_json: bool) {
     if !report.creates.is_empty() {
         list(&mut text, "creates the missing tables", &report.creates);
     }
+    phases(&mut text, &report.graph);
     for (index, entity) in report.entities.iter().enumerate() {
         let _ = writeln!(
             text,
@@ -37,7 +40,8 @@ pub fn plan(report: &PlanReport, as_json: bool) {
             list(&mut text, "   after", &entity.after);
         }
         for table in &entity.tables {
-            list(&mut text, &format!("   → {}:", table.name), &table.columns);
+            let junction = if table.is_junction { " (a junction, at the end)" } else { "" };
+            list(&mut text, &format!("   → {}{junction}:", table.name), &table.columns);
             for reference in &table.references {
                 let _ = writeln!(
                     text,
@@ -50,9 +54,12 @@ pub fn plan(report: &PlanReport, as_json: bool) {
             if !table.unfed.is_empty() {
                 list(&mut text, "     not fed:", &table.unfed);
             }
-            if !table.not_predicted.is_empty() {
+            if !table.not_predicted.is_empty() && !table.is_junction {
                 list(&mut text, "     a dry run does not predict", &table.not_predicted);
             }
+        }
+        if !entity.left_out.is_empty() {
+            list(&mut text, "   left out on purpose:", &entity.left_out);
         }
         if let Some(changed) = &entity.source_changed {
             let _ = writeln!(text, "   the source has changed since the entity was completed: {changed}");
@@ -73,6 +80,7 @@ pub fn plan(report: &PlanReport, as_json: bool) {
             list(&mut text, "   mapped, but never present:", &source.never_present);
         }
     }
+    junction::planned(&mut text, &report.junctions);
     let _ = writeln!(text);
     let rows = report.plugins.iter().map(|p| vec![p.name.clone(), p.world.clone(), short(&p.digest)]).collect();
     table(&mut text, &["plugin", "world", "digest"], rows);

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use super::json;
+use super::junction;
 use super::print;
 use super::reasons;
 use super::seconds;
@@ -39,6 +40,7 @@ pub fn replay(report: &ReplayReport, limit: usize, as_json: bool) {
     });
     let head = ["entity", "tried", "written", "unchanged", "skipped", "dead again", "references filled"];
     counts(&mut text, &head, &["tried", "written", "dead again"], rows.collect());
+    junction::changed(&mut text, &report.junctions);
     let shown = report.letters.iter().take(limit);
     let rows: Vec<_> = shown
         .map(|letter| {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::json;
+use super::junction;
 use super::print;
 use super::seconds;
 use super::table::counts;
@@ -77,6 +78,7 @@ pub fn repaired(report: &RepairReport, limit: usize, as_json: bool) {
             counts.removed,
             counts.filled,
             counts.depended_on,
+            counts.shared,
             counts.theirs,
             counts.source_changed,
             counts.rejected,
@@ -93,6 +95,7 @@ pub fn repaired(report: &RepairReport, limit: usize, as_json: bool) {
         "removed",
         "references filled",
         "depended on",
+        "shared",
         "theirs",
         "source changed",
         "rejected",
@@ -105,6 +108,7 @@ pub fn repaired(report: &RepairReport, limit: usize, as_json: bool) {
         .entities
         .iter()
         .map(|Part { counts, .. }| counts.inserted + counts.changed + counts.removed + counts.left_alone());
+    junction::changed(&mut text, &report.junctions);
     differences(&mut text, all, total.sum(), limit);
     let _ = writeln!(text, "\ntook {}", seconds(report.duration_ms));
     print(&text);

@@ -4,14 +4,18 @@ use std::fmt::Write as _;
 
 use super::PROVISIONAL;
 use super::json;
+use super::junction;
 use super::nulled;
 use super::print;
 use super::reasons;
 use super::refused;
 use super::seconds;
+use super::shown::shown;
 use super::skipped;
+use super::snapshots;
 use super::state;
 use super::table::counts;
+use crate::connector::target::Advanced;
 use crate::run::report::EntityReport;
 use crate::run::report::Fates;
 use crate::run::report::Mode;
@@ -60,6 +64,11 @@ pub fn run(report: &Report, as_json: bool) {
         Mode::Execute if report.is_resumed() => ("dead letters since the migration began", PROVISIONAL),
         Mode::Execute => ("dead letters", PROVISIONAL),
     };
+    let lines = report
+        .junctions
+        .iter()
+        .map(|junction| (junction.name.as_str(), junction.state, junction.total, junction.waits_for.as_slice()));
+    junction::lines(&mut text, lines);
     if report.status != Status::NothingToDo {
         reasons(&mut text, stored, &report.dead_letters);
         reasons(&mut text, rolled_back, &report.provisional);
@@ -67,11 +76,28 @@ pub fn run(report: &Report, as_json: bool) {
         nulled(&mut text, report.entities.iter().map(|entity| (entity.name.as_str(), entity.nulled_references)));
         refused(&mut text, report.entities.iter().map(|entity| (entity.name.as_str(), &entity.refused_references[..])));
     }
+    junction::left_out(
+        &mut text,
+        report.junctions.iter().map(|junction| (junction.name.as_str(), &junction.left_out[..])),
+    );
+    snapshots(
+        &mut text,
+        report.consistent,
+        report.entities.iter().map(|entity| (entity.name.as_str(), &entity.snapshots[..])),
+    );
     for entity in &report.entities {
         for (table, why) in &entity.not_predicted {
             let _ = writeln!(text, "\nnot predicted: `{table}` has {}", why.join(", "));
         }
     }
+    for moved in report.entities.iter().flat_map(|entity| &entity.advanced_sequences) {
+        let Advanced { sequence, column, from, to } = moved;
+        let _ = writeln!(
+            text,
+            "\nthe sequence `{sequence}` stood at {from}, and at {to} now: behind the ids in `{column}`"
+        );
+    }
+    shown(&mut text, report);
     slowest(&mut text, report);
     let _ = writeln!(text, "\nconservation {}, took {}", report.conservation, seconds(report.duration_ms));
     print(&text);

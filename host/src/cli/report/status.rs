@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 
 use super::PROVISIONAL;
 use super::json;
+use super::junction;
 use super::nulled;
 use super::print;
 use super::reasons;
 use super::refused;
 use super::skipped;
+use super::snapshots;
 use super::state;
 use super::swap;
 use super::table::counts;
@@ -35,12 +37,25 @@ pub fn status(status: &StatusReport, as_json: bool) {
     let head =
         ["entity", "state", "read", "written", "unchanged", "skipped", "dead", "parked", "merged", "last checkpoint"];
     counts(&mut text, &head, &["read", "written", "dead"], rows.collect());
+    let lines =
+        status.junctions.iter().map(|junction| (junction.name.as_str(), junction.state, junction.total, &[][..]));
+    junction::lines(&mut text, lines);
     reasons(&mut text, "dead letters", &status.dead_letters);
+    reasons(&mut text, "parked until their parents have come", &status.parked);
     reasons(&mut text, "discarded dead letters", &status.discarded);
     reasons(&mut text, PROVISIONAL, &status.provisional);
     skipped(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), &entity.skip_reasons)));
     nulled(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), entity.nulled_references)));
     refused(&mut text, status.entities.iter().map(|entity| (entity.name.as_str(), &entity.refused_references[..])));
+    junction::left_out(
+        &mut text,
+        status.junctions.iter().map(|junction| (junction.name.as_str(), &junction.left_out[..])),
+    );
+    snapshots(
+        &mut text,
+        status.consistent,
+        status.entities.iter().map(|entity| (entity.name.as_str(), &entity.snapshots[..])),
+    );
     swap::components(&mut text, status);
     print(&text);
 }

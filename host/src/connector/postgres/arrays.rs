@@ -12,22 +12,41 @@ use super::insert;
 use super::lookup;
 use super::name::TableName;
 use super::name::quote;
+use super::spelling;
 use super::text;
 use super::types;
 use crate::connector::TargetError;
 use crate::connector::target::Rows;
+use crate::record::Column;
 use crate::record::Value;
 
-/// Returns the texts of some rows, column by column.
-pub(super) fn texts(rows: &Rows<'_>, chunk: &[usize]) -> Result<Vec<Vec<Option<String>>>, TargetError> {
+/// Returns the texts of some rows, column by column: they come back as they are.
+pub(super) async fn texts(
+    connection: &mut PgConnection,
+    rows: &Rows<'_>,
+    chunk: &[usize],
+) -> Result<Vec<Vec<Option<String>>>, TargetError> {
+    let texts = written(rows, chunk)?;
+    spelling::check(connection, rows, chunk, &texts).await?;
+    Ok(texts)
+}
+
+/// The form of COPY is the stricter one; its limits hold here too.
+fn fits(column: &Column, value: &Value, discarded: &mut Vec<u8>) -> Result<(), String> {
+    if copy::supports(column) && copy::supports_value(column, value) {
+        return copy::encode(column, value, discarded);
+    }
+    Ok(())
+}
+
+fn written(rows: &Rows<'_>, chunk: &[usize]) -> Result<Vec<Vec<Option<String>>>, TargetError> {
     let mut texts = vec![Vec::with_capacity(chunk.len()); rows.columns.len()];
     let mut discarded = Vec::new();
     for row in chunk {
         for (place, column) in rows.columns.iter().enumerate() {
-            // The form of COPY is the stricter one; its limits hold here too.
             let checked = match rows.rows[*row].get(place) {
                 Some(value) => {
-                    copy::encode(&rows.table.columns[*column], value, &mut discarded).and_then(|()| text::write(value))
+                    fits(&rows.table.columns[*column], value, &mut discarded).and_then(|()| text::write(value))
                 }
                 None => Err("expected a value, found none".to_owned()),
             };
@@ -48,7 +67,7 @@ pub(super) async fn insert(
 ) -> Result<Vec<usize>, TargetError> {
     let sql = insert_statement(rows, has_index);
     let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-    for texts in texts(rows, chunk)? {
+    for texts in texts(connection, rows, chunk).await? {
         query = query.bind(texts);
     }
     let failed = |error| row_error(error, &format!("write to `{}`", rows.table.name), &rows.table.name, &[]);

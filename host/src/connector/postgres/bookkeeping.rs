@@ -8,16 +8,20 @@ use crate::connector::TargetError;
 
 /// The schema that holds them.
 pub(super) const SCHEMA: &str = "whimbrel";
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 16] = [
     "migration",
     "holder",
     "checkpoint",
     "dead_letter",
     "dead_letter_attempt",
+    "parked_key",
     "ledger",
     "deferred_reference",
     "nulled_reference",
+    "deferred_row",
+    "left_out_row",
     "id_map",
+    "numbering",
     "run",
     "review",
     "plugin_event",

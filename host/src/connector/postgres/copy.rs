@@ -6,7 +6,10 @@ use super::types;
 use crate::record::Column;
 use crate::record::ColumnType;
 use crate::record::Value;
+use crate::record::beyond;
+use crate::record::beyond::Moment;
 use crate::record::decimal::Decimal;
+use crate::record::instant::DAY_US;
 
 /// What every binary COPY begins with: the signature, no flags, no extension.
 pub(super) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -16,12 +19,21 @@ pub(super) const TRAILER: &[u8] = &(-1_i16).to_be_bytes();
 /// From 1970-01-01 to 2000-01-01, where PostgreSQL's times begin.
 const EPOCH_DAYS: i32 = 10_957;
 const EPOCH_US: i64 = 10_957 * 86_400_000_000;
-const TEXT_OID: u32 = 25;
-const VARCHAR_OID: u32 = 1043;
 
 /// Returns whether rows with such a column can be written this way.
 pub(super) fn supports(column: &Column) -> bool {
-    column.kind != ColumnType::Other
+    match &column.kind {
+        ColumnType::Textual | ColumnType::Other => false,
+        ColumnType::Array { .. } => types::element_oid(&column.declared).is_some(),
+        ColumnType::Decimal { .. } => column.declared != "money",
+        _ => true,
+    }
+}
+
+/// Returns whether a value of such a column can.
+pub(super) fn supports_value(column: &Column, value: &Value) -> bool {
+    // An array of arrays is the text of one.
+    !matches!((&column.kind, value), (ColumnType::Array { .. }, Value::Text(_)))
 }
 
 /// Appends a row's number of values.
@@ -33,7 +45,11 @@ pub(super) fn begin_row(values: usize, out: &mut Vec<u8>) -> Result<(), String> 
 
 /// Appends one value with its length; the error says what does not fit the column.
 pub(super) fn encode(column: &Column, value: &Value, out: &mut Vec<u8>) -> Result<(), String> {
-    match (&column.kind, value) {
+    encode_as(&column.kind, &column.declared, value, out)
+}
+
+fn encode_as(kind: &ColumnType, declared: &str, value: &Value, out: &mut Vec<u8>) -> Result<(), String> {
+    match (kind, value) {
         (_, Value::Null) => out.extend_from_slice(&(-1_i32).to_be_bytes()),
         (ColumnType::Bool, Value::Bool(value)) => sized(out, &[u8::from(*value)])?,
         (ColumnType::Integer { bits }, Value::Integer(value)) => integer(*bits, *value, out)?,
@@ -45,7 +61,7 @@ pub(super) fn encode(column: &Column, value: &Value, out: &mut Vec<u8>) -> Resul
         (ColumnType::Uuid, Value::Uuid(value)) => sized(out, Uuid::as_bytes(value))?,
         (ColumnType::Timestamp, Value::Timestamp(value))
         | (ColumnType::LocalTimestamp, Value::LocalTimestamp(value)) => {
-            seconds(column, *value)?;
+            seconds(declared, *value)?;
             let value = value.checked_sub(EPOCH_US).ok_or("expected a year from 1 to 9999")?;
             sized(out, &value.to_be_bytes())?;
         }
@@ -54,7 +70,7 @@ pub(super) fn encode(column: &Column, value: &Value, out: &mut Vec<u8>) -> Resul
             sized(out, &value.to_be_bytes())?;
         }
         (ColumnType::Time, Value::Time(value)) => {
-            seconds(column, *value)?;
+            seconds(declared, *value)?;
             sized(out, &value.to_be_bytes())?;
         }
         (ColumnType::Json { binary: false }, Value::Json(value)) => sized(out, value.as_bytes())?,
@@ -64,18 +80,22 @@ pub(super) fn encode(column: &Column, value: &Value, out: &mut Vec<u8>) -> Resul
             out.push(1);
             out.extend_from_slice(value.as_bytes());
         }
-        (ColumnType::TextArray, Value::TextArray(values)) => array(column, values, out)?,
-        (_, value) => return Err(format!("expected {}, found {}", column.declared, kind(value))),
+        (ColumnType::Array { element }, Value::Array(values)) => array(element, declared, values, out)?,
+        (ColumnType::Decimal { .. }, Value::Text(text)) => special_decimal(text, out)?,
+        (ColumnType::Timestamp | ColumnType::LocalTimestamp, Value::Text(text)) => far_timestamp(kind, text, out)?,
+        (ColumnType::Date, Value::Text(text)) => far_date(text, out)?,
+        (ColumnType::Time, Value::Text(text)) if text == "24:00:00" => sized(out, &DAY_US.to_be_bytes())?,
+        (_, value) => return Err(format!("expected {declared}, found {}", name(value))),
     }
     Ok(())
 }
 
 /// Returns an error where a column would round the value.
-pub(super) fn seconds(column: &Column, micros: i64) -> Result<(), String> {
-    if types::fits_seconds(micros, &column.declared) {
+fn seconds(declared: &str, micros: i64) -> Result<(), String> {
+    if types::fits_seconds(micros, declared) {
         return Ok(());
     }
-    let digits = types::second_digits(&column.declared);
+    let digits = types::second_digits(declared);
     Err(format!("expected at most {digits} digits of a second, found more"))
 }
 
@@ -104,8 +124,7 @@ fn decimal(value: &Decimal, out: &mut Vec<u8>) -> Result<(), String> {
     let digits = value.digits().as_bytes();
     let exponent = value.exponent();
     let beyond = || "expected a number within the limits of numeric".to_owned();
-    let behind_point = i64::try_from(digits.len()).map_err(|_| beyond())? - i64::from(exponent);
-    let scale = u16::try_from(behind_point.max(0)).ok().filter(|scale| *scale < 0x4000).ok_or_else(beyond)?;
+    let scale = u16::try_from(value.written_scale()).ok().filter(|scale| *scale < 0x4000).ok_or_else(beyond)?;
     // Zeros in front, so that the point falls between two groups.
     let lead = usize::try_from((4 - exponent.rem_euclid(4)) % 4).map_err(|_| beyond())?;
     let groups = (lead + digits.len()).div_ceil(4);
@@ -127,21 +146,60 @@ fn decimal(value: &Decimal, out: &mut Vec<u8>) -> Result<(), String> {
     Ok(())
 }
 
-/// One dimension from 1, no NULLs. The server insists on the column's own element type.
-fn array(column: &Column, values: &[String], out: &mut Vec<u8>) -> Result<(), String> {
-    let element = if column.declared.starts_with("character varying") { VARCHAR_OID } else { TEXT_OID };
+/// NaN and the two infinities are signs without digits.
+fn special_decimal(text: &str, out: &mut Vec<u8>) -> Result<(), String> {
+    let sign: u16 = match text {
+        "NaN" => 0xc000,
+        "Infinity" => 0xd000,
+        "-Infinity" => 0xf000,
+        _ => return Err(format!("expected a decimal, found `{text}`")),
+    };
+    length(out, 8)?;
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&sign.to_be_bytes());
+    out.extend_from_slice(&[0; 2]);
+    Ok(())
+}
+
+/// A timestamp outside the years from 1 to 9999.
+fn far_timestamp(kind: &ColumnType, text: &str, out: &mut Vec<u8>) -> Result<(), String> {
+    let micros = match beyond::moment(kind, text) {
+        Some(Moment::Past) => i64::MIN,
+        Some(Moment::Future) => i64::MAX,
+        Some(Moment::At(us)) => i64::try_from(us - i128::from(EPOCH_US))
+            .map_err(|_| format!("expected a timestamp within the server's range, found `{text}`"))?,
+        None => return Err(format!("expected a timestamp, found `{text}`")),
+    };
+    sized(out, &micros.to_be_bytes())
+}
+
+fn far_date(text: &str, out: &mut Vec<u8>) -> Result<(), String> {
+    let days = match beyond::moment(&ColumnType::Date, text) {
+        Some(Moment::Past) => i32::MIN,
+        Some(Moment::Future) => i32::MAX,
+        Some(Moment::At(us)) => i32::try_from(us / i128::from(DAY_US) - i128::from(EPOCH_DAYS))
+            .map_err(|_| format!("expected a date within the server's range, found `{text}`"))?,
+        None => return Err(format!("expected a date, found `{text}`")),
+    };
+    sized(out, &days.to_be_bytes())
+}
+
+/// One dimension from 1. The server insists on the column's own element type.
+fn array(element: &ColumnType, declared: &str, values: &[Value], out: &mut Vec<u8>) -> Result<(), String> {
+    let oid =
+        types::element_oid(declared).ok_or_else(|| format!("expected elements of a known type, found {declared}"))?;
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     let count = i32::try_from(values.len()).map_err(|_| "expected fewer elements".to_owned())?;
     out.extend_from_slice(&i32::from(count > 0).to_be_bytes());
-    out.extend_from_slice(&0_i32.to_be_bytes());
-    out.extend_from_slice(&element.to_be_bytes());
+    out.extend_from_slice(&i32::from(values.iter().any(Value::is_null)).to_be_bytes());
+    out.extend_from_slice(&oid.to_be_bytes());
     if count > 0 {
         out.extend_from_slice(&count.to_be_bytes());
         out.extend_from_slice(&1_i32.to_be_bytes());
     }
     for value in values {
-        sized(out, value.as_bytes())?;
+        encode_as(element, declared, value, out)?;
     }
     let size = checked(out.len() - start - 4)?;
     out[start..start + 4].copy_from_slice(&size.to_be_bytes());
@@ -168,7 +226,7 @@ fn checked(length: usize) -> Result<i32, String> {
         .ok_or_else(|| format!("expected at most {LENGTH_MAX} bytes, found {length}"))
 }
 
-fn kind(value: &Value) -> &'static str {
+fn name(value: &Value) -> &'static str {
     match value {
         Value::Null => "NULL",
         Value::Bool(_) => "a boolean",
@@ -183,6 +241,6 @@ fn kind(value: &Value) -> &'static str {
         Value::Date(_) => "a date",
         Value::Time(_) => "a time of day",
         Value::Json(_) => "JSON",
-        Value::TextArray(_) => "an array of text",
+        Value::Array(_) => "an array",
     }
 }

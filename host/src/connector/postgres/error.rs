@@ -148,7 +148,10 @@ impl Said<'_> {
             "54000" => "value",
             code if code.starts_with("P0") => "trigger",
             code if code.starts_with("22") => "value",
-            code if ["40", "42501", "25", "28", "53", "55P03", "57P0", "08"].iter().any(|own| code.starts_with(own)) => {
+            code if ["40", "42501", "25", "28", "53", "55P03", "57P0", "08"]
+                .iter()
+                .any(|own| code.starts_with(own)) =>
+            {
                 return None;
             }
             // A trigger may raise a code of its own.

@@ -219,7 +219,14 @@ async fn write(
 }
 
 pub(super) fn can_copy(rows: &Rows<'_>) -> bool {
-    !rows.columns.is_empty() && rows.columns.iter().all(|column| copy::supports(&rows.table.columns[*column]))
+    let column = |place: usize| &rows.table.columns[rows.columns[place]];
+    let has_text = |place: usize| {
+        rows.rows.iter().filter_map(|row| row.get(place)).any(|value| !copy::supports_value(column(place), value))
+    };
+    let mut arrays = (0..rows.columns.len()).filter(|place| matches!(column(*place).kind, ColumnType::Array { .. }));
+    !rows.columns.is_empty()
+        && (0..rows.columns.len()).all(|place| copy::supports(column(place)))
+        && !arrays.any(has_text)
 }
 
 async fn command(connection: &mut PgConnection, table: &str, sql: &'static str) -> Result<(), TargetError> {

@@ -7,6 +7,7 @@ use sqlx::postgres::types::Oid;
 
 use super::error::target_error;
 use super::name::TableName;
+use super::spelling;
 use super::types;
 use super::types::CatalogType;
 use crate::connector::TargetError;
@@ -43,10 +44,16 @@ SELECT a.attnum, a.attname::text AS name, pg_catalog.format_type(b.type, b.modif
         WHERE d.attnum = a.attnum AND dt.typtype = 'd' AND dt.typdefault IS NOT NULL) AS has_default,
     a.attidentity <> '' OR coalesce(pg_catalog.pg_get_expr(own.adbin, own.adrelid), '') ~
         '^\\(?([a-z_]+\\.)?(nextval|gen_random_uuid|uuid_generate_v(1|1mc|4)|uuidv[47])\\([^()]*\\)\\)?(::[a-z ]+)?$' AS has_fresh_default,
+    CASE WHEN a.attidentity <> '' THEN pg_catalog.pg_get_serial_sequence(a.attrelid::pg_catalog.regclass::text, a.attname)
+        WHEN pg_catalog.pg_get_expr(own.adbin, own.adrelid) ~ '^\\(?([a-z_]+\\.)?nextval\\([^()]*\\)\\)?(::[a-z ]+)?$' THEN
+            (SELECT pg_catalog.format('%I.%I', sn.nspname, s.relname) FROM pg_catalog.pg_depend AS d
+             JOIN pg_catalog.pg_class AS s ON s.oid = d.refobjid AND s.relkind = 'S'
+             JOIN pg_catalog.pg_namespace AS sn ON sn.oid = s.relnamespace
+             WHERE d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = own.oid LIMIT 1) END AS sequence,
     a.attgenerated <> '' AS generated,
     tn.nspname::text AS type_schema, t.typname::text AS type_name, t.typtype::text AS type_kind, b.modifier,
-    ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) AS labels,
-    en.nspname::text AS element_schema, e.typname::text AS element_name,
+    ARRAY(SELECT l.enumlabel::text FROM pg_catalog.pg_enum AS l WHERE l.enumtypid IN (t.oid, e.oid) ORDER BY l.enumsortorder) AS labels,
+    en.nspname::text AS element_schema, e.typname::text AS element_name, e.typtype::text AS element_kind,
     ARRAY(SELECT pg_catalog.format_type(d.type, NULL) || ': ' || pg_catalog.pg_get_constraintdef(k.oid)
         FROM base AS d JOIN pg_catalog.pg_constraint AS k ON k.contypid = d.type AND k.contype = 'c'
         WHERE d.attnum = a.attnum ORDER BY d.depth, k.conname) AS checks
@@ -177,14 +184,21 @@ async fn read(connection: &mut PgConnection, name: &TableName) -> Result<Option<
 }
 
 fn add_column(schema: &mut TableSchema, row: &PgRow) -> Result<(), sqlx::Error> {
-    let element: (Option<String>, Option<String>) = (row.try_get("element_schema")?, row.try_get("element_name")?);
+    let (modifier, labels): (i32, Vec<String>) = (row.try_get("modifier")?, row.try_get("labels")?);
+    let element = match (row.try_get("element_schema")?, row.try_get("element_name")?, row.try_get("element_kind")?) {
+        (Some(schema), Some(name), Some(kind)) => {
+            let labels = labels.clone();
+            Some(Box::new(CatalogType { schema, name, kind, modifier, labels, element: None }))
+        }
+        _ => None,
+    };
     let kind = types::column_type(&CatalogType {
         schema: row.try_get("type_schema")?,
         name: row.try_get("type_name")?,
         kind: row.try_get("type_kind")?,
-        modifier: row.try_get("modifier")?,
-        labels: row.try_get("labels")?,
-        element: element.0.zip(element.1),
+        modifier,
+        labels,
+        element,
     });
     let column = Column {
         name: row.try_get("name")?,
@@ -193,10 +207,16 @@ fn add_column(schema: &mut TableSchema, row: &PgRow) -> Result<(), sqlx::Error> 
         nullable: !row.try_get::<bool, _>("not_null")?,
         has_default: row.try_get("has_default")?,
         has_fresh_default: row.try_get("has_fresh_default")?,
+        sequence: row.try_get("sequence")?,
         generated: row.try_get("generated")?,
     };
     for check in row.try_get::<Vec<String>, _>("checks")? {
         schema.not_predicted.push(format!("domain of `{}`, {check}", column.name));
+    }
+    if spelling::is_spelt(&column) {
+        schema
+            .not_predicted
+            .push(format!("whether `{}` gives back what it is given: {}", column.name, column.declared));
     }
     let is_moment = matches!(column.kind, ColumnType::Timestamp | ColumnType::LocalTimestamp | ColumnType::Time);
     if is_moment && types::second_digits(&column.declared) < 6 {

@@ -14,11 +14,13 @@ mod introspect;
 mod lock;
 mod lookup;
 mod name;
+mod numbers;
 mod parameter;
 mod script;
 mod session;
 mod sift;
 mod snapshot;
+mod spelling;
 mod target;
 #[cfg(test)]
 mod tests;

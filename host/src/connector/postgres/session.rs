@@ -51,6 +51,8 @@ impl Session {
             // What is read back has all its digits, whatever is usual in this database.
             .extra_float_digits(1)
             .options([("jit", "off"), ("client_min_messages", "warning")])
+            // And what is carried as text is written in one way.
+            .options([("intervalstyle", "postgres"), ("bytea_output", "hex"), ("xmloption", "content")])
             .disable_statement_logging();
         Ok(Self { url: masked, options, mode })
     }

@@ -14,6 +14,7 @@ use super::session::Mode;
 use super::session::Session;
 use super::text;
 use crate::connector::TargetError;
+use crate::connector::source::SnapshotId;
 use crate::connector::source::SourceError;
 use crate::connector::table::Extent;
 use crate::connector::table::Page;
@@ -38,6 +39,7 @@ ORDER BY 2 NULLS FIRST, 1";
 /// A database as it stood when it was opened.
 pub(in crate::connector) struct PostgresSnapshot {
     connection: PgConnection,
+    id: SnapshotId,
 }
 
 impl PostgresSnapshot {
@@ -46,7 +48,11 @@ impl PostgresSnapshot {
         let mut connection = session.connect(&session.options()).await?;
         let begun = sqlx::raw_sql(AssertSqlSafe(BEGIN)).execute(&mut connection).await;
         begun.map_err(|error| target_error(error, "begin a snapshot"))?;
-        Ok(Self { connection })
+        // Transactions that it sees: the same ones are the same content.
+        let seen: Result<String, _> =
+            sqlx::query_scalar("SELECT pg_catalog.pg_current_snapshot()::text").fetch_one(&mut connection).await;
+        let seen = seen.map_err(|error| target_error(error, "begin a snapshot"))?;
+        Ok(Self { connection, id: SnapshotId::now(Some(seen)) })
     }
 
     /// Returns the last key of a table.
@@ -85,6 +91,10 @@ impl PostgresSnapshot {
 
 #[async_trait]
 impl Snapshot for PostgresSnapshot {
+    fn id(&self) -> SnapshotId {
+        self.id.clone()
+    }
+
     async fn tables(&mut self) -> Result<Vec<String>, TargetError> {
         let found: Result<Vec<(String, Option<String>)>, _> =
             sqlx::query_as(TABLES).fetch_all(&mut self.connection).await;

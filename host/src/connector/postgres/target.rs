@@ -120,6 +120,14 @@ impl Target for PostgresTarget {
         lock::holder(&mut *self.acquire().await?, migration).await
     }
 
+    fn among(&self, parameter: &str) -> String {
+        format!("= ANY (ARRAY(SELECT pg_catalog.json_array_elements_text({parameter}::json)))")
+    }
+
+    fn kept_number(&self, sequence: &str) -> Option<String> {
+        Some(format!("pg_catalog.nextval('{}'::pg_catalog.regclass)", sequence.replace('\'', "''")))
+    }
+
     async fn referrers(&self, table: &str) -> Result<Vec<TableSchema>, TargetError> {
         introspect::referrers(&mut *self.acquire().await?, table).await
     }

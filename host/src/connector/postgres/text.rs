@@ -28,7 +28,7 @@ pub(super) fn write(value: &Value) -> Result<Option<String>, String> {
         Value::Date(value) => write_day((*value).into())?,
         Value::Time(value) if (0..DAY_US).contains(value) => write_time(*value),
         Value::Time(_) => return Err("expected a time before 24:00".to_owned()),
-        Value::TextArray(values) => write_array(values),
+        Value::Array(values) => write_array(values)?,
     }))
 }
 
@@ -36,41 +36,63 @@ pub(super) fn write(value: &Value) -> Result<Option<String>, String> {
 pub(super) fn select(alias: &str, column: &Column) -> String {
     let name = format!("{alias}.{}", quote(&column.name));
     match column.kind {
-        ColumnType::TextArray => format!("pg_catalog.to_json({name})::text"),
+        // Elements as text, one by one. An array that is not a plain list of them comes as a whole.
+        ColumnType::Array { .. } => format!(
+            "CASE WHEN pg_catalog.array_ndims({name}) > 1 OR pg_catalog.array_lower({name}, 1) <> 1 THEN {name}::text \
+             ELSE pg_catalog.to_json({name}::text::text[])::text END"
+        ),
+        // What the server writes; a cast to text may say it in other words.
+        ColumnType::Textual => format!("CASE WHEN {name} IS DISTINCT FROM NULL THEN {} END", own_text(&name)),
         ColumnType::Bytes => format!("pg_catalog.encode({name}, 'hex')"),
+        ColumnType::Decimal { .. } if column.declared == "money" => format!("{name}::numeric::text"),
         _ => format!("{name}::text"),
     }
 }
 
-/// Reads a column back. What the values of its type cannot say (infinity, NaN as a decimal, NULL within an array, a
-/// year before 1) comes as the text it is, which no written value equals.
+/// Returns the SQL of what the server writes for a value.
+pub(super) fn own_text(value: &str) -> String {
+    format!("pg_catalog.format('%s', {value})")
+}
+
+/// Reads a column back. What the values of its type cannot say (infinity, NaN as a decimal, an array of arrays, a year
+/// before 1) comes as the text it is.
 pub(super) fn read(kind: &ColumnType, text: Option<String>) -> Value {
     let Some(text) = text else { return Value::Null };
     let parsed = match kind {
-        ColumnType::Bool => text.parse().ok().map(Value::Bool),
+        ColumnType::Bool => match text.as_str() {
+            "true" | "t" => Some(Value::Bool(true)),
+            "false" | "f" => Some(Value::Bool(false)),
+            _ => None,
+        },
         ColumnType::Integer { .. } => text.parse().ok().map(Value::Integer),
         ColumnType::Float { bits: 32 } => text.parse().ok().map(|value: f32| Value::Float(f64::from(value))),
         ColumnType::Float { .. } => text.parse().ok().map(Value::Float),
         ColumnType::Decimal { .. } => Decimal::parse(&text).map(Value::Decimal),
         ColumnType::Text { chars_max: Some(chars), padded: true } => Some(Value::Text(padded(&text, *chars).into())),
-        ColumnType::Text { .. } | ColumnType::Enum { .. } | ColumnType::Other => None,
-        ColumnType::Bytes => read_bytes(&text).map(Value::Bytes),
+        ColumnType::Text { .. } | ColumnType::Enum { .. } | ColumnType::Textual | ColumnType::Other => None,
+        ColumnType::Bytes => read_bytes(text.strip_prefix("\\x").unwrap_or(&text)).map(Value::Bytes),
         ColumnType::Uuid => Uuid::parse_str(&text).ok().map(Value::Uuid),
         ColumnType::Timestamp => text.strip_suffix("+00").and_then(read_moment).map(Value::Timestamp),
         ColumnType::LocalTimestamp => read_moment(&text).map(Value::LocalTimestamp),
         ColumnType::Date => instant::parse_day(&text).map(Value::Date),
         ColumnType::Time => instant::parse_time(&text).map(Value::Time),
         ColumnType::Json { .. } => return Value::Json(text),
-        ColumnType::TextArray => serde_json::from_str(&text).ok().map(Value::TextArray),
+        ColumnType::Array { element } => {
+            let items: Option<Vec<Option<String>>> = serde_json::from_str(&text).ok();
+            items.map(|items| Value::Array(items.into_iter().map(|item| read(element, item)).collect()))
+        }
     };
     parsed.unwrap_or(Value::Text(text.into()))
 }
 
 fn write_decimal(value: &Decimal) -> String {
     let sign = if value.is_negative() { "-" } else { "" };
+    // A number of many zeros stays short.
     match value.digits() {
-        "" => "0".to_owned(),
-        digits => format!("{sign}0.{digits}e{}", value.exponent()),
+        digits if !digits.is_empty() && value.written_scale() == value.scale().max(0) => {
+            format!("{sign}0.{digits}e{}", value.exponent())
+        }
+        _ => value.to_written(),
     }
 }
 
@@ -85,12 +107,16 @@ fn write_bytes(bytes: &[u8]) -> String {
     text
 }
 
-fn write_array(values: &[String]) -> String {
+fn write_array(values: &[Value]) -> Result<String, String> {
     let mut text = String::from("{");
     for (index, value) in values.iter().enumerate() {
         if index > 0 {
             text.push(',');
         }
+        let Some(value) = write(value)? else {
+            text.push_str("NULL");
+            continue;
+        };
         text.push('"');
         for character in value.chars() {
             if matches!(character, '"' | '\\') {
@@ -101,7 +127,7 @@ fn write_array(values: &[String]) -> String {
         text.push('"');
     }
     text.push('}');
-    text
+    Ok(text)
 }
 
 /// The cast to text has taken the blanks away that the column holds.
@@ -158,8 +184,8 @@ mod tests {
         assert_eq!(write(&Value::Bytes(vec![0, 255]))?.as_deref(), Some("\\x00ff"));
         assert_eq!(read(&ColumnType::Bytes, Some("00ff".to_owned())), Value::Bytes(vec![0, 255]));
         assert_eq!(
-            write(&Value::TextArray(vec!["a\"b\\".to_owned(), String::new()]))?.as_deref(),
-            Some("{\"a\\\"b\\\\\",\"\"}")
+            write(&Value::Array(vec![Value::Text("a\"b\\".into()), Value::Null, Value::Integer(7)]))?.as_deref(),
+            Some("{\"a\\\"b\\\\\",NULL,\"7\"}")
         );
         Ok(())
     }
@@ -170,11 +196,16 @@ mod tests {
             (ColumnType::Timestamp, "infinity"),
             (ColumnType::Date, "0044-03-15 BC"),
             (ColumnType::Time, "24:00:00"),
-            (ColumnType::TextArray, "[null]"),
+            (ColumnType::Array { element: Box::new(ColumnType::Bool) }, "{{t}}"),
+            (ColumnType::Array { element: Box::new(ColumnType::Bool) }, "[0:0]={t}"),
+            (ColumnType::Textual, "1 day"),
             (ColumnType::Decimal { limits: None, inexact: false }, "NaN"),
         ] {
             assert_eq!(read(&kind, Some(text.to_owned())), Value::Text(text.into()));
         }
+        let array = ColumnType::Array { element: Box::new(ColumnType::Bytes) };
+        let items = vec![Value::Null, Value::Bytes(vec![255])];
+        assert_eq!(read(&array, Some("[null,\"\\\\xff\"]".to_owned())), Value::Array(items));
         assert!(write(&Value::Date(i32::MAX)).is_err());
         assert!(write(&Value::Timestamp(i64::MAX)).is_err());
         assert!(write(&Value::Time(DAY_US)).is_err());

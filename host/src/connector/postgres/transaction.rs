@@ -14,6 +14,7 @@ use super::insert::KeyStates;
 use super::lookup;
 use super::lookup::PageLimit;
 use super::name::quote;
+use super::numbers;
 use super::parameter;
 use super::parameter::Parameter;
 use super::sift;
@@ -21,6 +22,7 @@ use super::update;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::connector::fence::Fence;
+use crate::connector::target::Advanced;
 use crate::connector::target::Inserted;
 use crate::connector::target::Records;
 use crate::connector::target::Rows;
@@ -79,6 +81,10 @@ impl Transaction for PostgresTransaction {
         update::update(&mut self.connection, rows).await
     }
 
+    async fn has_update_triggers(&mut self, table: &TableSchema) -> Result<bool, TargetError> {
+        update::has_triggers(&mut self.connection, table).await
+    }
+
     async fn find(
         &mut self,
         table: &TableSchema,
@@ -119,6 +125,20 @@ impl Transaction for PostgresTransaction {
         page.map(|(rows, _)| rows)
     }
 
+    async fn take_numbers(
+        &mut self,
+        table: &TableSchema,
+        column: usize,
+        _: Option<i64>,
+        count: usize,
+    ) -> Result<Vec<i64>, TargetError> {
+        numbers::take(&mut self.connection, table, column, count).await
+    }
+
+    async fn advance_sequence(&mut self, table: &TableSchema, column: usize) -> Result<Option<Advanced>, TargetError> {
+        numbers::advance(&mut self.connection, table, column).await
+    }
+
     async fn check_constraints(&mut self) -> Result<(), TargetError> {
         self.command("SET CONSTRAINTS ALL IMMEDIATE".to_owned(), "check deferred constraints").await
     }
@@ -152,6 +172,12 @@ impl Transaction for PostgresTransaction {
         }
         let rows = query.fetch_all(&mut *self.connection).await.map_err(failed)?;
         rows.iter().map(|row| parameter::values(row).map_err(failed)).collect()
+    }
+
+    async fn execute_and_commit(mut self: Box<Self>, sql: &str) -> Result<(), TargetError> {
+        self.command(format!("{sql}; COMMIT"), "write to whimbrel's own tables").await?;
+        self.is_open = false;
+        Ok(())
     }
 
     async fn commit(mut self: Box<Self>) -> Result<(), TargetError> {

@@ -15,28 +15,27 @@ pub(super) struct CatalogType {
     pub modifier: i32,
     /// Labels of an enum, in order.
     pub labels: Vec<String>,
-    /// Schema and name of an array's elements.
-    pub element: Option<(String, String)>,
+    /// The type of an array's elements.
+    pub element: Option<Box<CatalogType>>,
 }
 
 /// Returns what a column of this type holds.
 pub(super) fn column_type(found: &CatalogType) -> ColumnType {
-    if found.kind == "e" {
-        return ColumnType::Enum { labels: found.labels.clone() };
+    // Two types of the catalogs themselves are arrays without being written as such.
+    let is_vector = found.schema == "pg_catalog" && matches!(found.name.as_str(), "int2vector" | "oidvector");
+    match &found.element {
+        Some(element) if !is_vector => ColumnType::Array { element: Box::new(column_type(element)) },
+        _ if found.kind == "e" => ColumnType::Enum { labels: found.labels.clone() },
+        _ if found.name == "citext" && found.kind == "b" => ColumnType::Text { chars_max: None, padded: false },
+        _ if found.schema == "pg_catalog" && !is_vector => built_in(found).unwrap_or(ColumnType::Textual),
+        _ => ColumnType::Textual,
     }
-    if let Some((schema, name)) = &found.element {
-        let is_text = schema == "pg_catalog" && matches!(name.as_str(), "text" | "varchar");
-        return if is_text { ColumnType::TextArray } else { ColumnType::Other };
-    }
-    if found.name == "citext" && found.kind == "b" {
-        return ColumnType::Text { chars_max: None, padded: false };
-    }
-    if found.schema != "pg_catalog" {
-        return ColumnType::Other;
-    }
+}
+
+fn built_in(found: &CatalogType) -> Option<ColumnType> {
     // The modifier of a character type counts its own four bytes.
     let chars_max = u32::try_from(found.modifier.saturating_sub(4)).ok().filter(|_| found.modifier >= 4);
-    match found.name.as_str() {
+    Some(match found.name.as_str() {
         "bool" => ColumnType::Bool,
         "int2" => ColumnType::Integer { bits: 16 },
         "int4" => ColumnType::Integer { bits: 32 },
@@ -44,6 +43,8 @@ pub(super) fn column_type(found: &CatalogType) -> ColumnType {
         "float4" => ColumnType::Float { bits: 32 },
         "float8" => ColumnType::Float { bits: 64 },
         "numeric" => ColumnType::Decimal { limits: decimal_limits(found.modifier), inexact: false },
+        // Its text follows the database's language, its number does not.
+        "money" => ColumnType::Decimal { limits: None, inexact: false },
         "text" => ColumnType::Text { chars_max: None, padded: false },
         "varchar" => ColumnType::Text { chars_max, padded: false },
         "bpchar" => ColumnType::Text { chars_max, padded: true },
@@ -55,8 +56,37 @@ pub(super) fn column_type(found: &CatalogType) -> ColumnType {
         "time" => ColumnType::Time,
         "json" => ColumnType::Json { binary: false },
         "jsonb" => ColumnType::Json { binary: true },
-        _ => ColumnType::Other,
-    }
+        _ => return None,
+    })
+}
+
+/// What the catalogs call the elements of built-in arrays that COPY takes in the binary form.
+const ELEMENTS: [(&str, u32); 19] = [
+    ("boolean", 16),
+    ("bytea", 17),
+    ("bigint", 20),
+    ("smallint", 21),
+    ("integer", 23),
+    ("text", 25),
+    ("json", 114),
+    ("real", 700),
+    ("double precision", 701),
+    ("bpchar", 1042),
+    ("character", 1042),
+    ("character varying", 1043),
+    ("date", 1082),
+    ("time without time zone", 1083),
+    ("timestamp without time zone", 1114),
+    ("timestamp with time zone", 1184),
+    ("numeric", 1700),
+    ("uuid", 2950),
+    ("jsonb", 3802),
+];
+
+/// Returns the number of the type of an array's elements, where it is the same in every database.
+pub(super) fn element_oid(declared: &str) -> Option<u32> {
+    let element = without_limits(declared.strip_suffix("[]")?);
+    ELEMENTS.iter().find(|(name, _)| *name == element).map(|(_, oid)| *oid)
 }
 
 /// The scale is kept in eleven bits with a sign, the precision above it.
@@ -70,6 +100,22 @@ fn decimal_limits(modifier: i32) -> Option<(u16, i16)> {
 /// Returns the type to cast a text to: the declared one without its limits, since an explicit cast would cut a value
 /// to them where an assignment refuses it.
 pub(super) fn cast_type(declared: &str) -> String {
+    match without_limits(declared).as_str() {
+        // A bare `character` is `character(1)`.
+        "character" => "bpchar".to_owned(),
+        // And a bare `bit` is `bit(1)`.
+        "bit" => "bit varying".to_owned(),
+        // These limit by words.
+        interval if interval.starts_with("interval ") && !interval.ends_with("[]") => "interval".to_owned(),
+        // It is carried as a number, which its own text is not.
+        "money" => "numeric::money".to_owned(),
+        "character[]" => "bpchar[]".to_owned(),
+        "bit[]" => "bit varying[]".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn without_limits(declared: &str) -> String {
     let mut cast = String::with_capacity(declared.len());
     let mut quoted = false;
     let mut depth = 0;
@@ -86,13 +132,7 @@ pub(super) fn cast_type(declared: &str) -> String {
             depth -= 1;
         }
     }
-    match cast.as_str() {
-        // A bare `character` is `character(1)`.
-        "character" => "bpchar".to_owned(),
-        // And a bare `bit` is `bit(1)`.
-        "bit" => "bit varying".to_owned(),
-        _ => cast,
-    }
+    cast
 }
 
 /// Returns the digits of a second that a date or time column keeps: 6 unless its type says fewer.
@@ -113,6 +153,7 @@ pub(super) fn fits_seconds(micros: i64, declared: &str) -> bool {
 mod tests {
     use super::cast_type;
     use super::decimal_limits;
+    use super::element_oid;
     use super::fits_seconds;
 
     #[test]
@@ -122,10 +163,28 @@ mod tests {
             ("character varying(20)[]", "character varying[]"),
             ("character(5)", "bpchar"),
             ("bit(16)", "bit varying"),
+            ("bit(16)[]", "bit varying[]"),
+            ("character(5)[]", "bpchar[]"),
+            ("interval day to second(3)", "interval"),
+            ("interval(0)", "interval"),
             ("timestamp(3) with time zone", "timestamp with time zone"),
             ("\"user(status)\"", "\"user(status)\""),
         ] {
             assert_eq!(cast_type(declared), cast);
+        }
+    }
+
+    #[test]
+    fn elements_of_arrays_are_known_by_their_names() {
+        for (declared, oid) in [
+            ("integer[]", Some(23)),
+            ("character varying(3)[]", Some(1043)),
+            ("character(3)[]", Some(1042)),
+            ("timestamp(3) with time zone[]", Some(1184)),
+            ("mood[]", None),
+            ("integer", None),
+        ] {
+            assert_eq!(element_oid(declared), oid, "{declared}");
         }
     }
 

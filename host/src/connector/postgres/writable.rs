@@ -19,6 +19,11 @@ FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.rel
 CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p (privilege)
 WHERE n.nspname = $1 AND c.relkind = 'r' AND NOT pg_catalog.has_table_privilege(c.oid, p.privilege)";
 
+const LACKING_SEQUENCE: &str = "\
+SELECT current_user::text, pg_catalog.array_agg(p.privilege)
+FROM unnest(ARRAY['SELECT', 'UPDATE']) AS p (privilege)
+WHERE NOT pg_catalog.has_sequence_privilege($1::text::pg_catalog.regclass, p.privilege)";
+
 const LACKING_SCHEMA: &str = "\
 SELECT current_user::text, ARRAY['CREATE']
 WHERE NOT coalesce((SELECT pg_catalog.has_schema_privilege(oid, 'CREATE') FROM pg_catalog.pg_namespace WHERE nspname = $1),
@@ -36,8 +41,8 @@ pub(super) async fn check(connection: &mut PgConnection, written: &[Written<'_>]
     };
     refuse(lacking, what)?;
     for Written { table, inserted, updated } in written {
-        let inserted = inserted.iter().flat_map(|column| [(column, "SELECT"), (column, "INSERT")]);
-        let (names, privileges): (Vec<&str>, Vec<&str>) = inserted
+        let (names, privileges): (Vec<&str>, Vec<&str>) = (inserted.iter())
+            .flat_map(|column| [(column, "SELECT"), (column, "INSERT")])
             .chain(updated.iter().map(|column| (column, "UPDATE")))
             .map(|(column, privilege)| (table.columns[*column].name.as_str(), privilege))
             .unzip();
@@ -49,6 +54,15 @@ pub(super) async fn check(connection: &mut PgConnection, written: &[Written<'_>]
             .await
             .map_err(asked)?;
         refuse(lacking, &format!("write to `{}`", table.name))?;
+        for column in inserted.iter().map(|column| &table.columns[*column]) {
+            let Some(sequence) = &column.sequence else { continue };
+            let lacking: Option<(String, Option<Vec<String>>)> = sqlx::query_as(LACKING_SEQUENCE)
+                .bind(sequence)
+                .fetch_optional(&mut *connection)
+                .await
+                .map_err(asked)?;
+            refuse(lacking, &format!("move the sequence `{sequence}` behind the ids of `{}`", table.name))?;
+        }
     }
     Ok(())
 }

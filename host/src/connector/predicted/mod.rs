@@ -8,7 +8,6 @@
 //! [`TableSchema::not_predicted`]: crate::record::TableSchema::not_predicted
 
 mod scratch;
-mod stored;
 mod target;
 mod transaction;
 

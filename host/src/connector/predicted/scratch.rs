@@ -5,10 +5,10 @@ use rusqlite::OptionalExtension;
 use rusqlite::Result;
 use rusqlite::params;
 
-use super::stored;
 use crate::connector::target::TargetError;
 use crate::record::TableSchema;
 use crate::record::Value;
+use crate::record::packed;
 use crate::record::value;
 
 /// Creates the scratch's tables.
@@ -127,5 +127,5 @@ fn index(connection: &Connection, sets: &[Set], id: i64, row: &[Value]) -> Resul
 }
 
 fn unpack(packed: Vec<u8>) -> Result<Vec<Value>> {
-    stored::decode(&packed).ok_or(rusqlite::Error::InvalidQuery)
+    packed::decode(&packed).ok_or(rusqlite::Error::InvalidQuery)
 }

@@ -87,6 +87,10 @@ impl Target for PredictedTarget {
         self.inner.lock_holder(migration).await
     }
 
+    fn among(&self, parameter: &str) -> String {
+        self.scratch.among(parameter)
+    }
+
     async fn referrers(&self, table: &str) -> Result<Vec<TableSchema>, TargetError> {
         self.inner.referrers(table).await
     }

@@ -10,6 +10,7 @@ use super::scratch::Set;
 use super::scratch::failed;
 use crate::connector::sqlite::SqliteTransaction;
 use crate::connector::sqlite::blocking;
+use crate::connector::target::Advanced;
 use crate::connector::target::Inserted;
 use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
@@ -297,6 +298,11 @@ impl Transaction for PredictedTransaction {
         })
     }
 
+    async fn has_update_triggers(&mut self, _table: &TableSchema) -> Result<bool, TargetError> {
+        // The scratch has none, and what those of the target would do is not predicted.
+        Ok(false)
+    }
+
     async fn find(
         &mut self,
         table: &TableSchema,
@@ -349,6 +355,22 @@ impl Transaction for PredictedTransaction {
         Err(TargetError::Database { what, source: "a prediction looks rows up by their keys".into() })
     }
 
+    async fn take_numbers(
+        &mut self,
+        _: &TableSchema,
+        _: usize,
+        last: Option<i64>,
+        count: usize,
+    ) -> Result<Vec<i64>, TargetError> {
+        // What the target would give is not known without taking it: no row has a number below zero.
+        let last = last.unwrap_or(0).min(0);
+        Ok((1..=i64::try_from(count).unwrap_or(i64::MAX)).map(|number| last - number).collect())
+    }
+
+    async fn advance_sequence(&mut self, _: &TableSchema, _: usize) -> Result<Option<Advanced>, TargetError> {
+        Ok(None)
+    }
+
     async fn check_constraints(&mut self) -> Result<(), TargetError> {
         Ok(())
     }
@@ -371,6 +393,11 @@ impl Transaction for PredictedTransaction {
 
     async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, TargetError> {
         self.scratch.query(sql, parameters).await
+    }
+
+    async fn execute_and_commit(mut self: Box<Self>, sql: &str) -> Result<(), TargetError> {
+        self.execute(sql, &[]).await?;
+        self.commit().await
     }
 
     async fn commit(self: Box<Self>) -> Result<(), TargetError> {

@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS whimbrel_checkpoint (
     fates TEXT NOT NULL, -- JSON
     rows TEXT NOT NULL, -- JSON
     source TEXT, -- what it was when the entity was completed
+    snapshots TEXT NOT NULL, -- JSON: as what the source was read, first to last
     updated_at TEXT NOT NULL,
     PRIMARY KEY (migration, entity)
 );
@@ -51,7 +52,7 @@ CREATE TABLE IF NOT EXISTS whimbrel_dead_letter (
     format TEXT NOT NULL,
     original BLOB NOT NULL,
     at TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('dead', 'replayed', 'discarded')),
+    state TEXT NOT NULL CHECK (state IN ('dead', 'parked', 'replayed', 'discarded')),
     reason TEXT, -- why it was discarded
     refused TEXT NOT NULL -- JSON: rows that the last attempt had, by table
 );
@@ -72,13 +73,34 @@ CREATE TABLE IF NOT EXISTS whimbrel_dead_letter_attempt (
     PRIMARY KEY (migration, entity, document, attempt)
 );
 
-CREATE INDEX IF NOT EXISTS whimbrel_dead_letter_entity ON whimbrel_dead_letter (migration, entity);
+CREATE INDEX IF NOT EXISTS whimbrel_dead_letter_entity ON whimbrel_dead_letter (migration, entity, document);
+
+CREATE TABLE IF NOT EXISTS whimbrel_parked_key (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    migration TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    document BIGINT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('waits', 'gives')),
+    key_of TEXT NOT NULL, -- the columns of a table that the key is looked for in, or an entity whose ids are stored
+    key BLOB NOT NULL,
+    hash BIGINT NOT NULL, -- of both
+    came BIGINT, -- the wave in which the parent came
+    shown TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    parent_entity TEXT,
+    parent_table TEXT NOT NULL,
+    parent_record TEXT -- where it is known
+);
+
+CREATE INDEX IF NOT EXISTS whimbrel_parked_key_record ON whimbrel_parked_key (migration, entity, document);
+
+CREATE INDEX IF NOT EXISTS whimbrel_parked_key_key ON whimbrel_parked_key (migration, hash);
 
 CREATE TABLE IF NOT EXISTS whimbrel_ledger (
     migration TEXT NOT NULL,
     entity TEXT NOT NULL,
     sequence BIGINT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('batch', 'replay', 'repair')),
+    kind TEXT NOT NULL CHECK (kind IN ('batch', 'replay', 'repair', 'junction')),
     run TEXT NOT NULL,
     first_document BIGINT NOT NULL,
     end_document BIGINT NOT NULL,
@@ -134,12 +156,61 @@ CREATE INDEX IF NOT EXISTS whimbrel_nulled_reference_parent
 CREATE INDEX IF NOT EXISTS whimbrel_nulled_reference_row
     ON whimbrel_nulled_reference (migration, entity, target_table, row_key_blob);
 
+CREATE TABLE IF NOT EXISTS whimbrel_deferred_row (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    migration TEXT NOT NULL,
+    target_table TEXT NOT NULL,
+    sort_key BLOB NOT NULL,
+    waits INTEGER NOT NULL, -- 0 or 1: ids are to be looked up
+    place INTEGER NOT NULL, -- of the entity in the manifest
+    entity TEXT NOT NULL,
+    document INTEGER NOT NULL,
+    record_key TEXT NOT NULL,
+    columns TEXT NOT NULL, -- JSON
+    packed BLOB NOT NULL,
+    sources BLOB NOT NULL
+);
+
+CREATE INDEX IF NOT EXISTS whimbrel_deferred_row_key
+    ON whimbrel_deferred_row (migration, target_table, waits, sort_key, place, document, id);
+
+CREATE TABLE IF NOT EXISTS whimbrel_left_out_row (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    migration TEXT NOT NULL,
+    target_table TEXT NOT NULL,
+    reason TEXT NOT NULL CHECK (reason IN ('dropped', 'conflicting', 'refused')),
+    row_key TEXT NOT NULL,
+    row_key_blob BLOB NOT NULL,
+    column_name TEXT NOT NULL,
+    why TEXT NOT NULL,
+    at TEXT NOT NULL,
+    place INTEGER NOT NULL, -- of the entity in the manifest
+    entity TEXT NOT NULL,
+    document INTEGER NOT NULL,
+    record_key TEXT NOT NULL,
+    columns TEXT NOT NULL, -- JSON
+    packed BLOB NOT NULL,
+    sources BLOB NOT NULL
+);
+
+CREATE INDEX IF NOT EXISTS whimbrel_left_out_row_record ON whimbrel_left_out_row (migration, entity, document);
+
 CREATE TABLE IF NOT EXISTS whimbrel_id_map (
     migration TEXT NOT NULL,
     entity TEXT NOT NULL,
     key TEXT NOT NULL,
     id BLOB NOT NULL,
     PRIMARY KEY (migration, entity, key)
+);
+
+CREATE INDEX IF NOT EXISTS whimbrel_id_map_id ON whimbrel_id_map (migration, entity, id);
+
+CREATE TABLE IF NOT EXISTS whimbrel_numbering (
+    migration TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    last BIGINT, -- the number that was given last
+    spare TEXT NOT NULL, -- numbers that were taken and not given
+    PRIMARY KEY (migration, entity)
 );
 
 CREATE TABLE IF NOT EXISTS whimbrel_run (

@@ -13,6 +13,7 @@ mod file;
 mod insert;
 mod lock;
 mod name;
+mod numbers;
 mod parents;
 mod refusal;
 mod schema;

@@ -32,6 +32,7 @@ pub(super) fn read(connection: &Connection, table: &str) -> Result<Option<TableS
         columns[only].nullable = false;
         columns[only].has_default = true;
         columns[only].has_fresh_default = true;
+        columns[only].sequence = Some("rowid".to_owned());
     }
     let foreign_keys = foreign_keys(connection, bare, &columns)?;
     not_predicted.extend(triggers(connection, bare)?);
@@ -77,6 +78,7 @@ fn columns(connection: &Connection, table: &str) -> Result<(Vec<Column>, Vec<usi
             nullable: !row.get::<_, bool>(2)?,
             has_default: row.get(3)?,
             has_fresh_default: false,
+            sequence: None,
             generated: row.get::<_, i64>(5)? != 0,
         });
     }

@@ -1,5 +1,9 @@
 //! SQLite as a source: one connection that only reads, in one transaction.
 
+use std::fs::File;
+use std::io::Read;
+use std::io::Seek;
+use std::io::SeekFrom;
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -17,6 +21,7 @@ use super::select::bind_key;
 use super::target::Mode;
 use super::target::SqliteTarget;
 use super::types;
+use crate::connector::source::SnapshotId;
 use crate::connector::source::SourceError;
 use crate::connector::table::Extent;
 use crate::connector::table::Page;
@@ -33,6 +38,7 @@ const NOT_UTF8: &str = "a key that is text, but not UTF-8";
 /// A file as it stood when it was opened.
 pub(in crate::connector) struct SqliteSnapshot {
     connection: Connection,
+    id: SnapshotId,
 }
 
 impl SqliteSnapshot {
@@ -45,7 +51,9 @@ impl SqliteSnapshot {
             connection.execute_batch("BEGIN; SELECT 1 FROM main.sqlite_schema")?;
             Ok(connection)
         });
-        Ok(Self { connection: connection.map_err(failed)? })
+        let connection = connection.map_err(failed)?;
+        let id = SnapshotId::now(blocking(|| change(&connection, &path)));
+        Ok(Self { connection, id })
     }
 
     fn rows(
@@ -119,8 +127,26 @@ impl SqliteSnapshot {
     }
 }
 
+/// Returns how often the file has been changed, as it says itself; a file with a log beside it does not say.
+fn change(connection: &Connection, path: &Path) -> Option<String> {
+    const COUNTER: (u64, usize) = (24, 4);
+    let mode: String = connection.query_row("PRAGMA main.journal_mode", [], |row| row.get(0)).ok()?;
+    if mode == "wal" {
+        return None;
+    }
+    let mut file = File::open(path).ok()?;
+    file.seek(SeekFrom::Start(COUNTER.0)).ok()?;
+    let mut bytes = [0; COUNTER.1];
+    file.read_exact(&mut bytes).ok()?;
+    Some(format!("change {}", u32::from_be_bytes(bytes)))
+}
+
 #[async_trait]
 impl Snapshot for SqliteSnapshot {
+    fn id(&self) -> SnapshotId {
+        self.id.clone()
+    }
+
     async fn tables(&mut self) -> Result<Vec<String>, TargetError> {
         self.look("list the tables", |connection| {
             let names = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";

@@ -217,6 +217,10 @@ impl Target for SqliteTarget {
         blocking(|| FileLock::holder(&self.path, migration))
     }
 
+    fn among(&self, parameter: &str) -> String {
+        format!("IN (SELECT value FROM json_each({parameter}))")
+    }
+
     async fn referrers(&self, table: &str) -> Result<Vec<TableSchema>, TargetError> {
         self.look("read the schema", |reader| {
             let names = "SELECT name FROM main.sqlite_schema WHERE type = 'table'";

@@ -10,6 +10,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::blocking;
 use super::insert::Insert;
 use super::name;
+use super::numbers;
 use super::parents::DeferredParents;
 use super::refusal;
 use super::select;
@@ -19,6 +20,7 @@ use super::target::Mode;
 use super::types;
 use super::types::BindError;
 use super::update;
+use crate::connector::target::Advanced;
 use crate::connector::target::Inserted;
 use crate::connector::target::Records;
 use crate::connector::target::Rows;
@@ -122,6 +124,11 @@ impl Transaction for SqliteTransaction {
         })
     }
 
+    async fn has_update_triggers(&mut self, table: &TableSchema) -> Result<bool, TargetError> {
+        self.check_open()?;
+        blocking(|| update::has_triggers(&self.connection, table))
+    }
+
     async fn find(
         &mut self,
         table: &TableSchema,
@@ -162,6 +169,22 @@ impl Transaction for SqliteTransaction {
     ) -> Result<Vec<Vec<Value>>, TargetError> {
         self.check_open()?;
         blocking(|| select::page(&self.connection, table, key, after, columns, limit))
+    }
+
+    async fn take_numbers(
+        &mut self,
+        table: &TableSchema,
+        column: usize,
+        last: Option<i64>,
+        count: usize,
+    ) -> Result<Vec<i64>, TargetError> {
+        self.check_open()?;
+        blocking(|| numbers::take(&self.connection, table, column, last, count))
+    }
+
+    async fn advance_sequence(&mut self, _: &TableSchema, _: usize) -> Result<Option<Advanced>, TargetError> {
+        // A rowid follows the largest one by itself; so does AUTOINCREMENT.
+        Ok(None)
     }
 
     async fn check_constraints(&mut self) -> Result<(), TargetError> {
@@ -212,6 +235,11 @@ impl Transaction for SqliteTransaction {
             }
             Ok(found)
         })
+    }
+
+    async fn execute_and_commit(mut self: Box<Self>, sql: &str) -> Result<(), TargetError> {
+        self.execute(sql, &[]).await?;
+        self.commit().await
     }
 
     async fn commit(self: Box<Self>) -> Result<(), TargetError> {

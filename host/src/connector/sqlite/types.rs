@@ -16,7 +16,8 @@
 //! | `DATE`, `TIME` | date, time | `YYYY-MM-DD`, `HH:MM:SS[.ffffff]` |
 //! | `JSON`, `JSONB` | JSON | text |
 //!
-//! Anything else, an array or no type at all, holds nothing that whimbrel writes.
+//! Anything else, an array or no type at all, holds nothing that whimbrel writes: SQLite would make a number of a text that looks
+//! like one, of the bits `0101` as of an interval's `24`. Arrays go into JSON, other servers' own types into TEXT.
 
 use rusqlite::Statement;
 use rusqlite::types::ToSqlOutput;
@@ -113,7 +114,7 @@ pub(super) fn bind(statement: &mut Statement<'_>, index: usize, value: &Value) -
         Value::Time(us) => bind(ValueRef::Text(in_range(clock::time(*us))?.as_bytes())),
         Value::Json(text) if !is_kept(text) => Err(BindError::Value(unkept(text))),
         Value::Json(text) => bind(ValueRef::Text(text.as_bytes())),
-        Value::TextArray(_) => Err(BindError::Value("SQLite has no arrays".to_owned())),
+        Value::Array(_) => Err(BindError::Value("SQLite has no arrays".to_owned())),
     }
 }
 
@@ -129,7 +130,7 @@ pub(super) fn cannot_hold(value: &Value) -> Option<String> {
         Value::Timestamp(us) => in_range(clock::timestamp(*us, true)).err()?,
         Value::LocalTimestamp(us) => in_range(clock::timestamp(*us, false)).err()?,
         Value::Json(text) if !is_kept(text) => BindError::Value(unkept(text)),
-        Value::TextArray(_) => BindError::Value("SQLite has no arrays".to_owned()),
+        Value::Array(_) => BindError::Value("SQLite has no arrays".to_owned()),
         _ => return None,
     };
     match refused {

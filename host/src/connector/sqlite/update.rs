@@ -67,6 +67,16 @@ pub(super) fn update(connection: &Connection, rows: Rows<'_>) -> Result<(), Targ
     Ok(())
 }
 
+/// Returns whether a table has triggers; which of them run on UPDATE, only their text would tell.
+pub(super) fn has_triggers(connection: &Connection, table: &TableSchema) -> Result<bool, TargetError> {
+    let sql =
+        "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)";
+    let found = connection
+        .prepare_cached(sql)
+        .and_then(|mut found| found.query_row([name::bare(&table.name)], |row| row.get(0)));
+    found.map_err(|error| refusal::error(error, &format!("look for triggers of `{}`", table.name)))
+}
+
 /// Removes rows by their keys.
 pub(super) fn delete(
     connection: &Connection,

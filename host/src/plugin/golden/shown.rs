@@ -19,9 +19,9 @@ pub(super) fn problems(problems: &[Problem]) -> Value {
 /// A table reads `{"name", "columns": ["plain", "reference -> entity"], "key"?, "id"?}`.
 pub(super) fn description(description: &Description) -> Value {
     let tables = description.tables.iter().map(|table| {
-        let columns = table.columns.iter().map(|column| match &column.references {
-            Some(entity) => format!("{} -> {entity}", column.name),
-            None => column.name.clone(),
+        let columns = table.columns.iter().map(|column| match column.references.join(" | ") {
+            entities if entities.is_empty() => column.name.clone(),
+            entities => format!("{} -> {entities}", column.name),
         });
         let mut shown = json!({"name": table.name, "columns": columns.collect::<Vec<_>>()});
         if !table.key.is_empty() {

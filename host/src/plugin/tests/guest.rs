@@ -116,7 +116,7 @@ const ECHO: &str = r#"
             (i32.store8 (i32.const 216) (i32.const 1))
             (call $store2 (i32.const 220) (i32.const 34) (i32.const 3))
             (call $store2 (i32.const 256) (i32.const 34) (i32.const 3))
-            (call $store2 (i32.const 276) (i32.const 38) (i32.const 1))))
+            (call $store2 (i32.const 280) (i32.const 38) (i32.const 1))))
         (call $problems (i32.const 128) (local.get 7)))
     (func (export "whimbrel:plugin/transformer@0.1.0#configure") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
         (call $log (i32.const 1) (i32.const 16) (i32.const 10))

@@ -21,7 +21,7 @@ fn a_component_says_what_it_is() {
     let about = About { summary: "test guest".into(), payload: Payload::Bson, config_schema: String::new() };
     assert_eq!(component.about(), &about);
     let (_, description) = Transformer::open(&component, setup("{}"), Limits::default(), PINS).unwrap();
-    let column = |name: &str| DescribedColumn { name: name.into(), references: None };
+    let column = |name: &str| DescribedColumn { name: name.into(), references: Vec::new(), sources: Vec::new() };
     let table = Described {
         name: "T".into(),
         columns: vec![column("_id"), column("a")],

@@ -80,7 +80,11 @@ impl From<Setup> for transforming::Setup {
 
 impl From<transforming::Description> for Description {
     fn from(description: transforming::Description) -> Self {
-        let column = |column: types::Column| DescribedColumn { name: column.name, references: column.references };
+        let column = |column: types::Column| DescribedColumn {
+            name: column.name,
+            references: column.references,
+            sources: column.sources,
+        };
         let table = |table: types::Table| Described {
             name: table.name,
             columns: table.columns.into_iter().map(column).collect(),

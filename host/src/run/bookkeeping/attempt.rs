@@ -19,11 +19,11 @@ use crate::record::Value;
 pub struct Attempt<'a> {
     /// The letter.
     pub stored: &'a StoredLetter,
-    /// `written`, `unchanged`, `skipped` or `dead`.
+    /// `written`, `unchanged`, `skipped`, `dead` or `parked`.
     pub fate: &'static str,
     /// The component that tried.
     pub digest: &'a str,
-    /// Why it is dead again.
+    /// Why it is dead, or parked, again.
     pub again: Option<&'a DeadLetter>,
 }
 
@@ -38,7 +38,7 @@ pub struct StoredAttempt {
     pub at: String,
     /// The component that tried, or that refused it at first.
     pub digest: Option<String>,
-    /// `written`, `unchanged`, `skipped` or `dead`.
+    /// `written`, `unchanged`, `skipped`, `dead` or `parked`.
     pub fate: String,
     /// Where it was refused.
     pub stage: Option<String>,
@@ -113,7 +113,7 @@ impl Bookkeeping {
                 Some(again) => {
                     let sql = format!(
                         "UPDATE {} SET attempts = $1, at = $2, stage = $3, code = $4, field = $5, message = $6, plugin = $7, \
-                         digest = $8, refused = $9 WHERE migration = $10 AND id = $11",
+                         digest = $8, refused = $9, state = $10 WHERE migration = $11 AND id = $12",
                         self.tables.dead_letter
                     );
                     let set = vec![
@@ -126,6 +126,7 @@ impl Bookkeeping {
                         optional(again.plugin.as_deref()),
                         optional(again.digest.as_deref()),
                         text(&json(&again.refused)),
+                        text(attempt.fate),
                     ];
                     (sql, set)
                 }

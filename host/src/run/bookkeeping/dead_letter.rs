@@ -11,6 +11,8 @@ use super::statement::insert_rows;
 use super::statement::integer;
 use super::statement::json;
 use super::statement::optional;
+use super::statement::parts;
+use super::statement::places;
 use super::statement::text;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
@@ -65,7 +67,7 @@ pub struct StoredLetter {
     pub attempts: u64,
     /// When it was tried last, RFC 3339.
     pub at: String,
-    /// `dead`, `replayed` or `discarded`.
+    /// `dead`, `parked`, `replayed` or `discarded`.
     pub state: String,
     /// Why it was discarded.
     pub reason: Option<String>,
@@ -90,6 +92,29 @@ impl Bookkeeping {
         entity: &str,
         run: &str,
         is_provisional: bool,
+        letters: &[DeadLetter],
+    ) -> Result<(), TargetError> {
+        self.insert_letters(tx, entity, run, is_provisional, "dead", letters).await
+    }
+
+    /// Stores records that wait for a parent, each with its first attempt.
+    pub async fn insert_parked_letters(
+        &self,
+        tx: &mut dyn Transaction,
+        entity: &str,
+        run: &str,
+        letters: &[DeadLetter],
+    ) -> Result<(), TargetError> {
+        self.insert_letters(tx, entity, run, false, "parked", letters).await
+    }
+
+    async fn insert_letters(
+        &self,
+        tx: &mut dyn Transaction,
+        entity: &str,
+        run: &str,
+        is_provisional: bool,
+        state: &str,
         letters: &[DeadLetter],
     ) -> Result<(), TargetError> {
         let insert = format!(
@@ -117,7 +142,7 @@ impl Bookkeeping {
                 text(if letter.is_bson { "bson" } else { "text" }),
                 Value::Bytes(letter.original.clone()),
                 at.clone(),
-                text("dead"),
+                text(state),
                 text(&json(&letter.refused)),
             ]
         };
@@ -127,7 +152,7 @@ impl Bookkeeping {
         }
         let attempt = |letter: &DeadLetter| {
             let digest = optional(letter.digest.as_deref());
-            self.attempt_row(entity, letter.document, 1, run, &at, digest, "dead", Some(letter))
+            self.attempt_row(entity, letter.document, 1, run, &at, digest, state, Some(letter))
         };
         insert_rows(tx, &self.insert_attempts(), "", letters, attempt).await
     }
@@ -155,6 +180,63 @@ impl Bookkeeping {
         let sql = format!("SELECT COUNT(*) FROM {} WHERE migration = $1{conditions}", self.tables.dead_letter);
         let rows = tx.query(&sql, &parameters).await?;
         Ok(rows.into_iter().next().map_or(0, |row| Columns::new(row).unsigned()))
+    }
+
+    /// Forgets records that were parked, with every attempt at them: they have found their place.
+    pub async fn forget_parked_letters(
+        &self,
+        tx: &mut dyn Transaction,
+        entity: &str,
+        letters: &[&StoredLetter],
+    ) -> Result<(), TargetError> {
+        for part in parts(letters) {
+            let mut parameters = vec![text(&self.migration)];
+            let ids = places(&mut parameters, part.iter().map(|stored| Value::Integer(stored.id)));
+            let sql = format!("DELETE FROM {} WHERE migration = $1 AND id IN ({ids})", self.tables.dead_letter);
+            tx.execute(&sql, &parameters).await?;
+            let mut parameters = vec![text(&self.migration), text(entity)];
+            let documents = places(&mut parameters, part.iter().map(|stored| integer(stored.letter.document)));
+            let sql = format!(
+                "DELETE FROM {} WHERE migration = $1 AND entity = $2 AND document IN ({documents})",
+                self.tables.dead_letter_attempt
+            );
+            tx.execute(&sql, &parameters).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the record that was set aside or parked with this key: its number in the source, its state, and why.
+    pub async fn letter_with_key(
+        &self,
+        tx: &mut dyn Transaction,
+        entity: &str,
+        key: &str,
+    ) -> Result<Option<(u64, String)>, TargetError> {
+        let sql = format!(
+            "SELECT document, code FROM {} WHERE migration = $1 AND entity = $2 AND key = $3 AND provisional = 0 \
+             AND state <> 'replayed' ORDER BY document LIMIT 1",
+            self.tables.dead_letter
+        );
+        let rows = tx.query(&sql, &[text(&self.migration), text(entity), text(key)]).await?;
+        Ok(rows.into_iter().next().map(|row| {
+            let mut row = Columns::new(row);
+            (row.unsigned(), row.text())
+        }))
+    }
+
+    /// Returns the key of a record that was set aside or parked.
+    pub async fn letter_key(
+        &self,
+        tx: &mut dyn Transaction,
+        entity: &str,
+        document: u64,
+    ) -> Result<Option<String>, TargetError> {
+        let sql = format!(
+            "SELECT key FROM {} WHERE migration = $1 AND entity = $2 AND document = $3 AND provisional = 0 LIMIT 1",
+            self.tables.dead_letter
+        );
+        let rows = tx.query(&sql, &[text(&self.migration), text(entity), integer(document)]).await?;
+        Ok(rows.into_iter().next().and_then(|row| Columns::new(row).optional()))
     }
 
     /// Forgets the provisional dead letters of an entity: its batch has been read again.

@@ -40,6 +40,8 @@ pub enum EntryKind {
     Replay,
     /// Records whose rows were written again.
     Repair,
+    /// Rows of a junction, written by its final step.
+    Junction,
 }
 
 impl EntryKind {
@@ -49,6 +51,7 @@ impl EntryKind {
             Self::Batch => "batch",
             Self::Replay => "replay",
             Self::Repair => "repair",
+            Self::Junction => "junction",
         }
     }
 }
@@ -201,7 +204,7 @@ impl Bookkeeping {
     /// Returns the digests of the components that made rows, each with the number of its entries.
     pub async fn digests(&self, tx: &mut dyn Transaction) -> Result<Vec<(String, u64)>, TargetError> {
         let sql = format!(
-            "SELECT digest, COUNT(*) FROM {} WHERE migration = $1 GROUP BY digest ORDER BY digest",
+            "SELECT digest, COUNT(*) FROM {} WHERE migration = $1 AND kind <> 'junction' GROUP BY digest ORDER BY digest",
             self.tables.ledger
         );
         let rows = tx.query(&sql, &[text(&self.migration)]).await?;

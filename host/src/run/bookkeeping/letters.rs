@@ -1,5 +1,7 @@
 //! Which dead letters a statement is about.
 
+use super::statement::integer;
+use super::statement::places;
 use super::statement::text;
 use crate::record::Value;
 
@@ -15,7 +17,9 @@ pub struct Letters<'a> {
     pub id: Option<i64>,
     /// With this code.
     pub code: Option<&'a str>,
-    /// `dead`, `replayed` or `discarded`.
+    /// Of these records, by their numbers in the source.
+    pub documents: Option<&'a [u64]>,
+    /// `dead`, `parked`, `replayed` or `discarded`.
     pub state: Option<&'a str>,
     /// Only those of batches that are committed.
     pub committed: bool,
@@ -45,8 +49,12 @@ impl Letters<'_> {
         if let Some(state) = self.state {
             also("state", text(state));
         }
+        if let Some(documents) = self.documents {
+            let places = places(parameters, documents.iter().copied().map(integer));
+            conditions.push_str(&format!(" AND document IN ({places})"));
+        }
         if self.committed {
-            also("provisional", Value::Integer(0));
+            conditions.push_str(" AND provisional = 0");
         }
         if self.retryable {
             conditions.push_str(&format!(" AND stage <> '{PERMANENT}'"));

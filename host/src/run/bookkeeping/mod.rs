@@ -3,10 +3,13 @@
 mod attempt;
 mod checkpoint;
 mod dead_letter;
+mod deferred_row;
 mod id_map;
 mod ledger;
+mod left_out_row;
 mod letters;
 mod migration;
+mod parked_key;
 mod plugin_event;
 mod reference;
 mod review;
@@ -16,13 +19,25 @@ mod statement;
 pub use attempt::Attempt;
 pub use attempt::StoredAttempt;
 pub use checkpoint::Checkpoint;
+pub use checkpoint::ReadUnder;
+pub use checkpoint::is_consistent;
 pub use dead_letter::DeadLetter;
 pub use dead_letter::StoredLetter;
+pub use deferred_row::DeferredRow;
+pub use deferred_row::SourceKey;
+pub use id_map::Numbering;
 pub use ledger::Entry;
 pub use ledger::EntryKind;
 pub use ledger::StoredEntry;
+pub use left_out_row::CONFLICTING;
+pub use left_out_row::DROPPED;
+pub use left_out_row::LeftOut;
+pub use left_out_row::LeftOutRow;
+pub use left_out_row::REFUSED;
 pub use letters::Letters;
 pub use migration::MigrationRow;
+pub use parked_key::ParkedKey;
+pub use parked_key::RecordPlace;
 pub use plugin_event::CommittedBatch;
 pub use plugin_event::StoredEvent;
 pub use plugin_event::VersionWork;
@@ -43,6 +58,8 @@ use crate::record::Value;
 pub struct Bookkeeping {
     migration: String,
     tables: Names,
+    /// What follows a column that is to be one of the texts in `$3`.
+    among: String,
 }
 
 /// The full names of whimbrel's own tables.
@@ -52,10 +69,14 @@ struct Names {
     checkpoint: String,
     dead_letter: String,
     dead_letter_attempt: String,
+    parked_key: String,
     ledger: String,
     deferred_reference: String,
     nulled_reference: String,
+    deferred_row: String,
+    left_out_row: String,
     id_map: String,
+    numbering: String,
     run: String,
     review: String,
     plugin_event: String,
@@ -67,15 +88,20 @@ impl Bookkeeping {
         let own = |name| target.own_table(name);
         Self {
             migration: migration.to_owned(),
+            among: target.among("$3"),
             tables: Names {
                 migration: own("migration"),
                 checkpoint: own("checkpoint"),
                 dead_letter: own("dead_letter"),
                 dead_letter_attempt: own("dead_letter_attempt"),
+                parked_key: own("parked_key"),
                 ledger: own("ledger"),
                 deferred_reference: own("deferred_reference"),
                 nulled_reference: own("nulled_reference"),
+                deferred_row: own("deferred_row"),
+                left_out_row: own("left_out_row"),
                 id_map: own("id_map"),
+                numbering: own("numbering"),
                 run: own("run"),
                 review: own("review"),
                 plugin_event: own("plugin_event"),
@@ -83,7 +109,7 @@ impl Bookkeeping {
         }
     }
 
-    /// Copies where an entity stands, its ledger and its stored ids into another target's tables, page by page.
+    /// Copies where an entity stands, its ledger, its stored ids and what waits into another target's tables, page by page.
     pub async fn copy(
         &self,
         from: &mut dyn Transaction,
@@ -96,7 +122,7 @@ impl Bookkeeping {
             (
                 &self.tables.checkpoint,
                 &into.tables.checkpoint,
-                "state, document, token, batches, fates, rows, source, updated_at",
+                "state, document, token, batches, fates, rows, source, snapshots, updated_at",
                 "entity",
             ),
             (
@@ -106,6 +132,7 @@ impl Bookkeeping {
                 "sequence",
             ),
             (&self.tables.id_map, &into.tables.id_map, "key, id", "key"),
+            (&self.tables.numbering, &into.tables.numbering, "last, spare", "entity"),
             (
                 &self.tables.deferred_reference,
                 &into.tables.deferred_reference,
@@ -120,9 +147,37 @@ impl Bookkeeping {
                  parent_record_key, refusal, at",
                 "id",
             ),
+            (
+                &self.tables.parked_key,
+                &into.tables.parked_key,
+                "document, role, key_of, key, hash, came, shown, reference, parent_entity, parent_table, parent_record",
+                "id",
+            ),
+            (
+                &self.tables.dead_letter,
+                &into.tables.dead_letter,
+                "run, provisional, document, position, key, stage, code, field, message, plugin, digest, attempts, format, \
+                 original, at, state, reason, refused",
+                "id",
+            ),
+            (
+                &self.tables.deferred_row,
+                &into.tables.deferred_row,
+                "target_table, sort_key, waits, place, document, record_key, columns, packed, sources",
+                "id",
+            ),
+            (
+                &self.tables.left_out_row,
+                &into.tables.left_out_row,
+                "target_table, reason, row_key, row_key_blob, column_name, why, at, place, document, record_key, columns, \
+                 packed, sources",
+                "id",
+            ),
         ] {
+            // A prediction has only the dead letters that it foretells.
+            let which = if source == &self.tables.dead_letter { " AND state = 'parked'" } else { "" };
             let select = format!(
-                "SELECT {columns} FROM {source} WHERE migration = $1 AND entity = $2 ORDER BY {order} LIMIT $3 OFFSET $4"
+                "SELECT {columns} FROM {source} WHERE migration = $1 AND entity = $2{which} ORDER BY {order} LIMIT $3 OFFSET $4"
             );
             let places: Vec<String> = (3..3 + columns.split(", ").count()).map(|place| format!("${place}")).collect();
             let insert =
@@ -164,15 +219,19 @@ impl Bookkeeping {
         Ok(counts)
     }
 
-    fn per_migration(&self) -> [(&'static str, &str, &'static str); 11] {
+    fn per_migration(&self) -> [(&'static str, &str, &'static str); 15] {
         [
             ("checkpoint", &self.tables.checkpoint, "migration"),
             ("dead_letter", &self.tables.dead_letter, "migration"),
             ("dead_letter_attempt", &self.tables.dead_letter_attempt, "migration"),
+            ("parked_key", &self.tables.parked_key, "migration"),
             ("ledger", &self.tables.ledger, "migration"),
             ("deferred_reference", &self.tables.deferred_reference, "migration"),
             ("nulled_reference", &self.tables.nulled_reference, "migration"),
+            ("deferred_row", &self.tables.deferred_row, "migration"),
+            ("left_out_row", &self.tables.left_out_row, "migration"),
             ("id_map", &self.tables.id_map, "migration"),
+            ("numbering", &self.tables.numbering, "migration"),
             ("run", &self.tables.run, "migration"),
             ("review", &self.tables.review, "migration"),
             ("plugin_event", &self.tables.plugin_event, "migration"),

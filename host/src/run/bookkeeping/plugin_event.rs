@@ -205,7 +205,7 @@ impl Bookkeeping {
         let sql = format!(
             "SELECT entity, digest, COALESCE(MIN(begun.started_at), ''), {}, COALESCE(MIN({sequence}), 0), COALESCE(MAX({sequence}), 0), \
              CAST(COALESCE(SUM({}), 0) AS BIGINT), {}, {} FROM {} AS entry LEFT JOIN {} AS begun ON begun.id = entry.run \
-             WHERE entry.migration = $1 GROUP BY entity, digest ORDER BY entity, MIN(entry.sequence)",
+             WHERE entry.migration = $1 AND kind <> 'junction' GROUP BY entity, digest ORDER BY entity, MIN(entry.sequence)",
             count("batch"),
             of_batches("end_document - first_document + 1"),
             count("replay"),

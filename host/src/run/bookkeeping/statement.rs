@@ -45,6 +45,27 @@ pub(super) async fn insert_rows<T>(
     Ok(())
 }
 
+/// Parts what one statement each is to be about: few sizes, as above.
+pub(super) fn parts<T>(mut items: &[T]) -> Vec<&[T]> {
+    let mut parts = Vec::new();
+    for size in ROWS_A_STATEMENT {
+        while items.len() >= size {
+            let (part, rest) = items.split_at(size);
+            parts.push(part);
+            items = rest;
+        }
+    }
+    parts
+}
+
+/// Adds parameters to a statement and returns their places, with commas.
+pub(super) fn places(parameters: &mut Vec<Value>, values: impl Iterator<Item = Value>) -> String {
+    let before = parameters.len();
+    parameters.extend(values);
+    let places: Vec<String> = (before + 1..=parameters.len()).map(|place| format!("${place}")).collect();
+    places.join(", ")
+}
+
 fn bytes_of(value: &Value) -> usize {
     match value {
         Value::Text(text) => text.len(),

@@ -20,9 +20,10 @@ use crate::run::report::add_rows;
 use crate::run::resolve::Resolved;
 use crate::run::resolve::Settled;
 use crate::run::skips::Skips;
+use crate::run::transform::Refused;
 
 /// Why `on-conflict = "skip"` leaves a record out.
-const STANDS: &str = "its row stands in the target with other values, and `on-conflict` says `skip`";
+pub const STANDS: &str = "its row stands in the target with other values, and `on-conflict` says `skip`";
 
 /// What a batch came to.
 pub(super) struct Outcome {
@@ -34,16 +35,23 @@ pub(super) struct Outcome {
 }
 
 impl Committer {
+    /// Makes up dead letters of the records that are dead.
     pub(super) fn letters(&self, resolved: &Resolved, dead: &Dead) -> Vec<DeadLetter> {
-        resolved
-            .records
-            .iter()
-            .enumerate()
-            .filter_map(|(index, settled)| {
-                let refused = match settled {
-                    Settled::Dead(refused) => refused,
-                    _ => dead.get(&index)?,
-                };
+        self.letters_of(resolved, |index| match &resolved.records[index] {
+            Settled::Dead(refused) => Some(refused),
+            _ => dead.get(&index),
+        })
+    }
+
+    /// The same of the records that wait for a parent.
+    pub(super) fn parked_letters(&self, resolved: &Resolved, layout: &Layout) -> Vec<DeadLetter> {
+        self.letters_of(resolved, |index| layout.parked.get(&index).map(|parked| &parked.refused))
+    }
+
+    fn letters_of<'r>(&self, resolved: &Resolved, why: impl Fn(usize) -> Option<&'r Box<Refused>>) -> Vec<DeadLetter> {
+        (0..resolved.records.len())
+            .filter_map(|index| {
+                let refused = why(index)?;
                 let record = &resolved.batch.records[index];
                 Some(DeadLetter {
                     document: record.document,
@@ -52,7 +60,7 @@ impl Committer {
                     stage: refused.stage,
                     code: refused.code.clone(),
                     field: refused.field.clone(),
-                    message: refused.message.clone(),
+                    message: self.again.message(record.document, refused),
                     plugin: refused.plugin.as_ref().map(|plugin| plugin.name.clone()),
                     digest: refused.plugin.as_ref().map(|plugin| plugin.digest.clone()),
                     is_bson: record.fault.as_ref().is_none_or(|fault| fault.is_bson),
@@ -97,6 +105,14 @@ impl Committer {
             let record = &resolved.batch.records[index];
             let (document, source) = (record.document, resolved.batch.body(record));
             let range = match settled {
+                Settled::Rows(range) if layout.parked.contains_key(&index) && !dead.contains_key(&index) => {
+                    for row in &resolved.rows[range.clone()] {
+                        counts[row.table].deferred += 1;
+                    }
+                    fates.parked += 1;
+                    packer.record(Fate::Parked, document, source);
+                    continue;
+                }
                 Settled::Rows(range) if !dead.contains_key(&index) => range.clone(),
                 Settled::Rows(range) => {
                     for row in &resolved.rows[range.clone()] {
@@ -118,8 +134,16 @@ impl Committer {
                     continue;
                 }
             };
-            let of_record = || range.clone().filter_map(|row| row_fates[row].as_ref().map(|fate| (row, fate)));
-            let fate = if of_record().any(|(_, fate)| matches!(fate, RowFate::Inserted | RowFate::Updated(_))) {
+            let left_out = layout.skipped.get(&index);
+            let fate_of_row = |row: usize| match left_out {
+                Some(_) => Some(&RowFate::Skipped),
+                None => row_fates[row].as_ref(),
+            };
+            let of_record = || range.clone().filter_map(|row| fate_of_row(row).map(|fate| (row, fate)));
+            // A record with nothing but rows of junctions has handed them over.
+            let is_handed_over = !range.is_empty() && of_record().all(|(_, fate)| *fate == RowFate::Deferred);
+            let is_written = |fate: &RowFate| matches!(fate, RowFate::Inserted | RowFate::Updated(_));
+            let fate = if is_handed_over || of_record().any(|(_, fate)| is_written(fate)) {
                 Fate::Written
             } else if of_record().any(|(_, fate)| *fate == RowFate::Skipped) {
                 Fate::Skipped
@@ -131,10 +155,11 @@ impl Committer {
                 Fate::Written => fates.written += 1,
                 Fate::Skipped => {
                     fates.skipped += 1;
-                    skips.add(STANDS);
+                    skips.add(left_out.map_or(STANDS, |left_out| &left_out.reason));
                 }
                 Fate::Unchanged => fates.unchanged += 1,
                 Fate::Dead => fates.dead += 1,
+                Fate::Parked => fates.parked += 1,
             }
             packer.record(fate, document, source);
             for (row, fate) in of_record() {
@@ -145,6 +170,7 @@ impl Committer {
                     RowFate::Updated(_) => counts.updated += 1,
                     RowFate::Unchanged => counts.unchanged += 1,
                     RowFate::Skipped => counts.skipped += 1,
+                    RowFate::Deferred => counts.deferred += 1,
                 }
                 let digest = self.kept_digest(resolved_row).unwrap_or_else(|| layout.digest(resolved, row));
                 packer.row(resolved_row.table, fate, &resolved_row.key, digest);

@@ -98,7 +98,8 @@ impl Committer {
         records: &[usize],
     ) -> Result<HashSet<usize>, Attempt> {
         let mut standing = HashSet::new();
-        for (index, table) in self.entity().tables.iter().enumerate() {
+        let own = self.entity().tables.iter().enumerate().filter(|(_, table)| table.junction.is_none());
+        for (index, table) in own {
             let rows: Vec<usize> = rows_of(resolved, records, index).map(|(_, row)| row).collect();
             let places: Vec<usize> =
                 table.key.iter().filter_map(|key| table.columns.iter().position(|column| column == key)).collect();
@@ -124,17 +125,19 @@ impl Committer {
         row_fates: &mut [Option<RowFate>],
         dead: &mut Dead,
     ) -> Result<Option<usize>, Attempt> {
-        let tables = &self.entity().tables;
+        let all = &self.entity().tables;
+        // The rows of a junction are for its final step to write.
+        let own: Vec<usize> = (0..all.len()).filter(|&table| all[table].junction.is_none()).collect();
         let (mut rows, mut of): (Vec<Vec<usize>>, Vec<Vec<usize>>) = (Vec::new(), Vec::new());
-        for index in 0..tables.len() {
+        for &index in &own {
             let (numbers, of_table) = rows_of(resolved, records, index).unzip();
             rows.push(of_table);
             of.push(numbers);
         }
         let values: Vec<Vec<&[Value]>> =
             rows.iter().map(|rows| rows.iter().map(|&row| layout.values(resolved, row)).collect()).collect();
+        let tables = own.iter().map(|&table| &all[table]);
         let calls: Vec<Rows<'_>> = tables
-            .iter()
             .zip(&values)
             .map(|(table, rows)| Rows { table: &table.schema, columns: &table.columns, key: &table.key, rows })
             .collect();
@@ -145,7 +148,10 @@ impl Committer {
             match answer {
                 Sifted::New => {
                     if let Settled::Rows(range) = &resolved.records[*record] {
-                        range.clone().for_each(|row| row_fates[row] = Some(RowFate::Inserted));
+                        for row in range.clone() {
+                            let is_deferred = resolved.rows[row].is_deferred;
+                            row_fates[row] = Some(if is_deferred { RowFate::Deferred } else { RowFate::Inserted });
+                        }
                     }
                 }
                 Sifted::Refused(refusal) => drop(dead.insert(*record, refused_row(resolved, &refusal))),

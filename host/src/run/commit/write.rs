@@ -1,5 +1,6 @@
 //! The rows of a batch go into the target; those that it refuses are found by bisection between savepoints.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
@@ -15,6 +16,7 @@ use crate::connector::target::Inserted;
 use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
 use crate::error::Failure;
+use crate::plan::IdStrategy;
 use crate::plan::OnConflict;
 use crate::record::Value;
 use crate::record::value;
@@ -28,6 +30,7 @@ use crate::run::layout::repeated_key;
 use crate::run::ledger::RowFate;
 use crate::run::resolve::Resolved;
 use crate::run::resolve::Settled;
+use crate::run::rewritten;
 use crate::run::transform::Refused;
 
 /// How many savepoints the search for refused rows may set in one batch.
@@ -217,6 +220,10 @@ impl Committer {
             let (kept, rows): (Vec<usize>, Vec<usize>) =
                 rows.into_iter().partition(|&row| self.kept_digest(&resolved.rows[row]).is_some());
             fates.extend(kept.into_iter().map(|row| (row, RowFate::Unchanged)));
+            if table.junction.is_some() {
+                fates.extend(rows.into_iter().map(|row| (row, RowFate::Deferred)));
+                continue;
+            }
             if rows.is_empty() {
                 continue;
             }
@@ -272,9 +279,19 @@ impl Committer {
                 fates.push((row, fate));
             }
             if !updates.is_empty() {
-                let values: Vec<&[Value]> = updates.iter().map(|&row| layout.values(resolved, row)).collect();
-                let call = Rows { rows: &values, ..call };
-                match tx.update(call).await {
+                // A number of the target's stays with its row, and some columns take no other.
+                let number =
+                    table.id.filter(|&id| entity.id == IdStrategy::Sequence && !table.key.contains(&table.columns[id]));
+                let fed: Vec<usize> = (0..table.columns.len()).filter(|&fed| Some(fed) != number).collect();
+                let columns: Vec<usize> = fed.iter().map(|&fed| table.columns[fed]).collect();
+                let values = updates.iter().map(|&row| layout.values(resolved, row));
+                let values: Vec<Cow<'_, [Value]>> = match number {
+                    None => values.map(Cow::Borrowed).collect(),
+                    Some(_) => values.map(|values| fed.iter().map(|&fed| values[fed].clone()).collect()).collect(),
+                };
+                let values: Vec<&[Value]> = values.iter().map(AsRef::as_ref).collect();
+                let call = Rows { columns: &columns, rows: &values, ..call };
+                match rewritten::update(tx, table, call).await {
                     Ok(()) => {}
                     // A row behind it may have come before it: alone, it is judged.
                     Err(TargetError::Refused(refusal)) => return Ok(Part::Refused(Refusing::Somebody(refusal))),
@@ -339,7 +356,7 @@ impl Committer {
             let table = table_of(conflict.0);
             let refused = if let Some(from) = claimed.get(&standing_key(conflict)) {
                 repeated_key(table, resolved_row, from, &resolved.plugin)
-            } else if entity.on_conflict == OnConflict::Fail {
+            } else if entity.on_conflict == OnConflict::Fail || resolved_row.is_numbered {
                 let key = display_key(table, resolved_row);
                 let message =
                     format!("`{}`: the row with the key {key} stands in the target already", table.schema.name);
@@ -355,9 +372,7 @@ impl Committer {
 
 fn part_refused(resolved: &Resolved, rows: &[usize], refusal: Refusal) -> Part {
     match refusal.row.and_then(|row| rows.get(row)) {
-        Some(&row) => {
-            Part::Refused(Refusing::Record(resolved.rows[row].record, refused_row(resolved, &refusal)))
-        }
+        Some(&row) => Part::Refused(Refusing::Record(resolved.rows[row].record, refused_row(resolved, &refusal))),
         None => Part::Refused(Refusing::Somebody(refusal)),
     }
 }

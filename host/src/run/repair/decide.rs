@@ -93,6 +93,9 @@ impl Repair<'_> {
                     }
                     told
                 }
+                (What::Shared, _) => {
+                    said("shared", "it comes out of its record no more, and another record may give it")
+                }
                 (What::Rejected { code, message }, _) => said("rejected", &format!("{code}: {message}")),
                 _ => of(SOURCE_CHANGED),
             };

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::run::junction::JunctionReport;
 use crate::run::report::Mode;
 use crate::run::verify::Part;
 use crate::run::verify::SOURCE_CHANGED;
@@ -25,6 +26,8 @@ pub struct Counts {
     pub filled: u64,
     /// Rows that come out no more, and that others depend on: left alone.
     pub depended_on: u64,
+    /// Rows of junctions that come out of their records no more, and that others may give: left alone.
+    pub shared: u64,
     /// Rows that somebody else has touched since: left alone.
     pub theirs: u64,
     /// Records that the source has otherwise, or no more: left alone.
@@ -56,6 +59,9 @@ pub struct RepairReport {
     pub duration_ms: u64,
     /// By entity, in the order they run.
     pub entities: Vec<Part<Counts>>,
+    /// What has changed in junctions behind them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub junctions: Vec<JunctionReport>,
     /// What has changed since the migration began: configuration, components, target tables.
     pub changes: Vec<String>,
 }
@@ -63,7 +69,7 @@ pub struct RepairReport {
 impl Counts {
     /// Returns how many rows and records were left alone though they differ.
     pub fn left_alone(&self) -> u64 {
-        self.depended_on + self.theirs + self.source_changed + self.rejected + self.refused + self.failed
+        self.depended_on + self.shared + self.theirs + self.source_changed + self.rejected + self.refused + self.failed
     }
 
     pub(super) fn tell(&mut self, told: Told) {
@@ -72,6 +78,7 @@ impl Counts {
             "changed" => &mut self.changed,
             "removed" => &mut self.removed,
             "depended-on" => &mut self.depended_on,
+            "shared" => &mut self.shared,
             "theirs" => &mut self.theirs,
             SOURCE_CHANGED => &mut self.source_changed,
             "rejected" => &mut self.rejected,

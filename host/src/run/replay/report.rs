@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::run::junction::JunctionReport;
 use crate::run::report::Fates;
 use crate::run::report::Mode;
 use crate::run::report::Reason;
@@ -24,6 +25,9 @@ pub struct ReplayReport {
     pub duration_ms: u64,
     /// In the order they run; those with letters, or with references that were filled in.
     pub entities: Vec<ReplayedEntity>,
+    /// What has changed in junctions behind them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub junctions: Vec<JunctionReport>,
     /// The letters that were tried, by their number; of very many, the first.
     pub letters: Vec<ReplayedLetter>,
     /// How many more were tried, and are counted only.

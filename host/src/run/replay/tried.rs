@@ -74,7 +74,8 @@ impl Tried {
                 Fate::Written => replayed.written += 1,
                 Fate::Unchanged => replayed.unchanged += 1,
                 Fate::Skipped => replayed.skipped += 1,
-                Fate::Dead => replayed.dead += 1,
+                // A replay parks nothing.
+                Fate::Dead | Fate::Parked => replayed.dead += 1,
             }
         }
     }

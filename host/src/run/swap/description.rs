@@ -23,7 +23,10 @@ fn table_differences(planned: &Described, other: &Described, found: &mut Vec<Str
     differ(&format!("columns of `{name}`"), &columns(planned), &columns(other), found);
     for column in &planned.columns {
         let Some(same) = other.columns.iter().find(|same| same.name == column.name) else { continue };
-        let target = |references: &Option<String>| references.clone().unwrap_or_else(|| "nothing".to_owned());
+        let target = |references: &[String]| match references {
+            [] => "nothing".to_owned(),
+            entities => entities.join(", "),
+        };
         let field = format!("reference of `{name}.{}`", column.name);
         differ(&field, &target(&column.references), &target(&same.references), found);
     }
@@ -54,7 +57,8 @@ mod tests {
     fn description(columns: &[(&str, Option<&str>)], key: &[&str], reads: &[&str]) -> Description {
         let column = |(name, references): &(&str, Option<&str>)| DescribedColumn {
             name: (*name).to_owned(),
-            references: references.map(str::to_owned),
+            references: references.map(str::to_owned).into_iter().collect(),
+            sources: Vec::new(),
         };
         let table = Described {
             name: "people".into(),

@@ -183,6 +183,8 @@ pub(super) fn told(plan: &EntityPlan, document: u64, row: Option<&(usize, Vec<u8
             Told { fields, message, ..of("changed") }
         }
         What::Gone { .. } => Told { message: Some("its record does not give it any more".to_owned()), ..of("extra") },
+        // Whether another record gives it, none alone can tell.
+        What::Shared => return None,
         What::SourceChanged => of(SOURCE_CHANGED),
         What::Rejected { code, message } => Told { message: Some(format!("{code}: {message}")), ..of("rejected") },
     })

@@ -337,8 +337,10 @@ pub fn canonical(value: &Json) -> String {
     match value {
         Json::Object(fields) => {
             let sorted: BTreeMap<&String, &Json> = fields.iter().collect();
-            let fields: Vec<String> =
-                sorted.iter().map(|(name, value)| format!("{}:{}", Json::from(name.as_str()), canonical(value))).collect();
+            let fields: Vec<String> = sorted
+                .iter()
+                .map(|(name, value)| format!("{}:{}", Json::from(name.as_str()), canonical(value)))
+                .collect();
             format!("{{{}}}", fields.join(","))
         }
         Json::Array(values) => format!("[{}]", values.iter().map(canonical).collect::<Vec<_>>().join(",")),

@@ -81,7 +81,13 @@ const JUNCTIONS: &[Junction] = &[
         right_field: Some("watching_accountsIDs"),
         linked: 40,
     },
-    Junction { left: BOARDS, left_field: "watchers", right: USERS, right_field: Some("watching_boardsIDs"), linked: 60 },
+    Junction {
+        left: BOARDS,
+        left_field: "watchers",
+        right: USERS,
+        right_field: Some("watching_boardsIDs"),
+        linked: 60,
+    },
 ];
 
 /// The links of every record, by its collection, field and place.

@@ -36,7 +36,8 @@ const LAST_NAMES: &[&str] =
 const COMPANIES: &[&str] = &["Arbor", "Birch & Co", "Cinder", "Delta \"D\" Works", "Ember\\Ash", "Fjord", "Gale 🌊"];
 const CITIES: &[&str] = &["Praha", "Київ", "Berlin", "Łódź", "Cork", "Torino", "Malmö"];
 const WORDS: &[&str] = &["call back", "žádost", "trade fair", "renewal; urgent", "line one\nline two", "100 %", ""];
-const STATES: &[&str] = &["ACTIVE", "ACTIVE", "ACTIVE", "ACTIVE", "ACTIVE", "ACTIVE", "ACTIVE", "PENDING", "PENDING", "INACTIVE"];
+const STATES: &[&str] =
+    &["ACTIVE", "ACTIVE", "ACTIVE", "ACTIVE", "ACTIVE", "ACTIVE", "ACTIVE", "PENDING", "PENDING", "INACTIVE"];
 
 /// One document while it is made.
 struct Maker<'a> {
@@ -79,7 +80,7 @@ impl Maker<'_> {
             "system_Modules_Enabled" => {
                 self.named("Module");
                 let chance = self.random.percent(70);
-        self.put("enabled", chance);
+                self.put("enabled", chance);
                 let position = self.number(50);
                 self.put("position", position);
             }
@@ -97,7 +98,8 @@ impl Maker<'_> {
             "MyAccount" => self.company(),
             "Employees" => {
                 self.put("avatar", "https://img.example.org/a.png");
-                self.name("name");
+                let name = format!("{} {}", self.pick(FIRST_NAMES), self.pick(LAST_NAMES));
+                self.required("name", name);
                 self.maybe("email", format!("employee{}@example.org", self.index));
                 let salary = self.whole(90_000);
                 self.put("salary", salary);
@@ -128,7 +130,10 @@ impl Maker<'_> {
                 self.parent("board", BOARDS);
                 self.required("title", "In progress");
                 let position = self.whole(12);
-                self.maybe("position", position);
+                match self.dirt {
+                    Some(Dirt::Fraction) => self.put("position", position),
+                    _ => self.maybe("position", position),
+                }
             }
             "Tasks" => self.task(true),
             "crm_Accounts_Tasks" => self.task(false),
@@ -206,8 +211,11 @@ impl Maker<'_> {
             self.maybe(&format!("{side}_postal_code"), format!("{:05}", self.index % 99_999));
             self.maybe(&format!("{side}_street"), format!("Street {}", self.index % 400));
         }
-        let vat: Bson =
-            if self.dirt == Some(Dirt::WrongType) { doc! { "cz": 1 }.into() } else { format!("CZ{:08}", self.index).into() };
+        let vat: Bson = if self.dirt == Some(Dirt::WrongType) {
+            doc! { "cz": 1 }.into()
+        } else {
+            format!("CZ{:08}", self.index).into()
+        };
         self.put("vat", vat);
         self.words("description");
         self.maybe("email", format!("office{}@example.com", self.index));
@@ -226,7 +234,12 @@ impl Maker<'_> {
         self.optional("assigned_to", USERS);
         self.optional("created_by", USERS);
         self.stamps();
-        let day = format!("{:02}.{:02}.{}", 1 + self.random.below(28), 1 + self.random.below(12), 1930 + self.random.below(75));
+        let day = format!(
+            "{:02}.{:02}.{}",
+            1 + self.random.below(28),
+            1 + self.random.below(12),
+            1930 + self.random.below(75)
+        );
         self.maybe("birthday", day);
         self.date("created_on");
         self.date_at("cratedAt");
@@ -298,8 +311,7 @@ impl Maker<'_> {
         let budget = self.whole(1_000_000);
         self.put("budget", budget);
         // JavaScript keeps large whole numbers as doubles.
-        let revenue: Bson =
-            if self.random.percent(20) { 4e9.into() } else { self.number(1_000_000).into() };
+        let revenue: Bson = if self.random.percent(20) { 4e9.into() } else { self.number(1_000_000).into() };
         self.put("expected_revenue", revenue);
         self.date("close_date");
         self.date_at("created_on");

@@ -58,8 +58,9 @@ impl Transformer for Contacts {
         for (column, entity) in REFERENCES {
             contacts = contacts.reference(*column, *entity);
         }
-        let documents =
-            Table::new("DocumentsToContacts").reference("document_id", "Documents").reference("contact_id", &setup.entity);
+        let documents = Table::new("DocumentsToContacts")
+            .reference("document_id", "Documents")
+            .reference("contact_id", &setup.entity);
         let opportunities = Table::new("ContactsToOpportunities")
             .reference("contact_id", &setup.entity)
             .reference("opportunity_id", "crm_Opportunities");

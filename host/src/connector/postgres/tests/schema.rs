@@ -97,9 +97,10 @@ async fn every_type_constraint_and_name_is_read() {
         assert_eq!(kind("amount"), ColumnType::Decimal { limits: Some((12, 4)), inexact: false });
         assert_eq!(kind("any_amount"), ColumnType::Decimal { limits: None, inexact: false });
         assert_eq!(kind("ratio"), ColumnType::Float { bits: 32 });
-        assert_eq!(kind("tags"), ColumnType::TextArray);
-        assert_eq!(kind("numbers"), ColumnType::Other);
-        assert_eq!(kind("span"), ColumnType::Other);
+        let array = |element| ColumnType::Array { element: Box::new(element) };
+        assert_eq!(kind("tags"), array(ColumnType::Text { chars_max: Some(8), padded: false }));
+        assert_eq!(kind("numbers"), array(ColumnType::Integer { bits: 32 }));
+        assert_eq!(kind("span"), ColumnType::Textual);
         assert_eq!(kind("doc"), ColumnType::Json { binary: false });
         assert_eq!(kind("docb"), ColumnType::Json { binary: true });
         assert_eq!(

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::*;
+use crate::connector::TargetError;
 use crate::connector::target::Inserted;
 use crate::connector::target::Rows;
 use crate::record::decimal::Decimal;
@@ -11,17 +12,23 @@ use crate::record::value;
 const TABLE: &str = r#"
 CREATE EXTENSION citext;
 CREATE TYPE "Status" AS ENUM ('A', 'b c', 'ž');
+CREATE TYPE "Pair" AS (a int, b text);
 CREATE DOMAIN zip AS char(5) CHECK (VALUE <> '00000');
 CREATE TABLE "All Types" (
     "Id" int PRIMARY KEY, flag bool, i2 int2, i4 int4, i8 int8, f4 float4, f8 float8,
     n numeric, n2 numeric(12,4), n3 numeric(3,-2), n4 numeric(3,5), t text, v varchar(10), c char(5), z zip, ci citext,
     e "Status", b bytea, u uuid, ts timestamptz, tl timestamp, ts3 timestamptz(3), d date, tm time,
-    j json, jb jsonb, ta text[], va varchar(10)[]
+    j json, jb jsonb, ta text[], va varchar(10)[], nu numeric(12,4)[], sa "Status"[], sp interval, ad inet, bi bit(16),
+    mo money, xs inet[], ra int4range, pt point, co "Pair"
 );
 "#;
 
 fn decimal(text: &str) -> Value {
     Value::Decimal(Decimal::parse(text).unwrap())
+}
+
+fn list(items: impl IntoIterator<Item = Value>) -> Value {
+    Value::Array(items.into_iter().collect())
 }
 
 /// Values a column; every row takes the next of each.
@@ -62,7 +69,7 @@ fn values() -> Vec<Vec<Value>> {
             Value::Float(f64::NEG_INFINITY),
             Value::Float(0.1 + 0.2),
         ],
-        unlimited.map(decimal).to_vec(),
+        unlimited.map(decimal).into_iter().chain(["NaN", "-Infinity"].map(text)).collect(),
         vec![decimal("99999999.9999"), decimal("-0.0001"), decimal("0")],
         vec![decimal("99900"), decimal("-100")],
         vec![decimal("0.00999"), decimal("-0.00001")],
@@ -74,18 +81,53 @@ fn values() -> Vec<Vec<Value>> {
         vec![text("A"), text("b c"), text("ž")],
         vec![Value::Bytes(vec![]), Value::Bytes((0..=255).collect()), Value::Bytes(b"\\x".to_vec())],
         vec![Value::Uuid(Uuid::nil()), Value::Uuid(Uuid::max()), Value::Uuid(Uuid::from_u128(0x1234))],
-        vec![Value::Timestamp(0), Value::Timestamp(-1), Value::Timestamp(first), Value::Timestamp(last)],
-        vec![Value::LocalTimestamp(1), Value::LocalTimestamp(first), Value::LocalTimestamp(last)],
+        vec![
+            Value::Timestamp(0),
+            Value::Timestamp(-1),
+            Value::Timestamp(first),
+            Value::Timestamp(last),
+            text("infinity"),
+            text("-infinity"),
+            text("294276-12-31 23:59:59.999999+00"),
+            text("4714-11-24 00:00:00+00 BC"),
+        ],
+        vec![
+            Value::LocalTimestamp(1),
+            Value::LocalTimestamp(first),
+            Value::LocalTimestamp(last),
+            text("0001-12-31 23:59:59.5 BC"),
+            text("10000-01-01 00:00:00"),
+            text("infinity"),
+        ],
         vec![Value::Timestamp(1_000), Value::Timestamp(-1_000)],
-        vec![Value::Date(0), Value::Date(-719_162), Value::Date(2_932_896), Value::Date(11_016)],
-        vec![Value::Time(0), Value::Time(day - 1), Value::Time(1_000_000)],
+        vec![
+            Value::Date(0),
+            Value::Date(-719_162),
+            Value::Date(2_932_896),
+            Value::Date(11_016),
+            text("-infinity"),
+            text("5874897-12-31"),
+            text("0044-03-15 BC"),
+        ],
+        vec![Value::Time(0), Value::Time(day - 1), Value::Time(1_000_000), text("24:00:00")],
         vec![Value::Json("{\"b\": 1,  \"a\":[1.50]}".to_owned()), Value::Json("null".to_owned())],
         vec![Value::Json("{\"a\": [1.50, \"ž\"], \"b\": null}".to_owned()), Value::Json("\"x\"".to_owned())],
         vec![
-            Value::TextArray(vec![]),
-            Value::TextArray(["a", "", "NULL", "{,}", "\"q\" \\ ž"].map(str::to_owned).to_vec()),
+            Value::Array(vec![]),
+            list(["a", "", "NULL", "{,}", "\"q\" \\ ž"].map(text)),
+            list([Value::Null, text("x")]),
         ],
-        vec![Value::TextArray(vec!["1234567890".to_owned()]), Value::TextArray(vec![])],
+        vec![list([text("1234567890")]), Value::Array(vec![]), text("{{a,b},{c,NULL}}"), text("[0:1]={a,b}")],
+        vec![list([decimal("1.5"), text("NaN"), Value::Null]), text("{{1.5000},{-0.0001}}")],
+        vec![list([text("b c"), Value::Null, text("ž")])],
+        vec![text("1 day"), text("24:00:00"), text("-1 years -2 mons +3 days -04:05:06.000007"), text("00:00:00")],
+        vec![text("10.0.0.1"), text("10.0.0.1/24"), text("::1")],
+        vec![text("0000000000000000"), text("1010101010101010")],
+        vec![decimal("-0.01"), decimal("92233720368547758.07"), decimal("0")],
+        vec![list([text("10.0.0.0/8"), Value::Null]), text("{{10.0.0.1},{::1}}")],
+        vec![text("[1,5)"), text("empty"), text("(,)")],
+        vec![text("(0.1,1e+300)")],
+        vec![text("(1,\"a, \"\"b\"\"\")"), text("(,)")],
     ]
 }
 
@@ -130,7 +172,7 @@ async fn every_value_comes_back() {
         // The server's own view, by other means than reading the values back.
         let read = async |sql: &str| texts(&url, sql).await;
         let some = |text: &str| vec![Some(text.to_owned())];
-        assert_eq!(read(r#"SELECT n::text FROM "All Types" WHERE "Id" = 7"#).await, some("12345678901234567890.1234567890123456789"));
+        assert_eq!(read(r#"SELECT n::text FROM "All Types" WHERE "Id" = 7"#).await, some("12345678901234567890.12345678901234567890"));
         assert_eq!(read(r#"SELECT n::text FROM "All Types" WHERE "Id" = 11"#).await, some("-99990000.00009999"));
         assert_eq!(read(r#"SELECT n2::text FROM "All Types" WHERE "Id" = 0"#).await, some("99999999.9999"));
         assert_eq!(read(r#"SELECT d::text FROM "All Types" WHERE "Id" = 3"#).await, some("2000-02-29"));
@@ -138,6 +180,40 @@ async fn every_value_comes_back() {
         assert_eq!(read(r#"SELECT j::text FROM "All Types" WHERE "Id" = 0"#).await, some("{\"b\": 1,  \"a\":[1.50]}"));
         assert_eq!(read(r#"SELECT (ts = '1970-01-01 00:00:00Z' AND tl = '1970-01-01 00:00:00.000001' AND c = 'ab' AND e = 'A')::text FROM "All Types" WHERE "Id" = 0"#).await, some("true"));
         assert_eq!(read(r#"SELECT count(*)::text FROM "All Types" WHERE num_nulls(flag, i2, n, t, e, b, u, ts, d, tm, j, jb, ta) = 13"#).await, some("1"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_would_come_back_in_other_words_is_refused() {
+    in_database(move |url| async move {
+        let target = open(&url, TABLE).await;
+        let table = table(&target, "All Types").await;
+        for (name, value, expected) in [
+            ("sp", text("1 hour"), "expected `01:00:00`, as `interval` writes it, found `1 hour`"),
+            ("ad", text("10.0.0.1/32"), "expected `10.0.0.1`, as `inet` writes it, found `10.0.0.1/32`"),
+            ("bi", text("101"), "expected `1010000000000000`, as `bit(16)` writes it, found `101`"),
+            ("mo", decimal("0.001"), "expected `0.00`, as `money` writes it, found `0.1e-2`"),
+            (
+                "xs",
+                list([text("::1"), text("::1/128")]),
+                "expected `{::1,::1}`, as `inet[]` writes it, found `{\"::1\",\"::1/128\"}`",
+            ),
+            (
+                "va",
+                text("{{a},{12345678901}}"),
+                "expected `{{a},{1234567890}}`, as `character varying(10)[]` writes it, found `{{a},{12345678901}}`",
+            ),
+            ("sp", text("soon"), "invalid input syntax for type interval: \"soon\""),
+        ] {
+            let column = table.column(name).unwrap();
+            let row = vec![Value::Integer(1), value];
+            let mut tx = target.begin().await.unwrap();
+            let refused = tx.insert(Rows { table: &table, columns: &[0, column], key: &[0], rows: &[&row] }).await;
+            let Err(TargetError::Refused(refusal)) = refused else { panic!("{name}: {refused:?}") };
+            assert_eq!(refusal.code, "value");
+            assert!(refusal.message.ends_with(expected), "{}", refusal.message);
+        }
     })
     .await;
 }

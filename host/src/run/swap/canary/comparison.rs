@@ -127,7 +127,9 @@ impl Comparison {
             for (position, (one, two)) in row.values.iter().zip(&other.values).enumerate() {
                 let column = &table.schema.columns[table.columns[position]];
                 let waits = |row: &ResolvedRow| row.pending.iter().find(|(waits, ..)| *waits == position).cloned();
-                if value::same_in(&column.kind, one, two) && waits(row) == waits(other) {
+                let chooses = |row: &ResolvedRow| row.choices.iter().find(|choice| choice.column == position).cloned();
+                let is_same_reference = waits(row) == waits(other) && chooses(row) == chooses(other);
+                if value::same_in(&column.kind, one, two) && is_same_reference {
                     continue;
                 }
                 let field = format!("{}.{}", table.schema.name, column.name);

@@ -1,0 +1,1 @@
+WITH first AS (INSERT INTO hens VALUES (0, 0)) INSERT INTO eggs VALUES (0, 0);

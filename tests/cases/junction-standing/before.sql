@@ -1,0 +1,3 @@
+INSERT INTO tags VALUES (1), (2);
+INSERT INTO notes VALUES (9);
+INSERT INTO tagged VALUES (9, 1, 1), (9, 2, 1);

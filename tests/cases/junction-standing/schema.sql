@@ -1,0 +1,8 @@
+CREATE TABLE tags (id INTEGER PRIMARY KEY);
+CREATE TABLE notes (id INTEGER PRIMARY KEY);
+CREATE TABLE tagged (
+    note INTEGER NOT NULL REFERENCES notes,
+    tag INTEGER NOT NULL REFERENCES tags,
+    weight INTEGER,
+    PRIMARY KEY (note, tag)
+);
