@@ -160,7 +160,7 @@ pub async fn compare(
             let row = &resolved.rows[index];
             let table = &entity.tables[row.table];
             // What becomes of it is not for its record to say.
-            if table.junction.is_some() {
+            if row.is_deferred {
                 continue;
             }
             // Two of the plan's tables may be one of the target's.
@@ -239,7 +239,7 @@ async fn standing(
 ) -> Result<Standing, Failure> {
     let entity = &place.plan.entities[place.entity];
     let mut wanted: BTreeMap<usize, HashSet<&[u8]>> = BTreeMap::new();
-    for row in resolved.rows.iter().filter(|row| entity.tables[row.table].junction.is_none()) {
+    for row in resolved.rows.iter().filter(|row| !row.is_deferred) {
         wanted.entry(row.table).or_default().insert(&row.key);
     }
     for row in known.iter().flatten().flat_map(|known| &known.rows) {

@@ -164,7 +164,7 @@ impl Layout {
             let own = parents_among(entity, resolved, range.clone());
             let (mut leans, mut waits) = (Vec::new(), Vec::new());
             // The rows of a junction are for its final step to judge.
-            let is_own = |row: &usize| entity.tables[resolved.rows[*row].table].junction.is_none();
+            let is_own = |row: &usize| !resolved.rows[*row].is_deferred;
             for row in range.clone().filter(is_own) {
                 let table_index = resolved.rows[row].table;
                 let table = &entity.tables[table_index];

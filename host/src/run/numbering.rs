@@ -372,9 +372,9 @@ fn has_open(resolved: &Resolved) -> bool {
     resolved.rows.iter().any(is_open)
 }
 
-/// Whether something of a row hangs on what the target says.
+/// Whether something of a row hangs on what the target says; of a junction's row, only at the end.
 fn is_open(row: &ResolvedRow) -> bool {
-    !row.pending.is_empty() || row.choices.iter().any(|choice| choice.is == Decided::No)
+    !row.is_deferred && (!row.pending.is_empty() || row.choices.iter().any(|choice| choice.is == Decided::No))
 }
 
 /// Whether a row's key holds a reference to a record that no entity has, or several.
@@ -388,7 +388,8 @@ fn open_choices(resolved: &Resolved) -> impl Iterator<Item = (usize, &Key)> + Cl
 }
 
 fn wanted(resolved: &Resolved) -> impl Iterator<Item = (usize, &str)> {
-    resolved.rows.iter().flat_map(|row| &row.pending).map(|(_, entity, key)| (*entity, key.as_str()))
+    let own = resolved.rows.iter().filter(|row| !row.is_deferred);
+    own.flat_map(|row| &row.pending).map(|(_, entity, key)| (*entity, key.as_str()))
 }
 
 /// The records with rows of their own that have a number, and their keys.

@@ -149,11 +149,12 @@ pub(super) async fn look_up_ids(
     resolved: &Resolved,
     parents: &mut Parents,
 ) -> Result<HashMap<usize, Vec<Value>>, TargetError> {
-    let wanted = resolved.rows.iter().flat_map(|row| &row.pending).map(|(_, parent, key)| (*parent, key.as_str()));
+    // The ids of a junction's rows are for its final step to look up.
+    let own = || resolved.rows.iter().enumerate().filter(|(_, row)| !row.is_deferred);
+    let wanted = own().flat_map(|(_, row)| &row.pending).map(|(_, parent, key)| (*parent, key.as_str()));
     fetch_ids(plan, books, tx, wanted, parents).await?;
     let mut values: HashMap<usize, Vec<Value>> = HashMap::new();
-    let is_own = |row: &ResolvedRow| plan.entities[entity].tables[row.table].junction.is_none();
-    for (index, row) in resolved.rows.iter().enumerate().filter(|(_, row)| is_own(row)) {
+    for (index, row) in own() {
         for (column, parent, key) in &row.pending {
             let id = parents.stored_id(*parent, key.as_str());
             // A parent without a stored id is missing: its own key stands for it in the message.

@@ -89,6 +89,8 @@ pub struct ResolvedRow {
     pub choices: Vec<Choice>,
     /// Whether its key is a number that has just been taken: nothing of this record can stand under it.
     pub is_numbered: bool,
+    /// Whether it is left to the final step of a junction, and its ids with it.
+    pub is_deferred: bool,
     /// Source keys of the records that its computed references mean, by fed column: nobody gets the source key back from
     /// an id, and whoever is told that a parent never came looks for it in the source.
     pub referred: Vec<(usize, Key)>,
@@ -294,7 +296,8 @@ impl Resolver {
         let malformed = |message: String| self.refuse("malformed-row", None, message);
         let document = RawDocument::from_bytes(body).map_err(|error| malformed(error.to_string()))?;
         let values = vec![Value::Null; columns.len()];
-        let mut resolved = ResolvedRow { record: index, table, values, ..ResolvedRow::default() };
+        let is_deferred = plan.junction.is_some();
+        let mut resolved = ResolvedRow { record: index, table, values, is_deferred, ..ResolvedRow::default() };
         let mut is_set = Seen::new(columns.len());
         let mut next = 0;
         for field in document.iter_elements() {
@@ -476,7 +479,7 @@ pub(super) fn repeats_keys(tables: &[TablePlan], rows: &[ResolvedRow]) -> bool {
     let seeds: Vec<u64> = (0..tables.len()).map(|table| first_of_name(table) as u64).collect();
     let mut seen = HashSet::with_capacity(rows.len());
     // Rows of a junction may: its final step tells them apart.
-    let mut own = rows.iter().filter(|row| tables[row.table].junction.is_none());
+    let mut own = rows.iter().filter(|row| !row.is_deferred);
     own.any(|row| !seen.insert(xxh3_64_with_seed(&row.key, seeds[row.table])))
 }
 

@@ -304,6 +304,9 @@ impl Compiler<'_> {
             let message = "expected `as` to be `timestamp`, `local-timestamp` or `date` beside `zone`";
             self.problem(&pointer.key("zone"), message);
         }
+        if config.array && config.reference.as_ref().is_some_and(|entities| entities.0.len() > 1) {
+            self.problem(&pointer.key("reference"), "expected one entity beside `array`, found several");
+        }
         if config.array && kind == Some(Kind::TextArray) {
             self.problem(&pointer.key("array"), "expected no `array` beside `text-array`, which says it already");
         }

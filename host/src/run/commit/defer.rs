@@ -22,11 +22,8 @@ impl Committer {
         resolved: &Resolved,
         dead: &Dead,
     ) -> Result<(), TargetError> {
-        let is_meant = |row: &&ResolvedRow| {
-            self.entity().tables[row.table].junction.is_some()
-                && !dead.contains_key(&row.record)
-                && self.kept_digest(row).is_none()
-        };
+        let is_meant =
+            |row: &&ResolvedRow| row.is_deferred && !dead.contains_key(&row.record) && self.kept_digest(row).is_none();
         let rows: Vec<DeferredRow> =
             resolved.rows.iter().filter(is_meant).map(|row| self.deferred_row(resolved, row)).collect();
         self.books.insert_deferred_rows(tx, &rows).await

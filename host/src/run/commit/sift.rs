@@ -149,8 +149,8 @@ impl Committer {
                 Sifted::New => {
                     if let Settled::Rows(range) = &resolved.records[*record] {
                         for row in range.clone() {
-                            let is_own = all[resolved.rows[row].table].junction.is_none();
-                            row_fates[row] = Some(if is_own { RowFate::Inserted } else { RowFate::Deferred });
+                            let is_deferred = resolved.rows[row].is_deferred;
+                            row_fates[row] = Some(if is_deferred { RowFate::Deferred } else { RowFate::Inserted });
                         }
                     }
                 }

@@ -4,7 +4,6 @@
 use super::key::sort_key;
 use crate::connector::Transaction;
 use crate::error::Failure;
-use crate::plan::TablePlan;
 use crate::record::Value;
 use crate::record::convert;
 use crate::record::packed;
@@ -34,14 +33,14 @@ pub async fn compare(
     compared: &mut Compared,
 ) -> Result<(), Failure> {
     let entity = &place.plan.entities[place.entity];
+    let mut parents = Parents::default();
     for (index, table) in entity.tables.iter().enumerate().filter(|(_, table)| table.junction.is_some()) {
         let name = &table.schema.name;
         let mut rows: Vec<(&ResolvedRow, Vec<Value>, Vec<u8>)> = Vec::new();
         let mut gone: Vec<(usize, Vec<u8>)> = Vec::new();
-        let mut ids = Parents::default();
-        let waiting = resolved.rows.iter().filter(|row| row.table == index).flat_map(|row| &row.pending);
-        let waiting = waiting.map(|(_, parent, key)| (*parent, key.as_str()));
-        fetch_ids(place.plan, place.books, tx, waiting, &mut ids).await?;
+        let given = resolved.rows.iter().filter(|row| row.table == index).flat_map(|row| &row.pending);
+        let wanted = given.map(|(_, parent, key)| (*parent, key.as_str()));
+        fetch_ids(place.plan, place.books, tx, wanted, &mut parents).await?;
         for (record, settled) in resolved.records.iter().enumerate() {
             let source = resolved.batch.body(&resolved.batch.records[record]);
             let is_same = |known: &&Known| known.fate != Fate::Dead && known.source == ledger::source_digest(source);
@@ -50,12 +49,20 @@ pub async fn compare(
             let is_gone = |row: &&KnownRow| row.table == *name && !given().any(|given| given.key == row.key);
             gone.extend(known.rows.iter().filter(is_gone).map(|row| (record, row.key.clone())));
             for row in given() {
-                let values = with_ids(table, row, &ids);
+                let values = with_ids(place, row, &parents);
                 let fed = table.key.iter().filter_map(|key| table.columns.iter().position(|column| column == key));
                 let key: Vec<Value> = fed.map(|fed| values[fed].clone()).collect();
                 rows.push((row, values, value::encode(&key)));
             }
         }
+        // One that was given before its ids were known has no key that could stand there.
+        let fits = |key: &[u8]| {
+            let values = packed::decode(key).unwrap_or_default();
+            let columns = table.key.iter().map(|&column| &table.schema.columns[column]);
+            values.len() == table.key.len()
+                && values.into_iter().zip(columns).all(|(value, of)| convert::fit(value, of).is_ok())
+        };
+        gone.retain(|(_, key)| fits(key));
         let keys = rows.iter().map(|(_, _, key)| key).chain(gone.iter().map(|(_, key)| key));
         let keys: Vec<Vec<Value>> = keys.filter_map(|key| packed::decode(key)).collect();
         let standing = tx.find(&table.schema, &table.key, &keys, &table.columns).await?;
@@ -113,11 +120,12 @@ pub async fn compare(
 }
 
 /// The values of a row with the ids that are stored; NULL where one is not there.
-fn with_ids(table: &TablePlan, row: &ResolvedRow, ids: &Parents) -> Vec<Value> {
+fn with_ids(place: Place<'_>, row: &ResolvedRow, parents: &Parents) -> Vec<Value> {
+    let table = &place.plan.entities[place.entity].tables[row.table];
     let mut values = row.values.clone();
     for (fed, parent, key) in &row.pending {
         let column = &table.schema.columns[table.columns[*fed]];
-        let id = ids.stored_id(*parent, key.as_str());
+        let id = parents.stored_id(*parent, key.as_str());
         values[*fed] = id.and_then(|id| convert::fit(id, column).ok()).unwrap_or(Value::Null);
     }
     values

@@ -189,7 +189,7 @@ pub async fn run_steps(
             }
             end.failure = ended.err().or(end.failure);
             end.duration_ms = super::milliseconds(begun);
-        } else if is_meant && !end.waits_for.is_empty() {
+        } else if is_meant && !end.waits_for.is_empty() && !shutdown.is_asked() {
             let entities = end.waits_for.join(", ");
             tracing::warn!(
                 junction = name,

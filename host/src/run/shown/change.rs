@@ -27,12 +27,16 @@ pub(super) fn after(value: &Value, column: &Column) -> Option<String> {
     if value.is_null() {
         return None;
     }
-    let (_, text) = field::kind_and_text(form(value, &column.kind).as_raw_bson_ref());
-    let (Value::Decimal(_), ColumnType::Decimal { limits: Some((_, digits)), inexact: false }) = (value, &column.kind)
-    else {
-        return Some(text);
+    let Value::Decimal(number) = value else {
+        return Some(field::kind_and_text(form(value, &column.kind).as_raw_bson_ref()).1);
     };
-    let digits = usize::try_from(*digits).unwrap_or(0);
+    // Zeros behind the point are the column's: so many, those that came, or none.
+    let text = number.to_string();
+    let digits = match &column.kind {
+        ColumnType::Decimal { limits: Some((_, digits)), inexact: false } => usize::try_from(*digits).unwrap_or(0),
+        ColumnType::Decimal { limits: None, inexact: false } => return Some(number.to_written()),
+        _ => 0,
+    };
     let behind = text.split_once('.').map_or(0, |(_, behind)| behind.len());
     let point = if behind == 0 && digits > 0 { "." } else { "" };
     Some(format!("{text}{point}{}", "0".repeat(digits.saturating_sub(behind))))
@@ -121,6 +125,13 @@ mod tests {
             (Bson::from(0.1), decimal("0.1"), numeric(None), Some(("double → decimal", false))),
             (number("1.50"), decimal("1.5"), numeric(Some((10, 2))), None),
             (number("1.500"), decimal("1.5"), numeric(Some((10, 2))), Some(("zeros behind the point", true))),
+            (number("1.500"), decimal("1.500"), numeric(None), None),
+            (
+                number("1.500"),
+                decimal("1.500"),
+                ColumnType::Decimal { limits: Some((10, 2)), inexact: true },
+                Some(("zeros behind the point", true)),
+            ),
             (
                 Bson::from(ObjectId::from_bytes([7; 12])),
                 Value::Uuid(uuid::Uuid::from_u128(1)),

@@ -98,7 +98,8 @@ impl Maker<'_> {
             "MyAccount" => self.company(),
             "Employees" => {
                 self.put("avatar", "https://img.example.org/a.png");
-                self.name("name");
+                let name = format!("{} {}", self.pick(FIRST_NAMES), self.pick(LAST_NAMES));
+                self.required("name", name);
                 self.maybe("email", format!("employee{}@example.org", self.index));
                 let salary = self.whole(90_000);
                 self.put("salary", salary);
@@ -129,7 +130,10 @@ impl Maker<'_> {
                 self.parent("board", BOARDS);
                 self.required("title", "In progress");
                 let position = self.whole(12);
-                self.maybe("position", position);
+                match self.dirt {
+                    Some(Dirt::Fraction) => self.put("position", position),
+                    _ => self.maybe("position", position),
+                }
             }
             "Tasks" => self.task(true),
             "crm_Accounts_Tasks" => self.task(false),

@@ -1,0 +1,7 @@
+CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE teams (id INTEGER PRIMARY KEY);
+CREATE TABLE members (
+    team INTEGER NOT NULL REFERENCES teams,
+    person INTEGER NOT NULL REFERENCES people,
+    PRIMARY KEY (team, person)
+);
