@@ -80,6 +80,8 @@ cases! { super::check, CASES:
     one_of_several
     parked_by_policy
     parked_given_ids
+    parked_one_of_several
+    parked_skip
     parked_to_itself
     quoted_names
     references

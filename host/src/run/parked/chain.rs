@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::key::OF_ONE;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
+use crate::record::Value;
+use crate::record::packed;
 use crate::run::bookkeeping::Bookkeeping;
 use crate::run::bookkeeping::ParkedKey;
 use crate::run::bookkeeping::RecordPlace;
@@ -143,9 +146,8 @@ async fn bringing(tx: &mut dyn Transaction, books: &Bookkeeping, awaited: Parked
     if let Some(place) = books.giver(tx, &awaited.of, &awaited.key).await? {
         return Ok(Next::Record(place));
     }
-    if let (Some(entity), Some(key)) = (&awaited.parent_entity, &awaited.parent_record)
-        && let Some((document, code)) = books.letter_with_key(tx, entity, key).await?
-    {
+    for (entity, key) in records(&awaited) {
+        let Some((document, code)) = books.letter_with_key(tx, &entity, &key).await? else { continue };
         let place = (entity.clone(), document);
         if books.first_awaited(tx, &place).await?.is_some() {
             return Ok(Next::Record(place));
@@ -153,4 +155,17 @@ async fn bringing(tx: &mut dyn Transaction, books: &Bookkeeping, awaited: Parked
         return Ok(Next::Dead(format!("the record `{key}` of `{entity}` (document {document})"), code));
     }
     Ok(Next::Nobody(awaited.shown, awaited.parent_table))
+}
+
+/// The records that would bring a key, by their entities and source keys, as far as that is known.
+fn records(awaited: &ParkedKey) -> Vec<(String, String)> {
+    if awaited.of != OF_ONE {
+        return awaited.parent_entity.clone().zip(awaited.parent_record.clone()).into_iter().collect();
+    }
+    let values = packed::decode(&awaited.key).unwrap_or_default();
+    let pair = |pair: &[Value]| match pair {
+        [Value::Text(entity), Value::Text(key)] => Some((entity.to_string(), key.to_string())),
+        _ => None,
+    };
+    values.chunks(2).filter_map(pair).collect()
 }
