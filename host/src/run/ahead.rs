@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use futures::Stream;
 use futures::StreamExt;
@@ -11,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::entity::Mapper;
 use super::resolve::Resolved;
+use super::stages::Stage;
 use super::version::Version;
 use crate::connector::Source;
 use crate::connector::source::ReadLimit;
@@ -106,9 +108,11 @@ fn batches(
                     return Ok(None);
                 }
                 // A source may block its thread; a task of its own goes on while this loop commits.
+                let begun = Instant::now();
                 let reading = tokio::spawn(async move { (source.read(&after, limit).await, source) });
                 let panicked = |error| (Failure::bug("reading panicked").cause(error), None);
                 let (batch, mut source) = reading.await.map_err(panicked)?;
+                reader.stages.add(Stage::Read, begun);
                 let Some(batch) = batch.map_err(|error| (error.into(), None))? else {
                     let _ = told.set(source.state_at_end());
                     return Ok(None);

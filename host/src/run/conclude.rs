@@ -65,6 +65,7 @@ pub(super) fn entity_report(name: &str, start: &Checkpoint, end: Option<&EntityE
         batches: now.batches,
         records_per_second,
         duration_ms,
+        stages: end.map_or_else(Default::default, |end| end.stages),
         advanced_sequences: end.map_or_else(Vec::new, |end| end.advanced.clone()),
         snapshots: now.snapshots.clone(),
         failure: failure.map(Into::into),

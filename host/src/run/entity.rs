@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
@@ -25,6 +26,8 @@ use super::resolve::Resolved;
 use super::resolve::Resolver;
 use super::retry;
 use super::shutdown::Shutdown;
+use super::stages::Stage;
+use super::stages::Stages;
 use super::swap;
 use super::swap::Message;
 use super::swap::history::Announcement;
@@ -149,8 +152,10 @@ impl EntityRun {
         if self.member.committer.entity().group.len() > 1 {
             return Ok(true);
         }
-        let alone = std::slice::from_mut(&mut self.member);
-        finish::finish(alone, &self.shutdown).await.map_err(|(_, error)| error)?;
+        let begun = Instant::now();
+        let finished = finish::finish(std::slice::from_mut(&mut self.member), &self.shutdown).await;
+        self.member.mapper.stages.add(Stage::Finish, begun);
+        finished.map_err(|(_, error)| error)?;
         Ok(false)
     }
 
@@ -192,12 +197,14 @@ impl EntityRun {
                 None => {}
             }
             let announcement = versions.announcement(&version);
-            match self
+            let begun = Instant::now();
+            let committed = self
                 .member
                 .committer
                 .commit_announcing(&self.member.checkpoint, &resolved, announcement.as_ref())
-                .await
-            {
+                .await;
+            self.member.mapper.stages.add(Stage::Commit, begun);
+            match committed {
                 Ok(checkpoint) => self.member.checkpoint = checkpoint,
                 Err(error) => return Err((error, Some(version))),
             }
@@ -287,6 +294,8 @@ pub struct Mapper {
     pub transaction_rows: usize,
     /// Plugin calls that make up one commit, by what the last batch gave.
     pub calls: AtomicUsize,
+    /// How long the stages take.
+    pub stages: Stages,
 }
 
 impl Mapper {
@@ -311,9 +320,14 @@ impl Mapper {
 
     /// Takes a batch through all the stages that need no target, by this version.
     pub fn map_only(&self, version: &Version, batch: Batch) -> Result<Resolved, Failure> {
+        let begun = Instant::now();
         let transformed = transform::transform(batch, &version.transformer, self.call_records)?;
         let validated = transform::validate(transformed, &version.transformer, &version.validators)?;
-        Ok(self.resolver.resolve(validated))
+        self.stages.add(Stage::Transform, begun);
+        let begun = Instant::now();
+        let resolved = self.resolver.resolve(validated);
+        self.stages.add(Stage::Resolve, begun);
+        Ok(resolved)
     }
 
     /// Returns how many records the next batch is to hold.

@@ -46,6 +46,7 @@ pub mod selection;
 pub mod shown;
 pub mod shutdown;
 pub mod skips;
+pub mod stages;
 pub mod stand_in;
 pub mod survey;
 pub mod swap;

@@ -22,6 +22,7 @@ use super::fingerprint::table_json;
 use super::origin::Origin;
 use super::report::PluginReport;
 use super::resolve::Resolver;
+use super::stages::Stages;
 use super::stand_in;
 use super::stand_in::StandIn;
 use super::tables;
@@ -186,6 +187,7 @@ pub async fn open_with(
             call_records: entity.batch_records,
             transaction_rows: entity.transaction_rows,
             calls: AtomicUsize::new(1),
+            stages: Stages::default(),
         }));
     }
     refuse(&manifest, found)?;

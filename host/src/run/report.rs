@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::bookkeeping::ReadUnder;
 use super::bookkeeping::RefusedReferences;
 use super::junction::JunctionReport;
+use super::stages::StageTimes;
 use super::shown::Shown;
 use crate::connector::target::Advanced;
 use crate::error::Failure;
@@ -206,6 +207,8 @@ pub struct EntityReport {
     pub not_predicted: BTreeMap<String, Vec<String>>,
     /// Time spent in this run, in milliseconds.
     pub duration_ms: u64,
+    /// Where it went; the stages overlap.
+    pub stages: StageTimes,
     /// As what its source was read, first to last; none where the source is not kept still while it is read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<ReadUnder>,

@@ -29,6 +29,8 @@ use super::open::Opened;
 use super::progress::Progress;
 use super::report::State;
 use super::shutdown::Shutdown;
+use super::stages::Stage;
+use super::stages::StageTimes;
 use super::stand_in::Verdict;
 use super::swap::Message;
 use super::swap::Swaps;
@@ -51,6 +53,8 @@ pub struct EntityEnd {
     pub advanced: Vec<Advanced>,
     /// Time it took in this run.
     pub duration_ms: u64,
+    /// And where it went.
+    pub stages: StageTimes,
     /// What ended it too early.
     pub failure: Option<Failure>,
 }
@@ -236,6 +240,7 @@ struct Stretch {
 impl Stretch {
     /// Returns how the entity ended; dead letters that were too many are kept as provisional ones.
     async fn end(self, run: &str, budget: &Arc<RunBudget>, options: &Options) -> EntityEnd {
+        let stages = self.member.mapper.stages.times();
         let Member { committer, checkpoint, advanced, .. } = self.member;
         let failure = match self.error {
             None => None,
@@ -247,7 +252,7 @@ impl Stretch {
                 Some(dead_letter::over_budget(&committer, budget, run, &checkpoint, &letters).await)
             }
         };
-        EntityEnd { checkpoint, advanced, duration_ms: self.duration_ms, failure }
+        EntityEnd { checkpoint, advanced, duration_ms: self.duration_ms, stages, failure }
     }
 }
 
@@ -267,6 +272,9 @@ async fn complete(stretches: Vec<Stretch>, shutdown: &Shutdown) -> Vec<Stretch> 
         Ok(_) => (0, None),
         Err((place, error)) => (place, Some(error)),
     };
+    if let Some(first) = members.first() {
+        first.mapper.stages.add(Stage::Finish, begun);
+    }
     let took = super::milliseconds(begun);
     let stretches = members.into_iter().zip(durations).enumerate().map(|(index, (member, duration_ms))| Stretch {
         member,

@@ -31,6 +31,10 @@ use crate::record::TableSchema;
 use crate::record::Value;
 use crate::record::value;
 
+/// Whether statements on whimbrel's own tables are kept prepared: their plans would be those for tables that were empty, and
+/// read a million rows for one long after.
+const PLANNED_ONCE: bool = false;
+
 /// A transaction. Dropped, it closes its connection, and the server rolls back: a call that was given up may have left
 /// the connection in the middle of a COPY.
 pub(super) struct PostgresTransaction {
@@ -156,7 +160,7 @@ impl Transaction for PostgresTransaction {
     }
 
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, TargetError> {
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(PLANNED_ONCE);
         for value in parameters {
             query = query.bind(Parameter::new(value)?);
         }
@@ -166,7 +170,7 @@ impl Transaction for PostgresTransaction {
 
     async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, TargetError> {
         let failed = |error| target_error(error, "read whimbrel's own tables");
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(PLANNED_ONCE);
         for value in parameters {
             query = query.bind(Parameter::new(value)?);
         }
