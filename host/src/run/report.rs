@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::bookkeeping::ReadUnder;
 use super::bookkeeping::RefusedReferences;
 use super::junction::JunctionReport;
-use super::stages::StageTimes;
 use super::shown::Shown;
+use super::stages::StageTimes;
 use crate::connector::target::Advanced;
 use crate::error::Failure;
 

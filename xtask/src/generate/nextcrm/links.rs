@@ -122,7 +122,7 @@ impl Links {
                 if collection.dirt(index, options) == Some(Dirt::DanglingLink) && fields.is_empty() {
                     links.insert(0, other.stray_id(index).into());
                 }
-                if !links.is_empty() || index % 3 > 0 {
+                if !links.is_empty() || !index.is_multiple_of(3) {
                     fields.push((field, links.into()));
                 }
             }

@@ -66,7 +66,7 @@ impl Maker<'_> {
             "invoice_States" => return self.named("State"),
             "modulStatus" => {
                 self.named("Module");
-                return self.put("isVisible", self.index % 2 == 0);
+                return self.put("isVisible", self.index.is_multiple_of(2));
             }
             "TodoList" => return self.todo(),
             _ => {
@@ -330,7 +330,7 @@ impl Maker<'_> {
         self.parent("user", USERS);
         self.required("title", format!("Board {}", self.index));
         self.put("description", "Work of the week");
-        self.maybe("favourite", self.index % 2 == 0);
+        self.maybe("favourite", self.index.is_multiple_of(2));
         self.maybe("position", i32::try_from(self.index).unwrap_or(0));
         self.maybe("visibility", "private");
         let shared: Vec<Bson> = (0..self.random.below(3)).map(|_| USERS.some(self.options, &mut self.random)).collect();
@@ -394,7 +394,7 @@ impl Maker<'_> {
         self.reference("assigned_user", USERS);
         self.optional("created_by_user", USERS);
         self.optional("document_type", DOCUMENT_TYPES);
-        self.maybe("favourite", self.index % 5 == 0);
+        self.maybe("favourite", self.index.is_multiple_of(5));
         self.words("description");
         let tags = doc! { "source": self.pick(WORDS), "pages": self.number(40) };
         self.maybe("tags", tags);
