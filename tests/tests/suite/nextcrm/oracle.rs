@@ -49,9 +49,12 @@ pub const COLLECTIONS: [&str; 29] = [
     "openAi_keys",
 ];
 
-/// Junction table; its columns with their collections; and the fields that its rows come from, each with the collection
+/// A junction table; its columns with their collections; and the fields that its rows come from, each with the collection
 /// that has it.
-pub const JUNCTIONS: [(&str, [(&str, &str); 2], &[(&str, &str)]); 10] = [
+type Junction = (&'static str, [Named; 2], &'static [Named]);
+type Named = (&'static str, &'static str);
+
+pub const JUNCTIONS: [Junction; 10] = [
     (
         "DocumentsToInvoices",
         [("document_id", "Documents"), ("invoice_id", "Invoices")],
