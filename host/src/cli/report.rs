@@ -267,7 +267,8 @@ pub fn reset(migration: &str, is_done: bool, forgotten: &[(&'static str, u64)], 
         let _ = writeln!(
             text,
             "the rows that were migrated stay in the target; what a new run does where it meets them is said by `on-conflict`: \
-             `fail`, the default, sets its records aside, `skip` leaves the rows alone, `update` gives them the new values"
+             `fail`, the default, sets its records aside, `skip` leaves the rows alone, `update` gives them the new values. Numbers that \
+             the target has given (`id = \"sequence\"`) are kept: the same records have them again"
         );
         if !is_done {
             let _ = writeln!(text, "nothing was forgotten yet; `--execute` does it");

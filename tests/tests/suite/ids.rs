@@ -77,6 +77,23 @@ fn replayed_records_are_numbered_too() {
     }
 }
 
+/// What the target has numbered is found again after a reset, and not written beside itself.
+#[test]
+fn a_reset_keeps_the_numbers() {
+    let each = |policy| Database::each().into_iter().map(move |database| (database, policy));
+    for (database, policy) in ["skip", "update"].into_iter().flat_map(each) {
+        let settings = format!("id = \"sequence\"\non-conflict = \"{policy}\"");
+        let migration = people(30, &settings, "INTEGER PRIMARY KEY", "SERIAL PRIMARY KEY", database);
+        let run = |words: &[&str], code| migration.run(words).expect(code);
+        run(&["run", "migration.toml", "--execute", "--yes"], 3);
+        let rows = dump::tables(&migration.database);
+        run(&["reset", "migration.toml", "--execute"], 0);
+        run(&["run", "migration.toml", "--execute", "--yes"], 3);
+        same_text(&dump::tables(&migration.database), &rows);
+        run(&["verify", "migration.toml"], 0);
+    }
+}
+
 /// People that the target, or what they were before, numbers; every tenth is dead by the transformer.
 fn people(records: usize, settings: &str, sqlite: &str, postgres: &str, database: Database) -> Migration {
     let kind = if database.kind() == "sqlite" { sqlite } else { postgres };

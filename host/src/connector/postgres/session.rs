@@ -53,6 +53,8 @@ impl Session {
             .options([("jit", "off"), ("client_min_messages", "warning")])
             // And what is carried as text is written in one way.
             .options([("intervalstyle", "postgres"), ("bytea_output", "hex"), ("xmloption", "content")])
+            // Without these, NULL in an array would be read as text, and what is written here would mean something else.
+            .options([("array_nulls", "on"), ("standard_conforming_strings", "on"), ("quote_all_identifiers", "off")])
             .disable_statement_logging();
         Ok(Self { url: masked, options, mode })
     }

@@ -198,11 +198,12 @@ impl Bookkeeping {
         Ok(())
     }
 
-    /// Forgets everything about the migration; returns what was forgotten, by table.
+    /// Forgets everything about the migration but the numbers that the target has given; returns what was forgotten, by
+    /// table. Without its number a record could not be told from a new one: another run would write it beside itself.
     pub async fn reset(&self, tx: &mut dyn Transaction) -> Result<Vec<(&'static str, u64)>, TargetError> {
         let mut forgotten = Vec::new();
-        for (name, table, column) in self.per_migration() {
-            let sql = format!("DELETE FROM {table} WHERE {column} = $1");
+        for (name, table, condition) in self.per_migration() {
+            let sql = format!("DELETE FROM {table} WHERE {condition}");
             forgotten.push((name, tx.execute(&sql, &[text(&self.migration)]).await?));
         }
         Ok(forgotten)
@@ -211,31 +212,34 @@ impl Bookkeeping {
     /// Counts what `reset` would forget, by table.
     pub async fn count(&self, tx: &mut dyn Transaction) -> Result<Vec<(&'static str, u64)>, TargetError> {
         let mut counts = Vec::new();
-        for (name, table, column) in self.per_migration() {
-            let sql = format!("SELECT COUNT(*) FROM {table} WHERE {column} = $1");
+        for (name, table, condition) in self.per_migration() {
+            let sql = format!("SELECT COUNT(*) FROM {table} WHERE {condition}");
             let rows = tx.query(&sql, &[text(&self.migration)]).await?;
             counts.push((name, rows.into_iter().next().map_or(0, |row| Columns::new(row).unsigned())));
         }
         Ok(counts)
     }
 
-    fn per_migration(&self) -> [(&'static str, &str, &'static str); 15] {
-        [
-            ("checkpoint", &self.tables.checkpoint, "migration"),
-            ("dead_letter", &self.tables.dead_letter, "migration"),
-            ("dead_letter_attempt", &self.tables.dead_letter_attempt, "migration"),
-            ("parked_key", &self.tables.parked_key, "migration"),
-            ("ledger", &self.tables.ledger, "migration"),
-            ("deferred_reference", &self.tables.deferred_reference, "migration"),
-            ("nulled_reference", &self.tables.nulled_reference, "migration"),
-            ("deferred_row", &self.tables.deferred_row, "migration"),
-            ("left_out_row", &self.tables.left_out_row, "migration"),
-            ("id_map", &self.tables.id_map, "migration"),
-            ("numbering", &self.tables.numbering, "migration"),
-            ("run", &self.tables.run, "migration"),
-            ("review", &self.tables.review, "migration"),
-            ("plugin_event", &self.tables.plugin_event, "migration"),
-            ("migration", &self.tables.migration, "name"),
+    /// What `reset` forgets: a name for people, the table, and which of its rows.
+    fn per_migration(&self) -> Vec<(&'static str, &str, String)> {
+        let of_migration = "migration = $1".to_owned();
+        let not_numbered =
+            format!("migration = $1 AND entity NOT IN (SELECT entity FROM {} WHERE migration = $1)", self.tables.numbering);
+        vec![
+            ("checkpoint", &self.tables.checkpoint, of_migration.clone()),
+            ("dead_letter", &self.tables.dead_letter, of_migration.clone()),
+            ("dead_letter_attempt", &self.tables.dead_letter_attempt, of_migration.clone()),
+            ("parked_key", &self.tables.parked_key, of_migration.clone()),
+            ("ledger", &self.tables.ledger, of_migration.clone()),
+            ("deferred_reference", &self.tables.deferred_reference, of_migration.clone()),
+            ("nulled_reference", &self.tables.nulled_reference, of_migration.clone()),
+            ("deferred_row", &self.tables.deferred_row, of_migration.clone()),
+            ("left_out_row", &self.tables.left_out_row, of_migration.clone()),
+            ("id_map", &self.tables.id_map, not_numbered),
+            ("run", &self.tables.run, of_migration.clone()),
+            ("review", &self.tables.review, of_migration.clone()),
+            ("plugin_event", &self.tables.plugin_event, of_migration.clone()),
+            ("migration", &self.tables.migration, "name = $1".to_owned()),
         ]
     }
 }
