@@ -223,8 +223,10 @@ impl Bookkeeping {
     /// What `reset` forgets: a name for people, the table, and which of its rows.
     fn per_migration(&self) -> Vec<(&'static str, &str, String)> {
         let of_migration = "migration = $1".to_owned();
-        let not_numbered =
-            format!("migration = $1 AND entity NOT IN (SELECT entity FROM {} WHERE migration = $1)", self.tables.numbering);
+        let not_numbered = format!(
+            "migration = $1 AND entity NOT IN (SELECT entity FROM {} WHERE migration = $1)",
+            self.tables.numbering
+        );
         vec![
             ("checkpoint", &self.tables.checkpoint, of_migration.clone()),
             ("dead_letter", &self.tables.dead_letter, of_migration.clone()),
