@@ -277,10 +277,12 @@ impl<'a> Replay<'a> {
         })?;
         crate::stop_point!("replay-page");
         entity.checkpoint = checkpoint;
+        // What a letter lacked may have come with one behind it, on this very page.
+        let before = self.moved;
         self.moved += ended.iter().filter(|ended| ended.fate != Fate::Dead).count() as u64;
         for (stored, ended) in page.iter().zip(ended) {
             let fate = ended.fate;
-            self.tried.note(index, fate, self.moved, replayed(stored, ended, &resolved.plugin.digest));
+            self.tried.note(index, fate, before, replayed(stored, ended, &resolved.plugin.digest));
         }
         Ok(())
     }

@@ -379,3 +379,49 @@ fn an_export_is_a_source() {
     assert!(originals(&other).len() > 400);
     assert_eq!(originals(&other), originals(&database));
 }
+
+/// Each waits for the one behind it: one call brings them all, and not one link of the chain.
+#[test]
+fn one_replay_brings_a_whole_chain() {
+    for database in Database::each() {
+        let folder = tempfile::tempdir().unwrap();
+        let parent = |id: usize| if id == 30 { "null".to_owned() } else { (id + 1).to_string() };
+        let body = |id: usize| if id == 30 { "bad" } else { "good" };
+        let nodes: String = (1..=31)
+            .map(|id| match id {
+                31 => "{\"_id\":31,\"body\":\"good\",\"parent\":null}\n".to_owned(),
+                id => format!("{{\"_id\":{id},\"body\":\"{}\",\"parent\":{}}}\n", body(id), parent(id)),
+            })
+            .collect();
+        fs::write(folder.path().join("nodes.json"), nodes).unwrap();
+        let manifest = format!(
+            "version = 1\nname = \"chain\"\nplugins = \"{}\"\n[source.old]\nurl = \"mongoexport:.\"\n\
+             [target]\nurl = \"${{TARGET_URL}}\"\n\
+             [[entity]]\nname = \"nodes\"\nfrom = \"old.nodes\"\ntransform = \"mongo-to-sql\"\nid = \"keep\"\n\
+             into = [\"nodes\"]\ndead-letters-max = 50\nreferences.parent.on-missing = \"dead-letter\"\n\
+             config.columns = {{ id = \"_id\", body = \"body\", parent = {{ from = \"parent\", reference = \"nodes\" }} }}\n",
+            whimbrel_tests::root().join("plugins").display()
+        );
+        fs::write(folder.path().join("migration.toml"), manifest).unwrap();
+        let table = "CREATE TABLE nodes (id bigint PRIMARY KEY, body text, parent bigint REFERENCES nodes (id))";
+        let refusing = match database.kind() {
+            "sqlite" => {
+                "CREATE TRIGGER refusing BEFORE INSERT ON nodes WHEN NEW.body = 'bad' BEGIN SELECT RAISE(ABORT, 'bad'); END"
+            }
+            _ => "ALTER TABLE nodes ADD CONSTRAINT refusing CHECK (body <> 'bad')",
+        };
+        database.execute(&format!("{table}; {refusing}"));
+        let run = |words: &[&str], code| {
+            Whimbrel::new(words).at(folder.path()).env("TARGET_URL", &database.url).run().expect(code)
+        };
+        run(&["run", "migration.toml", "--execute", "--yes"], 3);
+        let count = || database.query("SELECT count(*) AS number FROM nodes")[0][0].clone().unwrap();
+        assert_eq!(count(), "1");
+        database.execute(match database.kind() {
+            "sqlite" => "DROP TRIGGER refusing",
+            _ => "ALTER TABLE nodes DROP CONSTRAINT refusing",
+        });
+        run(&["dead-letter", "replay", "migration.toml", "--execute"], 0);
+        assert_eq!(count(), "31");
+    }
+}
