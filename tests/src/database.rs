@@ -96,6 +96,12 @@ impl Database {
         }
     }
 
+    /// Returns the full name of one of whimbrel's own tables.
+    pub fn own(&self, name: &str) -> String {
+        let separator = if self.kind() == "sqlite" { '_' } else { '.' };
+        format!("whimbrel{separator}{name}")
+    }
+
     /// Returns the file of a SQLite database.
     pub fn file(&self) -> Option<&Path> {
         match &self.kind {

@@ -54,7 +54,7 @@ pub fn bookkeeping(database: &Database) -> String {
     if !has_bookkeeping(database) {
         return text;
     }
-    let own = |name: &str| own(database, name);
+    let own = |name: &str| database.own(name);
     text.push_str(&checkpoints(database));
     let letters = format!(
         "SELECT entity, provisional, document, position, key, stage, code, field, message, plugin, format, original
@@ -95,17 +95,10 @@ pub fn bookkeeping(database: &Database) -> String {
 pub fn checkpoints(database: &Database) -> String {
     let mut text = String::new();
     if has_bookkeeping(database) {
-        let sql = format!("SELECT entity, state, document, fates, rows FROM {}", own(database, "checkpoint"));
+        let sql = format!("SELECT entity, state, document, fates, rows FROM {}", database.own("checkpoint"));
         section(&mut text, "(checkpoints)", database.query(&sql));
     }
     text
-}
-
-fn own(database: &Database, name: &str) -> String {
-    match database.kind() {
-        "sqlite" => format!("whimbrel_{name}"),
-        _ => format!("whimbrel.{name}"),
-    }
 }
 
 fn has_bookkeeping(database: &Database) -> bool {

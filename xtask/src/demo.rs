@@ -63,11 +63,9 @@ pub fn run(root: &Path, target: &Path) -> Result<(), Error> {
     let summary = generate::crm(&dump, generate::Options::default()).map_err(Error::Dump)?;
     let dirty: u64 = summary.planted.values().sum();
     say(&format!("{} documents in {EXAMPLE}/dump/crm, {dirty} of them dirty on purpose", summary.total()));
-    for name in ["crm.db", "crm.db-wal", "crm.db-shm", "crm.db.whimbrel-lock"] {
-        remove(&root.join(EXAMPLE).join(name))?;
-    }
+    remove_sqlite(&root.join(EXAMPLE), "crm.db")?;
 
-    let whimbrel = target.join("debug").join(format!("whimbrel{}", std::env::consts::EXE_SUFFIX));
+    let whimbrel = whimbrel(target);
     let shown = whimbrel.strip_prefix(root).unwrap_or(&whimbrel).display().to_string();
     step("3/5", "what would be moved, and in which order");
     whimbrel_says(root, &whimbrel, &["plan", MANIFEST], 0)?;
@@ -104,13 +102,10 @@ pub fn nextcrm(root: &Path, target: &Path) -> Result<(), Error> {
     let summary = generate::nextcrm::nextcrm(&dump, generate::nextcrm::Options::default()).map_err(Error::Dump)?;
     let documents: u64 = summary.documents.values().sum();
     say(&format!("{documents} documents in {FOLDER}/dump/nextcrm; planted.jsonl there lists what is wrong with some"));
-    let is_sqlite = std::env::var_os("TARGET_URL").is_none();
-    for name in ["nextcrm.db", "nextcrm.db-wal", "nextcrm.db-shm", "nextcrm.db.whimbrel-lock"] {
-        if is_sqlite {
-            remove(&root.join(FOLDER).join(name))?;
-        }
+    if std::env::var_os("TARGET_URL").is_none() {
+        remove_sqlite(&root.join(FOLDER), "nextcrm.db")?;
     }
-    let whimbrel = target.join("debug").join(format!("whimbrel{}", std::env::consts::EXE_SUFFIX));
+    let whimbrel = whimbrel(target);
     let says = |arguments: &[&str], code| {
         say(&format!("$ whimbrel {}\n", arguments.join(" ")));
         expect(Command::new(&whimbrel).args(arguments).current_dir(root), code)
@@ -152,6 +147,16 @@ pub fn expect(command: &mut Command, code: i32) -> Result<(), Error> {
     let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
     let found = status.code().map_or_else(|| status.to_string(), |code| code.to_string());
     Err(Error::Ended { command: format!("{program} {}", words.join(" ")), expected: code, found })
+}
+
+/// Returns where the build puts the command.
+pub fn whimbrel(target: &Path) -> PathBuf {
+    target.join("debug").join(format!("whimbrel{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// Removes a SQLite database with all that lies beside it.
+fn remove_sqlite(folder: &Path, name: &str) -> Result<(), Error> {
+    ["", "-wal", "-shm", ".whimbrel-lock"].iter().try_for_each(|end| remove(&folder.join(format!("{name}{end}"))))
 }
 
 /// Removes a file or a folder, if it is there.

@@ -3,10 +3,6 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
-use std::fs::File;
-use std::io::BufReader;
-use std::io::Read;
-use std::path::PathBuf;
 
 use bson::Bson;
 use bson::Document;
@@ -15,6 +11,7 @@ use uuid::Uuid;
 use whimbrel_tests::Database;
 use whimbrel_tests::Whimbrel;
 use whimbrel_tests::components;
+use whimbrel_tests::mongodump;
 use whimbrel_tests::root;
 use xtask::generate;
 use xtask::generate::Dirt;
@@ -68,19 +65,7 @@ impl Crm {
 
     /// Reads a collection, without the code under test.
     fn documents(&self, collection: &str) -> Vec<Document> {
-        let path = |ending: &str| -> PathBuf { self.folder.path().join(format!("dump/crm/{collection}.bson{ending}")) };
-        let mut reader: Box<dyn Read> = match File::open(path("")) {
-            Ok(file) => Box::new(BufReader::new(file)),
-            Err(_) => Box::new(flate2::read::GzDecoder::new(File::open(path(".gz")).unwrap())),
-        };
-        let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes).unwrap();
-        let mut rest = bytes.as_slice();
-        let mut documents = Vec::new();
-        while !rest.is_empty() {
-            documents.push(Document::from_reader(&mut rest).unwrap());
-        }
-        documents
+        mongodump::documents(&self.folder.path().join("dump/crm"), collection)
     }
 }
 

@@ -66,10 +66,6 @@ impl NextCrm {
         self.whimbrel(&["run", "--execute", "--yes"]).run().expect(DEAD_LETTERS).json()
     }
 
-    fn own(&self, table: &str) -> String {
-        if self.target.kind() == "sqlite" { format!("whimbrel_{table}") } else { format!("whimbrel.{table}") }
-    }
-
     fn expected(&self) -> Expected {
         oracle::expected(&self.dump(), &self.target)
     }
@@ -84,7 +80,7 @@ impl NextCrm {
             }
             assert_eq!(standing.len(), rows.len(), "{table} has rows that nobody expects");
         }
-        let sql = format!("SELECT entity, document, code FROM {} WHERE state = 'dead'", self.own("dead_letter"));
+        let sql = format!("SELECT entity, document, code FROM {} WHERE state = 'dead'", self.target.own("dead_letter"));
         let dead: BTreeMap<(String, u64), String> = self
             .target
             .query(&sql)
@@ -99,7 +95,7 @@ impl NextCrm {
         same(&dead, &wanted, "dead letters");
         let sql = format!(
             "SELECT entity, column_name, count(*) AS number FROM {} GROUP BY 1, 2",
-            self.own("nulled_reference")
+            self.target.own("nulled_reference")
         );
         let nulled: BTreeMap<(String, String), u64> = self
             .target

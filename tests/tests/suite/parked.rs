@@ -92,15 +92,10 @@ fn what_was_filled_in_or_waited_is_verified() {
             let verified =
                 case.call(&database, &["verify", "migration.toml", "--skip-extra", "--json"]).run().expect(0);
             assert_eq!(verified.json()["differences"], 0, "{verified}");
-            let rows = database.query(&format!("SELECT COUNT(*) AS count FROM {}", own(&database, "parked_key")));
+            let rows = database.query(&format!("SELECT COUNT(*) AS count FROM {}", database.own("parked_key")));
             assert_eq!(rows, [[Some("0".to_owned())]], "{name}: nothing waits any more");
         }
     }
-}
-
-fn own(database: &Database, name: &str) -> String {
-    let separator = if database.kind() == "sqlite" { '_' } else { '.' };
-    format!("whimbrel{separator}{name}")
 }
 
 #[test]

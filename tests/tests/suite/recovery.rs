@@ -166,10 +166,6 @@ fn wait_for_backends(target: &Database) {
     }
 }
 
-fn own(target: &Database, name: &str) -> String {
-    if target.kind() == "sqlite" { format!("whimbrel_{name}") } else { format!("whimbrel.{name}") }
-}
-
 fn has_own_tables(target: &Database) -> bool {
     let sql = match target.file() {
         Some(file) if !file.exists() => return false,
@@ -201,8 +197,8 @@ impl Standing {
         let sql = format!(
             "SELECT (SELECT COUNT(*) FROM {}) AS commits,
                     (SELECT COUNT(*) FROM {} WHERE state = 'completed') AS completed",
-            own(target, "ledger"),
-            own(target, "checkpoint")
+            target.own("ledger"),
+            target.own("checkpoint")
         );
         let counts = &target.query(&sql)[0];
         let (commits, completed) = (integer(&counts[0]), integer(&counts[1]));
@@ -273,12 +269,11 @@ pub fn inserted_by_ledger(target: &Database) -> BTreeMap<String, u64> {
     let mut ledgers = ledgers(target);
     let letters = format!(
         "SELECT entity, COUNT(*) AS letters FROM {} WHERE provisional = 0 AND state <> 'replayed' GROUP BY entity",
-        own(target, "dead_letter")
+        target.own("dead_letter")
     );
     let letters = target.query(&letters).into_iter().map(|row| (row[0].clone().unwrap(), integer(&row[1])));
     let mut letters: BTreeMap<String, u64> = letters.collect();
-    let checkpoints =
-        format!("SELECT entity, document, token, batches, fates, rows FROM {}", own(target, "checkpoint"));
+    let checkpoints = format!("SELECT entity, document, token, batches, fates, rows FROM {}", target.own("checkpoint"));
     for row in target.query(&checkpoints) {
         let entity = row[0].clone().unwrap();
         let ledger = ledgers.remove(&entity).unwrap_or_default();
@@ -321,7 +316,7 @@ fn ledgers(target: &Database) -> BTreeMap<String, Ledger> {
     let mut ledgers: BTreeMap<String, Ledger> = BTreeMap::new();
     let sql = format!(
         "SELECT entity, sequence, first_document, end_document, end_token, counts FROM {} ORDER BY entity, sequence",
-        own(target, "ledger")
+        target.own("ledger")
     );
     for row in target.query(&sql) {
         let ledger = ledgers.entry(row[0].clone().unwrap()).or_default();

@@ -91,7 +91,7 @@ fn run(target: &Database, defaults: &str, before: &str) -> (String, Vec<Vec<Opti
     let done = Whimbrel::new(["--json", "run", &manifest, "--execute", "--yes"]).env("TARGET_URL", &target.url);
     let done = done.run().expect(3).json();
     assert_eq!(done["conservation"], "ok");
-    let letters = if target.kind() == "sqlite" { "whimbrel_dead_letter" } else { "whimbrel.dead_letter" };
+    let letters = target.own("dead_letter");
     let letters = target.query(&format!("SELECT document, stage, code, field, message FROM {letters} ORDER BY 1"));
     let standing = dump::tables(target);
     target.empty();

@@ -59,12 +59,8 @@ fn gone_wrong(database: &Database) -> Story {
     story
 }
 
-fn own(database: &Database, name: &str) -> String {
-    if database.kind() == "sqlite" { format!("whimbrel_{name}") } else { format!("whimbrel.{name}") }
-}
-
 fn wrong_digest(database: &Database) -> String {
-    let sql = format!("SELECT DISTINCT digest FROM {}", own(database, "ledger"));
+    let sql = format!("SELECT DISTINCT digest FROM {}", database.own("ledger"));
     let digests = database.query(&sql);
     assert_eq!(digests.len(), 1);
     digests[0][0].clone().unwrap()
@@ -100,7 +96,7 @@ fn clean(story: &Story, database: &Database) -> Vec<Vec<Option<String>>> {
 }
 
 fn conserved(database: &Database) {
-    let sql = format!("SELECT fates, rows FROM {} WHERE entity = 'people'", own(database, "checkpoint"));
+    let sql = format!("SELECT fates, rows FROM {} WHERE entity = 'people'", database.own("checkpoint"));
     let row = &database.query(&sql)[0];
     let json = |cell: &Option<String>| serde_json::from_str::<Json>(cell.as_ref().unwrap()).unwrap();
     let (fates, counts) = (json(&row[0]), json(&row[1]));
@@ -141,7 +137,7 @@ fn exactly_those(database: &Database) {
     assert_eq!(skipped(), 0, "they are not left out any more");
     same_rows(&rows(database), &clean);
     conserved(database);
-    let sql = format!("SELECT COUNT(*) FROM {} WHERE kind = 'repair'", own(database, "ledger"));
+    let sql = format!("SELECT COUNT(*) FROM {} WHERE kind = 'repair'", database.own("ledger"));
     assert_ne!(database.query(&sql)[0][0].as_deref(), Some("0"));
     story.call(database, &["verify"], &[]).run().expect(0);
     let again = story.call(database, &["repair"], &["--from", &prefix, "--execute"]).run().expect(0).json();

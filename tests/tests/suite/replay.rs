@@ -175,16 +175,12 @@ fn outcomes(report: &Json) -> BTreeMap<u64, (String, Option<String>)> {
     letters.map(|l| (l["number"].as_u64().unwrap(), (text(&l["outcome"]).unwrap(), text(&l["code"])))).collect()
 }
 
-fn own(database: &Database, name: &str) -> String {
-    if database.kind() == "sqlite" { format!("whimbrel_{name}") } else { format!("whimbrel.{name}") }
-}
-
 fn attempts_add_up(database: &Database) {
     let sql = format!(
         "SELECT l.document FROM {} AS l WHERE l.provisional = 0 AND l.attempts <> (SELECT COUNT(*) FROM {} AS a
          WHERE a.entity = l.entity AND a.document = l.document)",
-        own(database, "dead_letter"),
-        own(database, "dead_letter_attempt")
+        database.own("dead_letter"),
+        database.own("dead_letter_attempt")
     );
     assert!(database.query(&sql).is_empty(), "a letter has as many attempts as it says");
 }

@@ -11,6 +11,7 @@ use super::build;
 use super::database;
 use crate::demo::expect;
 use crate::demo::step;
+use crate::demo::whimbrel;
 use crate::generate::orders;
 use crate::generate::orders::NOW;
 use crate::generate::orders::Options;
@@ -63,7 +64,7 @@ pub fn demo(root: &Path, target: &Path) -> Result<(), Box<dyn Error>> {
     let args = Args { url: urls[0].1.clone(), records: Some(20_000), seed: 1, dirt: 2, planted };
     generate(root, target, &args)?;
 
-    let whimbrel = target.join("debug").join(format!("whimbrel{}", std::env::consts::EXE_SUFFIX));
+    let whimbrel = whimbrel(target);
     let shown = whimbrel.strip_prefix(root).unwrap_or(&whimbrel).display().to_string();
     let says = |arguments: &[&str], code: i32| {
         say(&format!("$ whimbrel {}\n", arguments.join(" ")));

@@ -163,7 +163,7 @@ impl Committer {
 }
 
 /// The rows of records for a table, each with its record's place among them.
-fn rows_of<'a>(
+pub(super) fn rows_of<'a>(
     resolved: &'a Resolved,
     records: &'a [usize],
     table: usize,

@@ -10,6 +10,7 @@ use super::CommitError;
 use super::Committer;
 use super::sift::Next;
 use super::sift::Sifting;
+use super::sift::rows_of;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::connector::target::Inserted;
@@ -148,36 +149,8 @@ impl Committer {
                 };
                 tx.rollback_to("part").await?;
                 tx.release("part").await?;
-                match refused {
-                    // Several at once, by their keys: the others get another try together.
-                    Refusing::Records(refused) => {
-                        dead.extend(refused);
-                        let parts = records.split(|record| dead.contains_key(record)).rev();
-                        waiting.extend(parts.map(|part| (part, is_bisected)));
-                    }
-                    // Rows go in table by table, and updates come last: what was in its way may be the row of a record that
-                    // falls itself with a later table, or that has yet to be updated. Then only the first one is judged.
-                    Refusing::Record(record, refused) => {
-                        let place = records.iter().position(|&other| other == record).unwrap_or_default();
-                        let entity = self.entity();
-                        let is_exact = entity.tables.len() == 1 && entity.on_conflict != OnConflict::Update;
-                        let is_judged = place == 0 || is_exact;
-                        if is_judged {
-                            dead.insert(record, refused);
-                        }
-                        let behind = place + usize::from(is_judged);
-                        waiting.extend([(&records[behind..], is_bisected), (&records[..place], is_bisected)]);
-                    }
-                    Refusing::Somebody(refusal) => match records {
-                        [record] => {
-                            dead.insert(*record, refused_row(resolved, &refusal));
-                        }
-                        _ => {
-                            let (left, right) = records.split_at(records.len() / 2);
-                            waiting.extend([(right, is_bisected), (left, is_bisected)]);
-                        }
-                    },
-                }
+                let left = self.left_over(resolved, records, refused, dead);
+                waiting.extend(left.into_iter().rev().map(|part| (part, is_bisected)));
                 sifting.refused(dead.len() - dead_before);
             }
             if layout.depends_on(dead, |row| resolved.rows[row].record) {
@@ -195,6 +168,43 @@ impl Committer {
         Ok(row_fates)
     }
 
+    /// Notes the records of a part that are known to be refused; returns what is to be tried again of it, in order.
+    fn left_over<'r>(
+        &self,
+        resolved: &Resolved,
+        records: &'r [usize],
+        refused: Refusing,
+        dead: &mut Dead,
+    ) -> Vec<&'r [usize]> {
+        match (refused, records) {
+            // Several at once, by their keys: the others get another try together.
+            (Refusing::Records(refused), _) => {
+                dead.extend(refused);
+                records.split(|record| dead.contains_key(record)).collect()
+            }
+            // Rows go in table by table, and updates come last: what was in its way may be the row of a record that falls
+            // itself with a later table, or that has yet to be updated. Then only the first one is judged.
+            (Refusing::Record(record, refused), _) => {
+                let place = records.iter().position(|&other| other == record).unwrap_or_default();
+                let entity = self.entity();
+                let is_exact = entity.tables.len() == 1 && entity.on_conflict != OnConflict::Update;
+                let is_judged = place == 0 || is_exact;
+                if is_judged {
+                    dead.insert(record, refused);
+                }
+                vec![&records[..place], &records[place + usize::from(is_judged)..]]
+            }
+            (Refusing::Somebody(refusal), [record]) => {
+                dead.insert(*record, refused_row(resolved, &refusal));
+                Vec::new()
+            }
+            (Refusing::Somebody(_), _) => {
+                let (left, right) = records.split_at(records.len() / 2);
+                vec![left, right]
+            }
+        }
+    }
+
     async fn write_part(
         &mut self,
         tx: &mut dyn Transaction,
@@ -208,17 +218,9 @@ impl Committer {
         let entity = &plan.entities[self.entity];
         let mut fates: Vec<(usize, RowFate)> = Vec::new();
         for (table_index, table) in entity.tables.iter().enumerate() {
-            let rows: Vec<usize> = records
-                .iter()
-                .filter_map(|&record| match &resolved.records[record] {
-                    Settled::Rows(range) => Some(range.clone()),
-                    _ => None,
-                })
-                .flatten()
-                .filter(|&row| resolved.rows[row].table == table_index)
-                .collect();
-            let (kept, rows): (Vec<usize>, Vec<usize>) =
-                rows.into_iter().partition(|&row| self.kept_digest(&resolved.rows[row]).is_some());
+            let (kept, rows): (Vec<usize>, Vec<usize>) = rows_of(resolved, records, table_index)
+                .map(|(_, row)| row)
+                .partition(|&row| self.kept_digest(&resolved.rows[row]).is_some());
             fates.extend(kept.into_iter().map(|row| (row, RowFate::Unchanged)));
             if table.junction.is_some() {
                 fates.extend(rows.into_iter().map(|row| (row, RowFate::Deferred)));

@@ -5,9 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::BufReader;
-use std::io::Read;
 use std::path::Path;
 
 use bson::Bson;
@@ -15,6 +12,7 @@ use bson::Document;
 use serde_json::Value as Json;
 use uuid::Uuid;
 use whimbrel_tests::Database;
+use whimbrel_tests::mongodump;
 
 /// In an order in which parents come first.
 pub const COLLECTIONS: [&str; 29] = [
@@ -172,7 +170,7 @@ pub fn expected(dump: &Path, target: &Database) -> Expected {
     for collection in COLLECTIONS {
         let columns = columns(target, collection);
         let mut emails = BTreeSet::new();
-        for (place, document) in (1..).zip(documents(dump, collection)) {
+        for (place, document) in (1..).zip(mongodump::documents(dump, collection)) {
             expected.documents += 1;
             match row(collection, &columns, &document, &living, &emails) {
                 Err(code) => drop(expected.dead.insert((collection, place), code)),
@@ -416,21 +414,4 @@ fn normal(kind: &str, found: String) -> String {
         }
         _ => found,
     }
-}
-
-/// Reads a collection, without the code under test.
-fn documents(dump: &Path, collection: &str) -> Vec<Document> {
-    let path = |ending: &str| dump.join(format!("{collection}.bson{ending}"));
-    let mut reader: Box<dyn Read> = match File::open(path("")) {
-        Ok(file) => Box::new(BufReader::new(file)),
-        Err(_) => Box::new(flate2::read::GzDecoder::new(File::open(path(".gz")).unwrap())),
-    };
-    let mut bytes = Vec::new();
-    reader.read_to_end(&mut bytes).unwrap();
-    let mut rest = bytes.as_slice();
-    let mut documents = Vec::new();
-    while !rest.is_empty() {
-        documents.push(Document::from_reader(&mut rest).unwrap());
-    }
-    documents
 }

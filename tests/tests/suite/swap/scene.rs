@@ -207,14 +207,12 @@ on-plugin-failure = "hold"
         found.unwrap()["state"].as_str().unwrap().to_owned()
     }
 
-    fn own(&self, name: &str) -> String {
-        if self.database.kind() == "sqlite" { format!("whimbrel_{name}") } else { format!("whimbrel.{name}") }
-    }
-
     /// Returns event and digest of what happened to the components of an entity, in order.
     pub fn events(&self, entity: &str) -> Vec<(String, String)> {
-        let sql =
-            format!("SELECT event, digest FROM {} WHERE entity = '{entity}' ORDER BY id", self.own("plugin_event"));
+        let sql = format!(
+            "SELECT event, digest FROM {} WHERE entity = '{entity}' ORDER BY id",
+            self.database.own("plugin_event")
+        );
         let rows = self.database.query(&sql).into_iter();
         rows.map(|mut row| (row.remove(0).unwrap(), row.remove(0).unwrap())).collect()
     }
@@ -226,20 +224,26 @@ on-plugin-failure = "hold"
 
     /// Returns the reason of the last event of this kind.
     pub fn reason(&self, event: &str) -> String {
-        let sql = format!("SELECT reason FROM {} WHERE event = '{event}' ORDER BY id DESC", self.own("plugin_event"));
+        let sql = format!(
+            "SELECT reason FROM {} WHERE event = '{event}' ORDER BY id DESC",
+            self.database.own("plugin_event")
+        );
         self.database.query(&sql).into_iter().next().and_then(|mut row| row.remove(0)).unwrap_or_default()
     }
 
     /// Returns the detail of the last event of this kind.
     pub fn detail(&self, event: &str) -> Json {
-        let sql = format!("SELECT detail FROM {} WHERE event = '{event}' ORDER BY id DESC", self.own("plugin_event"));
+        let sql = format!(
+            "SELECT detail FROM {} WHERE event = '{event}' ORDER BY id DESC",
+            self.database.own("plugin_event")
+        );
         let row = self.database.query(&sql).into_iter().next().unwrap_or_else(|| panic!("no event `{event}`"));
         serde_json::from_str(row[0].as_ref().unwrap()).unwrap()
     }
 
     /// Returns reason and detail of the last event of this kind that happened to the components of an entity.
     pub fn told(&self, entity: &str, event: &str) -> (String, Json) {
-        let of = format!("FROM {} WHERE event = '{event}' AND entity = '{entity}'", self.own("plugin_event"));
+        let of = format!("FROM {} WHERE event = '{event}' AND entity = '{entity}'", self.database.own("plugin_event"));
         let mut row = self.database.query(&format!("SELECT reason, detail {of} ORDER BY id DESC")).remove(0);
         let detail = serde_json::from_str(&row.remove(1).unwrap()).unwrap();
         (row.remove(0).unwrap_or_default(), detail)
@@ -249,7 +253,7 @@ on-plugin-failure = "hold"
     pub fn ledger(&self, entity: &str) -> Vec<(String, i64, i64)> {
         let sql = format!(
             "SELECT digest, first_document, end_document FROM {} WHERE entity = '{entity}' ORDER BY sequence",
-            self.own("ledger")
+            self.database.own("ledger")
         );
         let rows = self.database.query(&sql).into_iter();
         rows.map(|row| {
@@ -266,7 +270,7 @@ on-plugin-failure = "hold"
 
     /// Returns the digest of a component in the stored fingerprint of an entity.
     pub fn fingerprint_of(&self, entity: &str, plugin: &str) -> String {
-        let sql = format!("SELECT output FROM {}", self.own("migration"));
+        let sql = format!("SELECT output FROM {}", self.database.own("migration"));
         let output: Json = serde_json::from_str(self.database.query(&sql)[0][0].as_ref().unwrap()).unwrap();
         output["entities"][entity]["plugins"][plugin]["digest"].as_str().unwrap().to_owned()
     }
