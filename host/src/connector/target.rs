@@ -215,6 +215,9 @@ pub trait Transaction: Send {
     /// Forgets a savepoint, keeping what came after it.
     async fn release(&mut self, name: &str) -> Result<(), TargetError>;
 
+    /// Adds rows to one of whimbrel's own tables; `columns` are their names, with commas.
+    async fn append(&mut self, table: &str, columns: &str, rows: &[Vec<Value>]) -> Result<(), TargetError>;
+
     /// Runs one statement on whimbrel's own tables, with `$1`, `$2` … in the order of their first use, and returns
     /// the number of rows it touched.
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, TargetError>;

@@ -166,8 +166,7 @@ impl Layout {
             // The rows of a junction are for its final step to judge.
             let is_own = |row: &usize| !resolved.rows[*row].is_deferred;
             for row in range.clone().filter(is_own) {
-                let table_index = resolved.rows[row].table;
-                let table = &entity.tables[table_index];
+                let table = &entity.tables[resolved.rows[row].table];
                 let known = given.look_up(plan, entity_index, resolved, row, &parents.unresolved);
                 leans.extend(known.iter().filter(|known| known.record != index).map(|known| (index, known.record)));
                 let mut values = Cow::Borrowed(looked_up.get(&row).unwrap_or(&resolved.rows[row].values));
@@ -177,7 +176,7 @@ impl Layout {
                 }
                 let values = values.as_slice();
                 let nulls = layout.nulled.len() + layout.deferred.len();
-                for (position, reference) in table.references.iter().enumerate() {
+                for reference in &table.references {
                     match choices::chosen(table, reference, &resolved.rows[row].choices) {
                         Chosen::This => {}
                         Chosen::Other => continue,
@@ -216,7 +215,6 @@ impl Layout {
                         }
                     }
                     let Some(key) = reference_key(reference, values) else { continue };
-                    let stands = found.get(&(table_index, position)).and_then(|keys| keys.get(&key)).copied();
                     let among = |rows: &InBatch<'_>| {
                         let place = (reference.parent.name.as_str(), reference.parent_columns.as_slice());
                         rows.get(&place).and_then(|keys| keys.get(&key)).copied()
@@ -232,7 +230,7 @@ impl Layout {
                         Later::Parked | Later::Never => Found::Missing,
                     };
                     let outcome = match (among_own, among_earlier) {
-                        _ if is_known && stands == Some(true) => Found::Parent,
+                        _ if is_known && found.stands(reference, &key) => Found::Parent,
                         (_, Some(parent)) => Found::InBatch(resolved.rows[parent].record),
                         (Some(parent), None) if reference.to_itself && parent > row => not_yet,
                         (Some(_), None) => Found::Parent,

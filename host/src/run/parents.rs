@@ -1,9 +1,8 @@
-//! Where the parents of a batch's rows stand: in the target, asked once a reference; ids that are stored are looked up.
+//! Where the parents of a batch's rows stand: in the target, asked once for all of a table; ids that are stored are looked up.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
-use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use super::bookkeeping::Bookkeeping;
@@ -22,6 +21,7 @@ use crate::plan::EntityPlan;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
+use crate::record::TableSchema;
 use crate::record::Value;
 use crate::record::convert;
 use crate::record::packed;
@@ -30,10 +30,20 @@ use crate::record::value;
 /// The code of a record that is set aside for want of a parent.
 pub const MISSING_PARENT: &str = "missing-parent";
 
-/// Whether a parent of this compact key stands in the target, by table and reference.
-pub(super) type FoundParents = BTreeMap<(usize, usize), HashMap<Vec<u8>, bool>>;
+/// The compact keys of parents that stand in the target, by table and columns.
+#[derive(Default)]
+pub(super) struct FoundParents(HashMap<String, HashMap<Vec<usize>, HashSet<Vec<u8>>>>);
 
-/// Which parents stand in the target: asked once a batch, by table and reference.
+impl FoundParents {
+    /// Returns whether the parent with this key stands there.
+    pub(super) fn stands(&self, reference: &ReferencePlan, key: &[u8]) -> bool {
+        let tables = self.0.get(&reference.parent.name);
+        let keys = tables.and_then(|columns| columns.get(reference.parent_columns.as_slice()));
+        keys.is_some_and(|keys| keys.contains(key))
+    }
+}
+
+/// Which parents stand in the target: asked once a batch.
 #[derive(Default)]
 pub struct Parents {
     pub(super) found: Option<FoundParents>,
@@ -65,7 +75,7 @@ pub(super) fn key_of_parent(reference: &ReferencePlan, values: &[Value]) -> Opti
     Some((key, fits))
 }
 
-/// Asks the target, once for each reference of each table, which parents stand there.
+/// Asks the target which parents stand there: once for all references to the same columns of a table.
 pub(super) async fn find_parents(
     entity: &EntityPlan,
     tx: &mut dyn Transaction,
@@ -73,33 +83,28 @@ pub(super) async fn find_parents(
     looked_up: &HashMap<usize, Vec<Value>>,
     unresolved: &HashSet<(usize, usize)>,
 ) -> Result<FoundParents, TargetError> {
-    let mut found = BTreeMap::new();
-    let own = entity.tables.iter().enumerate().filter(|(_, table)| table.junction.is_none());
-    for (table_index, table) in own {
-        for (position, reference) in table.references.iter().enumerate() {
-            let mut keys: HashMap<Vec<u8>, bool> = HashMap::new();
-            let mut wanted: Vec<Vec<Value>> = Vec::new();
-            for (index, row) in resolved.rows.iter().enumerate().filter(|(_, row)| row.table == table_index) {
-                if !matches!(choices::chosen(table, reference, &row.choices), Chosen::This) {
-                    continue;
-                }
-                let values = looked_up.get(&index).unwrap_or(&row.values);
-                if let Some((key, fits)) = key_of_parent(reference, values)
-                    && let Entry::Vacant(entry) = keys.entry(value::encode(&key))
-                {
-                    entry.insert(false);
-                    if fits && !reference.columns.iter().any(|&column| unresolved.contains(&(index, column))) {
-                        wanted.push(key);
-                    }
-                }
+    let mut wanted: BTreeMap<(&str, &[usize]), (&TableSchema, HashMap<Vec<u8>, Vec<Value>>)> = BTreeMap::new();
+    for (index, row) in resolved.rows.iter().enumerate().filter(|(_, row)| !row.is_deferred) {
+        let table = &entity.tables[row.table];
+        let values = looked_up.get(&index).unwrap_or(&row.values);
+        for reference in &table.references {
+            if !matches!(choices::chosen(table, reference, &row.choices), Chosen::This)
+                || reference.columns.iter().any(|&column| unresolved.contains(&(index, column)))
+            {
+                continue;
             }
-            if !wanted.is_empty() {
-                for key in tx.find(&reference.parent, &reference.parent_columns, &wanted, &[]).await?.into_keys() {
-                    keys.insert(key, true);
-                }
+            if let Some((key, true)) = key_of_parent(reference, values) {
+                let parent = (reference.parent.name.as_str(), reference.parent_columns.as_slice());
+                let (_, keys) = wanted.entry(parent).or_insert_with(|| (&reference.parent, HashMap::new()));
+                keys.insert(value::encode(&key), key);
             }
-            found.insert((table_index, position), keys);
         }
+    }
+    let mut found = FoundParents::default();
+    for ((name, columns), (parent, keys)) in wanted {
+        let keys: Vec<Vec<Value>> = keys.into_values().collect();
+        let standing = tx.find(parent, columns, &keys, &[]).await?.into_keys().collect();
+        found.0.entry(name.to_owned()).or_default().insert(columns.to_vec(), standing);
     }
     Ok(found)
 }

@@ -43,6 +43,14 @@ pub(super) fn begin_row(values: usize, out: &mut Vec<u8>) -> Result<(), String> 
     Ok(())
 }
 
+/// Appends a row's values; the error says which of them does not fit its column, and why.
+pub(super) fn encode_values(columns: &[&Column], row: &[Value], out: &mut Vec<u8>) -> Result<(), (usize, String)> {
+    for (place, (column, value)) in columns.iter().zip(row).enumerate() {
+        encode(column, value, out).map_err(|message| (place, message))?;
+    }
+    Ok(())
+}
+
 /// Appends one value with its length; the error says what does not fit the column.
 pub(super) fn encode(column: &Column, value: &Value, out: &mut Vec<u8>) -> Result<(), String> {
     encode_as(&column.kind, &column.declared, value, out)
@@ -50,7 +58,7 @@ pub(super) fn encode(column: &Column, value: &Value, out: &mut Vec<u8>) -> Resul
 
 fn encode_as(kind: &ColumnType, declared: &str, value: &Value, out: &mut Vec<u8>) -> Result<(), String> {
     match (kind, value) {
-        (_, Value::Null) => out.extend_from_slice(&(-1_i32).to_be_bytes()),
+        (_, Value::Null) => null(out)?,
         (ColumnType::Bool, Value::Bool(value)) => sized(out, &[u8::from(*value)])?,
         (ColumnType::Integer { bits }, Value::Integer(value)) => integer(*bits, *value, out)?,
         (ColumnType::Float { bits: 32 }, Value::Float(value)) => sized(out, &single(*value)?.to_be_bytes())?,
@@ -206,7 +214,14 @@ fn array(element: &ColumnType, declared: &str, values: &[Value], out: &mut Vec<u
     Ok(())
 }
 
-fn sized(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), String> {
+/// Appends NULL.
+pub(super) fn null(out: &mut Vec<u8>) -> Result<(), String> {
+    out.extend_from_slice(&(-1_i32).to_be_bytes());
+    Ok(())
+}
+
+/// Appends a value's bytes with their length.
+pub(super) fn sized(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), String> {
     length(out, bytes.len())?;
     out.extend_from_slice(bytes);
     Ok(())

@@ -297,10 +297,7 @@ fn encode_row(columns: &[&crate::record::Column], row: &[Value], out: &mut Vec<u
         return Err((0, format!("expected {} values in a row, found {}", columns.len(), row.len())));
     }
     copy::begin_row(row.len(), out).map_err(|message| (0, message))?;
-    for (place, (column, value)) in columns.iter().zip(row).enumerate() {
-        copy::encode(column, value, out).map_err(|message| (place, message))?;
-    }
-    Ok(())
+    copy::encode_values(columns, row, out)
 }
 
 /// Returns whether an index can tell at once that the key is there.

@@ -2,6 +2,7 @@
 //!
 //! As a source (`snapshot.rs`) it gives pages behind a key, in one read-only transaction.
 
+mod append;
 mod arrays;
 mod bookkeeping;
 mod copy;

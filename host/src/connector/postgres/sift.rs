@@ -18,6 +18,7 @@ use super::insert;
 use super::insert::kept_out;
 use super::lookup;
 use super::name::TableName;
+use super::name::literal;
 use crate::connector::TargetError;
 use crate::connector::target::Records;
 use crate::connector::target::Refusal;
@@ -96,7 +97,7 @@ async fn sifted(connection: &mut PgConnection, records: &Records<'_>) -> Result<
         } else {
             let table: i32 = row.try_get(10).map_err(failed)?;
             let rows = usize::try_from(table).ok().and_then(|table| records.tables.get(table));
-            sifted[record] = Sifted::Refused(refusal(rows.map_or(&records.tables[0], |rows| rows), &texts)?);
+            sifted[record] = Sifted::Refused(refusal(rows.unwrap_or(&records.tables[0]), &texts)?);
         }
     }
     let expected = if sifted.last() == Some(&Sifted::Conflict) { sifted.len() - 1 } else { sifted.len() };
@@ -176,10 +177,7 @@ fn encode(
         out.extend_from_slice(&4_i32.to_be_bytes());
         out.extend_from_slice(&i32::try_from(number).unwrap_or(i32::MAX).to_be_bytes());
     }
-    for (place, (column, value)) in columns.iter().zip(row).enumerate() {
-        copy::encode(column, value, out).map_err(|message| (place, message))?;
-    }
-    Ok(())
+    copy::encode_values(columns, row, out)
 }
 
 /// The block that inserts from the temporary tables. It ends at the first record whose key is there already: what comes
@@ -299,12 +297,6 @@ BEGIN
 END {QUOTE}",
         count = records.count,
     )
-}
-
-/// Quotes text for a statement.
-fn literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
 async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use sqlx::AssertSqlSafe;
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
 
+use super::append;
 use super::error::target_error;
 use super::fence;
 use super::insert;
@@ -30,10 +33,6 @@ use crate::connector::target::Sifted;
 use crate::record::TableSchema;
 use crate::record::Value;
 use crate::record::value;
-
-/// Whether statements on whimbrel's own tables are kept prepared: their plans would be those for tables that were empty, and
-/// read a million rows for one long after.
-const PLANNED_ONCE: bool = false;
 
 /// A transaction. Dropped, it closes its connection, and the server rolls back: a call that was given up may have left
 /// the connection in the middle of a COPY.
@@ -69,6 +68,16 @@ impl PostgresTransaction {
             .map_err(|error| target_error(error, what))?;
         Ok(())
     }
+}
+
+/// A statement on whimbrel's own tables. It is planned whenever it runs: a plan that is kept would be that of tables which
+/// were empty, and read a million rows for one long after.
+fn own<'q>(sql: &'q str, parameters: &[Value]) -> Result<Query<'q, Postgres, PgArguments>, TargetError> {
+    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+    for value in parameters {
+        query = query.bind(Parameter::new(value)?);
+    }
+    Ok(query)
 }
 
 #[async_trait]
@@ -159,21 +168,19 @@ impl Transaction for PostgresTransaction {
         self.command(format!("RELEASE SAVEPOINT {}", quote(name)), "release a savepoint").await
     }
 
+    async fn append(&mut self, table: &str, columns: &str, rows: &[Vec<Value>]) -> Result<(), TargetError> {
+        append::append(&mut self.connection, table, columns, rows).await
+    }
+
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, TargetError> {
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(PLANNED_ONCE);
-        for value in parameters {
-            query = query.bind(Parameter::new(value)?);
-        }
+        let query = own(sql, parameters)?;
         let done = query.execute(&mut *self.connection).await;
         Ok(done.map_err(|error| target_error(error, "write to whimbrel's own tables"))?.rows_affected())
     }
 
     async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, TargetError> {
         let failed = |error| target_error(error, "read whimbrel's own tables");
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(PLANNED_ONCE);
-        for value in parameters {
-            query = query.bind(Parameter::new(value)?);
-        }
+        let query = own(sql, parameters)?;
         let rows = query.fetch_all(&mut *self.connection).await.map_err(failed)?;
         rows.iter().map(|row| parameter::values(row).map_err(failed)).collect()
     }

@@ -387,6 +387,10 @@ impl Transaction for PredictedTransaction {
         self.scratch.release(name).await
     }
 
+    async fn append(&mut self, table: &str, columns: &str, rows: &[Vec<Value>]) -> Result<(), TargetError> {
+        self.scratch.append(table, columns, rows).await
+    }
+
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, TargetError> {
         self.scratch.execute(sql, parameters).await
     }

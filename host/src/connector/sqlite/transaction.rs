@@ -210,6 +210,20 @@ impl Transaction for SqliteTransaction {
         Ok(())
     }
 
+    async fn append(&mut self, table: &str, columns: &str, rows: &[Vec<Value>]) -> Result<(), TargetError> {
+        self.check_open()?;
+        let places: Vec<String> = (1..=columns.split(',').count()).map(|place| format!("${place}")).collect();
+        let sql = format!("INSERT INTO {table} ({columns}) VALUES ({})", places.join(", "));
+        blocking(|| {
+            let failed = |error| refusal::error(error, OWN);
+            let mut statement = self.connection.prepare_cached(&sql).map_err(failed)?;
+            rows.iter().try_for_each(|row| {
+                bind_own(&mut statement, row)?;
+                statement.raw_execute().map(drop).map_err(failed)
+            })
+        })
+    }
+
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, TargetError> {
         self.check_open()?;
         blocking(|| {

@@ -5,7 +5,7 @@ use super::DeadLetter;
 use super::StoredLetter;
 use super::now;
 use super::statement::Columns;
-use super::statement::insert_rows;
+use super::statement::append;
 use super::statement::integer;
 use super::statement::json;
 use super::statement::optional;
@@ -13,6 +13,10 @@ use super::statement::text;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::record::Value;
+
+/// The columns of an attempt, as [`Bookkeeping::attempt_row`] fills them.
+pub(super) const ATTEMPT_COLUMNS: &str =
+    "migration, entity, document, attempt, run, at, digest, fate, stage, code, field, message";
 
 /// How one more attempt at a letter ended.
 #[derive(Debug, Clone)]
@@ -96,7 +100,7 @@ impl Bookkeeping {
             let (document, number) = (attempt.stored.letter.document, attempt.stored.attempts + 1);
             self.attempt_row(entity, document, number, run, &at, text(attempt.digest), attempt.fate, attempt.again)
         };
-        insert_rows(tx, &self.insert_attempts(), "", attempts, row).await?;
+        append(tx, &self.tables.dead_letter_attempt, ATTEMPT_COLUMNS, attempts, row).await?;
         for attempt in attempts {
             let number = integer(attempt.stored.attempts + 1);
             let place = [text(&self.migration), Value::Integer(attempt.stored.id)];
@@ -134,13 +138,6 @@ impl Bookkeeping {
             tx.execute(&sql, &parameters.into_iter().chain(place).collect::<Vec<_>>()).await?;
         }
         Ok(())
-    }
-
-    pub(super) fn insert_attempts(&self) -> String {
-        format!(
-            "INSERT INTO {} (migration, entity, document, attempt, run, at, digest, fate, stage, code, field, message)",
-            self.tables.dead_letter_attempt
-        )
     }
 
     #[expect(clippy::too_many_arguments, reason = "one for each column")]

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::Bookkeeping;
+use super::attempt::ATTEMPT_COLUMNS;
 use super::letters::Letters;
 use super::letters::PERMANENT;
 use super::now;
 use super::statement::Columns;
-use super::statement::insert_rows;
+use super::statement::append;
 use super::statement::integer;
 use super::statement::json;
 use super::statement::optional;
@@ -117,11 +118,8 @@ impl Bookkeeping {
         state: &str,
         letters: &[DeadLetter],
     ) -> Result<(), TargetError> {
-        let insert = format!(
-            "INSERT INTO {} (migration, entity, run, provisional, document, position, key, stage, code, field, message, \
-             plugin, digest, attempts, format, original, at, state, refused)",
-            self.tables.dead_letter
-        );
+        let columns = "migration, entity, run, provisional, document, position, key, stage, code, field, message, plugin, \
+                       digest, attempts, format, original, at, state, refused";
         let at = text(&now());
         let row = |letter: &DeadLetter| {
             vec![
@@ -146,7 +144,7 @@ impl Bookkeeping {
                 text(&json(&letter.refused)),
             ]
         };
-        insert_rows(tx, &insert, "", letters, row).await?;
+        append(tx, &self.tables.dead_letter, columns, letters, row).await?;
         if is_provisional {
             return Ok(());
         }
@@ -154,7 +152,7 @@ impl Bookkeeping {
             let digest = optional(letter.digest.as_deref());
             self.attempt_row(entity, letter.document, 1, run, &at, digest, state, Some(letter))
         };
-        insert_rows(tx, &self.insert_attempts(), "", letters, attempt).await
+        append(tx, &self.tables.dead_letter_attempt, ATTEMPT_COLUMNS, letters, attempt).await
     }
 
     /// Gives letters up, with the reason; returns how many.

@@ -2,7 +2,7 @@
 
 use super::Bookkeeping;
 use super::statement::Columns;
-use super::statement::insert_rows;
+use super::statement::append;
 use super::statement::integer;
 use super::statement::text;
 use crate::connector::TargetError;
@@ -109,8 +109,7 @@ impl Bookkeeping {
         tx: &mut dyn Transaction,
         rows: &[DeferredRow],
     ) -> Result<(), TargetError> {
-        let insert =
-            format!("INSERT INTO {} (migration, target_table, sort_key, waits, {COLUMNS})", self.tables.deferred_row);
+        let columns = format!("migration, target_table, sort_key, waits, {COLUMNS}");
         let row = |row: &DeferredRow| {
             let mut values = vec![
                 text(&self.migration),
@@ -121,7 +120,7 @@ impl Bookkeeping {
             values.extend(values_of(row));
             values
         };
-        insert_rows(tx, &insert, "", rows, row).await
+        append(tx, &self.tables.deferred_row, &columns, rows, row).await
     }
 
     /// Returns the next rows of a junction with their numbers, in the order of their keys, or those whose ids are to be

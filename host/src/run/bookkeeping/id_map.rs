@@ -1,10 +1,11 @@
 //! Ids that are stored by source key, and the numbers that the target has given for them.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::Bookkeeping;
 use super::statement::Columns;
-use super::statement::insert_rows;
+use super::statement::append;
 use super::statement::text;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
@@ -20,18 +21,20 @@ pub struct Numbering {
 }
 
 impl Bookkeeping {
-    /// Stores ids by source key.
+    /// Stores ids by source key; one that is there stays as it is.
     pub async fn insert_ids(
         &self,
         tx: &mut dyn Transaction,
         entity: &str,
         ids: &[(String, Vec<u8>)],
     ) -> Result<(), TargetError> {
-        let insert = format!("INSERT INTO {} (migration, entity, key, id)", self.tables.id_map);
-        let row = |(key, id): &(String, Vec<u8>)| {
+        let keys: Vec<&str> = ids.iter().map(|(key, _)| key.as_str()).collect();
+        let mut known: HashSet<String> = self.ids(tx, entity, &keys).await?.into_keys().map(stored).collect();
+        let lacking: Vec<&(String, Vec<u8>)> = ids.iter().filter(|(key, _)| known.insert(stored(key))).collect();
+        let row = |(key, id): &&(String, Vec<u8>)| {
             vec![text(&self.migration), text(entity), text(key), Value::Bytes(id.clone())]
         };
-        insert_rows(tx, &insert, "ON CONFLICT (migration, entity, key) DO NOTHING", ids, row).await
+        append(tx, &self.tables.id_map, "migration, entity, key, id", &lacking, row).await
     }
 
     /// Returns the stored ids, compact, of those of these source keys that have one; one statement for all of them.

@@ -9,7 +9,7 @@ use super::deferred_row::stored;
 use super::deferred_row::values_of;
 use super::now;
 use super::statement::Columns;
-use super::statement::insert_rows;
+use super::statement::append;
 use super::statement::integer;
 use super::statement::text;
 use crate::connector::TargetError;
@@ -71,10 +71,8 @@ pub struct LeftOutExample {
 impl Bookkeeping {
     /// Records rows that were left out.
     pub async fn insert_left_out(&self, tx: &mut dyn Transaction, rows: &[LeftOutRow]) -> Result<(), TargetError> {
-        let insert = format!(
-            "INSERT INTO {} (migration, target_table, reason, row_key, row_key_blob, column_name, why, at, {COLUMNS})",
-            self.tables.left_out_row
-        );
+        let columns =
+            format!("migration, target_table, reason, row_key, row_key_blob, column_name, why, at, {COLUMNS}");
         let at = now();
         let row = |left_out: &LeftOutRow| {
             let mut values = vec![
@@ -90,7 +88,7 @@ impl Bookkeeping {
             values.extend(values_of(&left_out.row));
             values
         };
-        insert_rows(tx, &insert, "", rows, row).await
+        append(tx, &self.tables.left_out_row, &columns, rows, row).await
     }
 
     /// Returns some rows of a junction that lacked a parent, with their numbers, up to the given one.

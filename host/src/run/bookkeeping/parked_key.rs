@@ -4,7 +4,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Bookkeeping;
 use super::statement::Columns;
-use super::statement::insert_rows;
+use super::statement::append;
 use super::statement::integer;
 use super::statement::optional;
 use super::statement::parts;
@@ -48,8 +48,6 @@ impl Bookkeeping {
         waits: &[(u64, ParkedKey)],
         gives: &[(u64, (String, Vec<u8>))],
     ) -> Result<(), TargetError> {
-        let insert =
-            format!("INSERT INTO {} (migration, entity, document, role, hash, {COLUMNS})", self.tables.parked_key);
         let place =
             |document: u64, role: &str| vec![text(&self.migration), text(entity), integer(document), text(role)];
         let waiting = |(document, key): &(u64, ParkedKey)| {
@@ -66,17 +64,15 @@ impl Bookkeeping {
             ]);
             row
         };
-        insert_rows(tx, &insert, "", waits, waiting).await?;
-        let insert = format!(
-            "INSERT INTO {} (migration, entity, document, role, hash, key_of, key, shown, reference, parent_table)",
-            self.tables.parked_key
-        );
+        let columns = format!("migration, entity, document, role, hash, {COLUMNS}");
+        append(tx, &self.tables.parked_key, &columns, waits, waiting).await?;
         let giving = |(document, (of, key)): &(u64, (String, Vec<u8>))| {
             let mut row = place(*document, "gives");
             row.extend([hash(of, key), text(of), Value::Bytes(key.clone()), text(""), text(""), text("")]);
             row
         };
-        insert_rows(tx, &insert, "", gives, giving).await
+        let columns = "migration, entity, document, role, hash, key_of, key, shown, reference, parent_table";
+        append(tx, &self.tables.parked_key, columns, gives, giving).await
     }
 
     /// Forgets what records wait for and bring.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Bookkeeping;
 use super::now;
 use super::statement::Columns;
-use super::statement::insert_rows;
+use super::statement::append;
 use super::statement::integer;
 use super::statement::optional;
 use super::statement::text;
@@ -68,9 +68,9 @@ impl Bookkeeping {
     ) -> Result<(), TargetError> {
         let (table, at_column) =
             if deferred { (&self.tables.deferred_reference, "") } else { (&self.tables.nulled_reference, ", at") };
-        let insert = format!(
-            "INSERT INTO {table} (migration, entity, target_table, row_key, row_key_blob, column_name, parent_entity, \
-             parent_key, value, document, record_key, parent_record_key, refusal{at_column})"
+        let columns = format!(
+            "migration, entity, target_table, row_key, row_key_blob, column_name, parent_entity, parent_key, value, \
+             document, record_key, parent_record_key, refusal{at_column}"
         );
         let at = (!deferred).then(|| text(&now()));
         let row = |reference: &NulledReference| {
@@ -92,7 +92,7 @@ impl Bookkeeping {
             row.extend(at.clone());
             row
         };
-        insert_rows(tx, &insert, "", references, row).await
+        append(tx, table, &columns, references, row).await
     }
 
     /// Returns the first deferred references of an entity, with their numbers.

@@ -1,19 +1,19 @@
-//! How values go into statements and come back; many rows go in one.
+//! How values go into statements and rows into own tables, and how they come back.
 
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::record::Value;
 
-/// Rows in one statement. Few sizes, as a target keeps each statement prepared.
+/// Rows that one statement is about. Few sizes, as a target keeps each statement prepared.
 const ROWS_A_STATEMENT: [usize; 3] = [64, 8, 1];
-/// Bytes of values in one statement, about.
-const STATEMENT_BYTES_MAX: usize = 1 << 20;
+/// Bytes of values that are added at once, about.
+const APPENDED_BYTES_MAX: usize = 1 << 20;
 
-/// Inserts rows, many in one statement: each statement is a round trip.
-pub(super) async fn insert_rows<T>(
+/// Adds rows to an own table, a bounded part of them at once.
+pub(super) async fn append<T>(
     tx: &mut dyn Transaction,
-    insert: &str,
-    conflict: &str,
+    table: &str,
+    columns: &str,
     items: &[T],
     row: impl Fn(&T) -> Vec<Value>,
 ) -> Result<(), TargetError> {
@@ -21,26 +21,12 @@ pub(super) async fn insert_rows<T>(
     while items.peek().is_some() {
         let mut rows: Vec<Vec<Value>> = Vec::new();
         let mut bytes = 0;
-        while let Some(item) = items.next_if(|_| rows.len() < ROWS_A_STATEMENT[0] && bytes < STATEMENT_BYTES_MAX) {
+        while let Some(item) = items.next_if(|_| bytes < APPENDED_BYTES_MAX) {
             let row = row(item);
             bytes += row.iter().map(bytes_of).sum::<usize>();
             rows.push(row);
         }
-        for size in ROWS_A_STATEMENT {
-            while rows.len() >= size {
-                let now: Vec<Vec<Value>> = rows.drain(..size).collect();
-                let columns = now[0].len();
-                let places: Vec<String> = (0..size)
-                    .map(|row| {
-                        let places: Vec<String> =
-                            (1..=columns).map(|place| format!("${}", row * columns + place)).collect();
-                        format!("({})", places.join(", "))
-                    })
-                    .collect();
-                let sql = format!("{insert} VALUES {} {conflict}", places.join(", "));
-                tx.execute(&sql, &now.concat()).await?;
-            }
-        }
+        tx.append(table, columns, &rows).await?;
     }
     Ok(())
 }
