@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use super::Args;
 use super::dump;
 use super::dump::Ids;
+use super::nextcrm;
 use super::postgres;
 use super::postgres::Server;
 use super::process;
@@ -22,6 +23,8 @@ use crate::say;
 
 /// How many times 22,000 documents the CRM has.
 const CRM_SCALE: u32 = 2;
+/// The database that is made and dropped.
+pub(super) const DATABASE: &str = "whimbrel_bench";
 
 /// Measures everything, prints it, and writes docs/benchmarks.md.
 pub fn run(root: &Path, args: &Args) -> Result<(), Box<dyn Error>> {
@@ -32,10 +35,14 @@ pub fn run(root: &Path, args: &Args) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let mut bench =
         Bench { root, binary, folder: folder.path().to_owned(), runs: args.runs.max(1), out: String::new() };
-    bench.sandbox()?;
-    bench.end_to_end(args)?;
+    if args.nextcrm_only {
+        nextcrm::measure(&mut bench, &mut Server::connect()?, args.nextcrm)?;
+    } else {
+        bench.sandbox()?;
+        bench.end_to_end(args)?;
+    }
     say(&bench.out);
-    if !args.no_write {
+    if !args.no_write && !args.nextcrm_only {
         benchmarks::write_speed(root, &format!("{HEAD}\n{}{}", machine(), bench.out))?;
     }
     Ok(())
@@ -50,12 +57,13 @@ Made by one command, which prints the same tables and writes them here:
 Both sides of a ratio are measured by turns in one run; times are medians, from the start of a process to its end.
 ";
 
-struct Bench<'a> {
+/// What is measured with, and what has been measured.
+pub(super) struct Bench<'a> {
     root: &'a Path,
-    binary: PathBuf,
+    pub(super) binary: PathBuf,
     folder: PathBuf,
-    runs: usize,
-    out: String,
+    pub(super) runs: usize,
+    pub(super) out: String,
 }
 
 /// What is migrated.
@@ -178,7 +186,8 @@ impl Bench<'_> {
         writeln!(self.out, "References, child rows, enums and planted dirt: `examples/crm`.\n")?;
         writeln!(self.out, "| target | documents | s | records/s | peak memory, MiB |")?;
         writeln!(self.out, "| --- | ---: | ---: | ---: | ---: |")?;
-        let crm = self.crm()?;
+        let crm = self.example("crm", &["schema.sql"])?;
+        generate::crm(&crm.with_file_name("dump").join("crm"), generate::Options { seed: 1, scale: CRM_SCALE })?;
         let mut targets: Vec<(&str, Vec<Measured>)> =
             vec![("SQLite", self.repeat(&mut |bench| bench.on_sqlite(&crm, Ids::Uuid))?)];
         if let Some(server) = &mut server {
@@ -190,7 +199,10 @@ impl Bench<'_> {
             let rate = records as f64 / seconds;
             writeln!(self.out, "| {target} | {records} | {seconds:.2} | {rate:.0} | {:.0} |", mebibytes(&runs))?;
         }
-        Ok(())
+        match &mut server {
+            Some(server) => nextcrm::measure(self, server, args.nextcrm),
+            None => Ok(()),
+        }
     }
 
     /// Writes a line, compared with the shorter one of the same target and ids; returns what the next is compared with.
@@ -215,15 +227,16 @@ impl Bench<'_> {
         Ok(Some(first))
     }
 
-    /// Writes the CRM example's dump and a manifest that reads it; returns the manifest.
-    fn crm(&self) -> Result<PathBuf, Box<dyn Error>> {
-        let folder = self.folder.join("crm");
-        generate::crm(&folder.join("dump/crm"), generate::Options { seed: 1, scale: CRM_SCALE })?;
-        let example = self.root.join("examples/crm");
+    /// Copies an example's manifest and schemas; returns the manifest.
+    pub(super) fn example(&self, name: &str, schemas: &[&str]) -> Result<PathBuf, Box<dyn Error>> {
+        let (folder, example) = (self.folder.join(name), self.root.join("examples").join(name));
+        fs::create_dir_all(&folder)?;
         let plugins = format!("plugins = \"{}\"", self.root.join("plugins").display());
         let manifest = fs::read_to_string(example.join("migration.toml"))?;
         fs::write(folder.join("migration.toml"), manifest.replace("plugins = \"../../plugins\"", &plugins))?;
-        fs::copy(example.join("schema.sql"), folder.join("schema.sql"))?;
+        for schema in schemas {
+            fs::copy(example.join(schema), folder.join(schema))?;
+        }
         Ok(folder.join("migration.toml"))
     }
 
@@ -249,19 +262,19 @@ impl Bench<'_> {
         let mut compared = Compared { whimbrel: Vec::new(), bare_seconds: Vec::new() };
         let mut rows: Option<postgres::Rows> = None;
         for _ in 0..self.runs {
-            let url = server.create_with_table("whimbrel_bench", dump.ids)?;
+            let url = server.create_with_schema(DATABASE, &dump.ids.schema())?;
             let measured = process::run(&self.binary, &dump.manifest(), &url)?;
             if rows.is_none() {
                 let records = usize::try_from(measured.records)?;
-                rows = Some(server.rows(&url, rows_a_transaction(records, &measured))?);
+                rows = Some(server.rows(&url, "orders", rows_a_transaction(records, &measured))?);
             }
-            let url = server.create_with_table("whimbrel_bench", dump.ids)?;
-            let bare = server.write(&url, rows.as_ref().expect("set above"))?;
+            let url = server.create_with_schema(DATABASE, &dump.ids.schema())?;
+            let bare = server.write(&url, rows.as_slice())?;
             say(&format!("PostgreSQL, {} documents: {:.2} s, bare loop {bare:.2} s", dump.documents, measured.seconds));
             compared.whimbrel.push(measured);
             compared.bare_seconds.push(bare);
         }
-        server.drop_database("whimbrel_bench")?;
+        server.drop_database(DATABASE)?;
         Ok(compared)
     }
 
@@ -275,9 +288,9 @@ impl Bench<'_> {
     }
 
     fn on_postgres(&self, manifest: &Path, server: &mut Server) -> Result<Measured, Box<dyn Error>> {
-        let url = server.create("whimbrel_bench")?;
+        let url = server.create(DATABASE)?;
         let measured = process::run(&self.binary, manifest, &url)?;
-        server.drop_database("whimbrel_bench")?;
+        server.drop_database(DATABASE)?;
         Ok(measured)
     }
 
@@ -300,20 +313,24 @@ fn brings_schema(manifest: &Path) -> bool {
     manifest.with_file_name("schema.sql").exists()
 }
 
-fn rows_a_transaction(rows: usize, measured: &Measured) -> usize {
+/// Returns how many rows a transaction of a migration had.
+pub(super) fn rows_a_transaction(rows: usize, measured: &Measured) -> usize {
     rows.div_ceil(usize::try_from(measured.batches).unwrap_or(1).max(1)).max(1)
 }
 
-fn seconds(runs: &[Measured]) -> f64 {
+/// Returns the median.
+pub(super) fn seconds(runs: &[Measured]) -> f64 {
     median(runs.iter().map(|run| run.seconds).collect())
 }
 
+/// Returns the median of the peaks.
 #[expect(clippy::cast_precision_loss, reason = "memory for people")]
-fn mebibytes(runs: &[Measured]) -> f64 {
+pub(super) fn mebibytes(runs: &[Measured]) -> f64 {
     median(runs.iter().map(|run| run.peak_kib.unwrap_or(0) as f64 / 1024.0).collect())
 }
 
-fn median(mut numbers: Vec<f64>) -> f64 {
+/// Returns the median.
+pub(super) fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -8,6 +8,8 @@ mod dump;
 #[cfg(feature = "bench")]
 mod measure;
 #[cfg(feature = "bench")]
+mod nextcrm;
+#[cfg(feature = "bench")]
 mod postgres;
 #[cfg(feature = "bench")]
 mod process;
@@ -34,6 +36,12 @@ pub struct Args {
     /// How many times as many the longer ones have, which show whether memory and time grow; 0 leaves them out
     #[arg(long, default_value_t = 10)]
     times: u64,
+    /// Documents of NextCRM
+    #[arg(long, default_value_t = 250_000)]
+    nextcrm: usize,
+    /// Measure NextCRM alone
+    #[arg(long)]
+    nextcrm_only: bool,
     /// Only print; docs/benchmarks.md stays as it is
     #[arg(long)]
     no_write: bool,

@@ -10,11 +10,16 @@ use sqlx::PgConnection;
 use tokio::runtime::Runtime;
 use whimbrel::connector::postgres::delay;
 
-use super::dump::Ids;
-
 const DEFAULT_URL: &str = "postgres://postgres@127.0.0.1:5432/postgres";
 const HEADER_BYTES: usize = 19;
 const CHUNK_BYTES: usize = 128 * 1024;
+/// Each table, and those that it refers to.
+const PARENTS: &str = "SELECT format('%I.%I', n.nspname, t.relname), ARRAY(
+        SELECT format('%I.%I', m.nspname, p.relname) FROM pg_constraint AS c
+            JOIN pg_class AS p ON p.oid = c.confrelid JOIN pg_namespace AS m ON m.oid = p.relnamespace
+        WHERE c.contype = 'f' AND c.conrelid = t.oid AND c.confrelid <> t.oid)
+    FROM pg_class AS t JOIN pg_namespace AS n ON n.oid = t.relnamespace
+    WHERE n.nspname = 'public' AND t.relkind = 'r' ORDER BY 1";
 
 /// A server to make databases on.
 pub struct Server {
@@ -23,8 +28,12 @@ pub struct Server {
     url: String,
 }
 
-/// Each transaction's rows as COPY takes them, with its header and its trailer.
-pub type Rows = Vec<Vec<u8>>;
+/// The rows of a table.
+pub struct Rows {
+    table: String,
+    /// Each transaction's rows as COPY takes them, with its header and its trailer.
+    transactions: Vec<Vec<u8>>,
+}
 
 impl Server {
     /// Connects to the server of `WHIMBREL_TEST_POSTGRES`, or to a local one; the error says why there is none.
@@ -44,12 +53,12 @@ impl Server {
         Ok(format!("{server}/{name}?{parameters}"))
     }
 
-    /// Makes a database with the empty table and returns its URL; nothing of what went before is left to be written.
-    pub fn create_with_table(&mut self, name: &str, ids: Ids) -> Result<String, Box<dyn Error>> {
+    /// Makes a database with empty tables and returns its URL; nothing of what went before is left to be written.
+    pub fn create_with_schema(&mut self, name: &str, schema: &str) -> Result<String, Box<dyn Error>> {
         let url = self.create(name)?;
         self.runtime.block_on(async {
             let mut connection = PgConnection::connect(&url).await?;
-            sqlx::raw_sql(AssertSqlSafe(ids.schema())).execute(&mut connection).await?;
+            sqlx::raw_sql(AssertSqlSafe(schema)).execute(&mut connection).await?;
             connection.close().await
         })?;
         self.execute("CHECKPOINT")?;
@@ -61,32 +70,57 @@ impl Server {
         self.execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
     }
 
-    /// Returns the rows of the table that a migration wrote, cut into transactions.
-    pub fn rows(&mut self, url: &str, rows_a_transaction: usize) -> Result<Rows, Box<dyn Error>> {
+    /// Returns the tables of the schema `public`, each behind those that it refers to.
+    pub fn tables(&mut self, url: &str) -> Result<Vec<String>, Box<dyn Error>> {
+        let mut waiting: Vec<(String, Vec<String>)> = self.runtime.block_on(async {
+            let mut connection = PgConnection::connect(url).await?;
+            let tables = sqlx::query_as(PARENTS).fetch_all(&mut connection).await?;
+            connection.close().await?;
+            Ok::<_, sqlx::Error>(tables)
+        })?;
+        let mut ordered: Vec<String> = Vec::new();
+        while !waiting.is_empty() {
+            let (ready, left): (Vec<_>, Vec<_>) =
+                waiting.into_iter().partition(|(_, parents)| parents.iter().all(|parent| ordered.contains(parent)));
+            if ready.is_empty() {
+                return Err("tables refer to each other in a circle".into());
+            }
+            ordered.extend(ready.into_iter().map(|(table, _)| table));
+            waiting = left;
+        }
+        Ok(ordered)
+    }
+
+    /// Returns the rows of a table that a migration wrote, cut into transactions.
+    pub fn rows(&mut self, url: &str, table: &str, rows_a_transaction: usize) -> Result<Rows, Box<dyn Error>> {
+        let copy = format!("COPY {table} TO STDOUT (FORMAT binary)");
         let bytes = self.runtime.block_on(async {
             let mut connection = PgConnection::connect(url).await?;
-            let parts: Vec<_> =
-                connection.copy_out_raw("COPY orders TO STDOUT (FORMAT binary)").await?.try_collect().await?;
+            let parts: Vec<_> = connection.copy_out_raw(&copy).await?.try_collect().await?;
             connection.close().await?;
             Ok::<_, sqlx::Error>(parts.concat())
         })?;
-        Ok(cut(&bytes, rows_a_transaction).ok_or("the server's COPY is cut short")?)
+        let transactions = cut(&bytes, rows_a_transaction).ok_or("the server's COPY is cut short")?;
+        Ok(Rows { table: table.to_owned(), transactions })
     }
 
-    /// Copies the rows into the table; returns the seconds, connecting included.
-    pub fn write(&mut self, url: &str, rows: &Rows) -> Result<f64, Box<dyn Error>> {
+    /// Copies the rows into their tables; returns the seconds, connecting included.
+    pub fn write(&mut self, url: &str, rows: &[Rows]) -> Result<f64, Box<dyn Error>> {
         let begun = Instant::now();
         self.runtime.block_on(async {
             let mut connection = delay::avoided_while(PgConnection::connect(url)).await?;
             delay::avoid();
-            for transaction in rows {
-                sqlx::raw_sql("BEGIN").execute(&mut connection).await?;
-                let mut copy = connection.copy_in_raw("COPY orders FROM STDIN (FORMAT binary)").await?;
-                for chunk in transaction.chunks(CHUNK_BYTES) {
-                    copy.send(chunk).await?;
+            for table in rows {
+                let copy_in = format!("COPY {} FROM STDIN (FORMAT binary)", table.table);
+                for transaction in &table.transactions {
+                    sqlx::raw_sql("BEGIN").execute(&mut connection).await?;
+                    let mut copy = connection.copy_in_raw(&copy_in).await?;
+                    for chunk in transaction.chunks(CHUNK_BYTES) {
+                        copy.send(chunk).await?;
+                    }
+                    copy.finish().await?;
+                    sqlx::raw_sql("COMMIT").execute(&mut connection).await?;
                 }
-                copy.finish().await?;
-                sqlx::raw_sql("COMMIT").execute(&mut connection).await?;
             }
             connection.close().await
         })?;
@@ -100,9 +134,9 @@ impl Server {
 }
 
 /// Cuts what COPY sent into transactions of so many rows.
-fn cut(bytes: &[u8], rows_a_transaction: usize) -> Option<Rows> {
+fn cut(bytes: &[u8], rows_a_transaction: usize) -> Option<Vec<Vec<u8>>> {
     let header = bytes.get(..HEADER_BYTES)?;
-    let mut transactions = Rows::new();
+    let mut transactions = Vec::new();
     let (mut start, mut at, mut rows) = (HEADER_BYTES, HEADER_BYTES, 0);
     loop {
         let fields = bytes.get(at..at + 2)?;

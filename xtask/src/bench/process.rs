@@ -24,7 +24,11 @@ pub struct Measured {
     pub batches: u64,
     /// Records read.
     pub records: u64,
+    /// Milliseconds in each stage, and in the junctions' final steps.
+    pub stages: [(&'static str, u64); 6],
 }
+
+const STAGES: [&str; 5] = ["read", "transform", "resolve", "commit", "finish"];
 
 /// Runs a migration to its end.
 pub fn run(binary: &Path, manifest: &Path, target_url: &str) -> Result<Measured, Box<dyn Error>> {
@@ -55,14 +59,20 @@ pub fn run(binary: &Path, manifest: &Path, target_url: &str) -> Result<Measured,
         return Err(format!("the migration ended with {status}: {}", fs::read_to_string(log)?).into());
     }
     let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(report)?)?;
-    let sum = |of: &dyn Fn(&serde_json::Value) -> Option<u64>| {
-        report["entities"].as_array().into_iter().flatten().filter_map(of).sum()
+    let sum_of = |parts: &str, of: &dyn Fn(&serde_json::Value) -> Option<u64>| -> u64 {
+        report[parts].as_array().into_iter().flatten().filter_map(of).sum()
     };
+    let sum = |of: &dyn Fn(&serde_json::Value) -> Option<u64>| sum_of("entities", of);
+    let mut stages = [("junctions", sum_of("junctions", &|junction| junction["duration_ms"].as_u64())); 6];
+    for (stage, name) in stages.iter_mut().zip(STAGES) {
+        *stage = (name, sum(&|entity| entity["stages"][format!("{name}_ms")].as_u64()));
+    }
     Ok(Measured {
         seconds,
         peak_kib,
         batches: sum(&|entity| entity["batches"].as_u64()),
         records: sum(&|entity| entity["this_run"]["read"].as_u64()),
+        stages,
     })
 }
 
