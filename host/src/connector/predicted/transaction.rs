@@ -17,6 +17,7 @@ use crate::connector::target::Rows;
 use crate::connector::target::Target;
 use crate::connector::target::TargetError;
 use crate::connector::target::Transaction;
+use crate::connector::target::Triggers;
 use crate::record::ForeignKey;
 use crate::record::TableSchema;
 use crate::record::Value;
@@ -298,8 +299,12 @@ impl Transaction for PredictedTransaction {
         })
     }
 
-    async fn has_update_triggers(&mut self, _table: &TableSchema) -> Result<bool, TargetError> {
+    async fn insert_triggers(&mut self, _table: &TableSchema) -> Result<Triggers, TargetError> {
         // The scratch has none, and what those of the target would do is not predicted.
+        Ok(Triggers::None)
+    }
+
+    async fn has_update_triggers(&mut self, _table: &TableSchema) -> Result<bool, TargetError> {
         Ok(false)
     }
 

@@ -7,6 +7,7 @@ use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
 use crate::plan::TablePlan;
 use crate::record::Value;
+use crate::run::rewritten;
 
 /// What the target made of one row.
 #[derive(Debug, Clone)]
@@ -35,12 +36,7 @@ pub(super) async fn write(
         }
         tx.savepoint("part").await?;
         let call = Rows { table: &table.schema, columns, key: &table.key, rows: part };
-        let written = match tx.insert(call).await {
-            // What is deferred would otherwise be said by the commit, and of nobody.
-            Ok(inserted) => tx.check_constraints().await.map(|()| inserted),
-            Err(error) => Err(error),
-        };
-        let refusal = match written {
+        let refusal = match insert(tx, call).await {
             Ok(inserted) => {
                 tx.release("part").await?;
                 answers.extend(inserted.into_iter().map(|inserted| match inserted {
@@ -66,4 +62,14 @@ pub(super) async fn write(
         }
     }
     Ok(answers)
+}
+
+async fn insert(tx: &mut dyn Transaction, call: Rows<'_>) -> Result<Vec<Inserted>, TargetError> {
+    let inserted = tx.insert(call).await?;
+    // What is deferred would otherwise be said by the commit, and of nobody.
+    tx.check_constraints().await?;
+    let new = call.rows.iter().zip(&inserted).filter(|(_, inserted)| **inserted == Inserted::New);
+    let new: Vec<&[Value]> = new.map(|(row, _)| *row).collect();
+    rewritten::check_inserted(tx, &[Rows { rows: &new, ..call }]).await?;
+    Ok(inserted)
 }
