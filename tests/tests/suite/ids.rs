@@ -77,6 +77,44 @@ fn replayed_records_are_numbered_too() {
     }
 }
 
+/// A letter that fails again gives its number back: however often it is tried, the one that it has in the end is the next.
+#[test]
+fn a_replay_that_fails_gives_its_numbers_back() {
+    for database in Database::each() {
+        let migration = people(30, "id = \"sequence\"", "INTEGER PRIMARY KEY", "SERIAL PRIMARY KEY", database);
+        rewrite(migration.folder.path(), "dead-letters-max = \"10%\"", "dead-letters-max = \"50%\"");
+        let refuse = |names: &str| match migration.database.kind() {
+            "sqlite" => format!(
+                "DROP TRIGGER IF EXISTS unwanted; CREATE TRIGGER unwanted BEFORE INSERT ON people WHEN NEW.name IN ({names}) \
+                 BEGIN SELECT RAISE(ABORT, 'unwanted'); END;"
+            ),
+            _ => format!(
+                "ALTER TABLE people DROP CONSTRAINT IF EXISTS unwanted, ADD CONSTRAINT unwanted CHECK (name NOT IN ({names}));"
+            ),
+        };
+        let script = migration.folder.path().join("schema.sql");
+        let schema = fs::read_to_string(&script).unwrap() + &refuse("'n3', 'n13', 'n23'");
+        fs::write(&script, schema).unwrap();
+        migration.run(&["run", "migration.toml", "--execute", "--yes"]).expect(3);
+        let replay = || migration.run(&["dead-letter", "replay", "migration.toml", "--execute"]).expect(3);
+        let rows = "SELECT coalesce(max(id), 0) || ' ' || count(*) FROM people WHERE id > 27";
+        for _ in 0..2 {
+            replay();
+            assert_eq!(value(&migration.database, rows), "0 0");
+        }
+        // The last of them lives: those before it try again with what they had.
+        migration.database.execute(&refuse("'n3', 'n13'"));
+        replay();
+        assert_eq!(value(&migration.database, rows), "30 1");
+        migration.database.execute(&refuse("'nobody'"));
+        replay();
+        let last = "SELECT id || ' ' || name FROM people WHERE id > 27 ORDER BY id";
+        let last: Vec<String> = migration.database.query(last).into_iter().filter_map(|mut row| row.pop()?).collect();
+        assert_eq!(last, ["28 n3", "29 n13", "30 n23"], "{}", migration.database.kind());
+        migration.run(&["verify", "migration.toml"]).expect(0);
+    }
+}
+
 /// A record that is left out for want of a parent has no number, and nothing is missing of it.
 #[test]
 fn nothing_is_missing_of_numbered_records_that_are_left_out() {
