@@ -6,6 +6,7 @@ use super::Stand;
 use super::Work;
 use super::key::sort_key;
 use super::page::Candidate;
+use super::progress::Progress;
 use super::records_read;
 use super::stand;
 use super::step::Step;
@@ -36,7 +37,7 @@ pub async fn again(
         try_dropped(work, &step).await?;
         let waiting = stand(work, junction.name()).await?.waiting;
         if waiting > 0 {
-            step.run(records_read(work.plan, index, entities), waiting, shutdown, false).await?;
+            step.run(records_read(work.plan, index, entities), waiting, shutdown, &Progress::new(false)).await?;
         }
         let now = stand(work, junction.name()).await?;
         let end = JunctionEnd { start, now, waits_for: Vec::new(), duration_ms: 0, failure: None };
