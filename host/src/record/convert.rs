@@ -13,6 +13,7 @@ use super::beyond;
 use super::decimal::Decimal;
 use super::instant;
 use super::json;
+use super::mismatch::FOUND_CHARS_MAX;
 pub use super::mismatch::Mismatch;
 use super::mismatch::date;
 use super::mismatch::describe;
@@ -224,7 +225,11 @@ pub fn fit(value: Value, column: &Column) -> Result<Value, Mismatch> {
         (Value::Json(text), ColumnType::Json { binary }) => {
             if let Err(fault) = json::check(&text, *binary) {
                 let expected = format!("{} at byte {} of the JSON", fault.expected, fault.offset);
-                return Err(mismatch("invalid-json", expected, found(&Value::Json(text))));
+                let found = match fault.repeated {
+                    Some(name) => format!("`{}` twice", shorten(&name, FOUND_CHARS_MAX / 2)),
+                    None => found(&Value::Json(text)),
+                };
+                return Err(mismatch("invalid-json", expected, found));
             }
             Value::Json(text)
         }

@@ -119,6 +119,11 @@ fn messages_say_expected_then_found() {
             "json",
             "expected `$decimal`, `$instant`, `$zoned`, `$localTimestamp`, `$day`, `$time`, `$json`, `$literal` or `$ref` with `$id`, found a document that begins with `a`",
         ),
+        (
+            bson::rawbson!({"$json": "{\"a\": {\"b\": 1, \"b\": 2}}"}),
+            "jsonb",
+            "expected each field once at byte 15 of the JSON, found `b` twice",
+        ),
     ] {
         let found = convert(value.as_raw_bson_ref(), &column(spec)).map_err(|mismatch| mismatch.to_string());
         assert_eq!(found, Err(message.to_owned()));

@@ -14,12 +14,14 @@ pub struct JsonFault {
     pub offset: usize,
     /// What was expected there.
     pub expected: &'static str,
+    /// The name of a field that is there again, with only what must be escaped escaped.
+    pub repeated: Option<String>,
 }
 
 /// Checks that the text is one JSON value (RFC 8259).
 ///
 /// `binary` asks for what a column needs that does not keep the text: no NUL, no lone surrogates, numbers that are
-/// within the limits of a decimal.
+/// within the limits of a decimal, and in each object each field once, as only the last of equal ones would stay.
 pub fn check(text: &str, binary: bool) -> Result<(), JsonFault> {
     Scanner { text, at: 0, binary }.document().map(|_| ())
 }
@@ -118,7 +120,11 @@ impl Scanner<'_> {
             if self.peek() != Some(b'"') {
                 return Err(self.fault("a field name in double quotes"));
             }
+            let start = self.at;
             let name = self.string()?;
+            if self.binary && fields.contains_key(&name) {
+                return Err(repeated(start, &name));
+            }
             self.skip_blanks();
             if !self.take(b':') {
                 return Err(self.fault("`:`"));
@@ -244,7 +250,7 @@ impl Scanner<'_> {
         match Decimal::parse(text) {
             Some(number) => Ok(spell(&number)),
             None if self.binary => {
-                Err(JsonFault { offset: start, expected: "a number within the limits of a decimal" })
+                Err(JsonFault { offset: start, expected: "a number within the limits of a decimal", repeated: None })
             }
             None => Ok(text.to_owned()),
         }
@@ -275,8 +281,14 @@ impl Scanner<'_> {
     }
 
     fn fault(&self, expected: &'static str) -> JsonFault {
-        JsonFault { offset: self.at, expected }
+        JsonFault { offset: self.at, expected, repeated: None }
     }
+}
+
+/// Says that a field is there again; `name` is in its quotes.
+fn repeated(offset: usize, name: &str) -> JsonFault {
+    let name = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name);
+    JsonFault { offset, expected: "each field once", repeated: Some(name.to_owned()) }
 }
 
 /// Short for every number: `1e100000` must not become a hundred thousand digits.
@@ -344,6 +356,22 @@ mod tests {
         }
         for text in [r#""\u0000""#, r#""\ud800""#, r#""\ude00\ud83d""#, "1e999999"] {
             assert!(check(text, false).is_ok() && check(text, true).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_repeated_field_is_refused_where_the_text_is_not_kept() {
+        for (text, offset, name) in [
+            (r#"{"a":1,"a":2}"#, 7, "a"),
+            (r#"[0,{"b":{"a":1,"é\"":1, "\u00e9\"" :1}}]"#, 25, r#"é\""#),
+            (r#"{"":0,"":0}"#, 6, ""),
+        ] {
+            assert_eq!(check(text, false), Ok(()), "{text}");
+            let fault = check(text, true).expect_err(text);
+            assert_eq!((fault.offset, fault.repeated.as_deref()), (offset, Some(name)), "{text}");
+        }
+        for text in [r#"{"a":{"a":1},"b":{"a":1}}"#, r#"[{"a":1},{"a":1}]"#, r#"{"a":1,"A":1}"#] {
+            assert_eq!(check(text, true), Ok(()), "{text}");
         }
     }
 }

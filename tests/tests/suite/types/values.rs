@@ -149,6 +149,7 @@ pub fn of_sqlite() -> Vec<Column> {
             "timestamp with time zone",
         ),
         column("JSON", &["'{\"b\": 1,  \"a\": [1.50]}'", "'{'", "7"], "json"),
+        column("JSON", &["'{\"a\": 1}'", "'[{\"a\": 1, \"a\": 2}]'"], "jsonb"),
         column("JSON", &["'[1,null,3]'", "'[\"x\"]'", "'{}'"], "integer[]"),
     ]
 }
