@@ -251,6 +251,14 @@ pub enum SourceError {
         /// The names that do exist.
         found: Vec<String>,
     },
+    /// What has this name is no table.
+    #[error("`{name}` is {kind}, and only tables are read")]
+    View {
+        /// What was looked for.
+        name: String,
+        /// `a view`, `a materialized view`.
+        kind: &'static str,
+    },
     /// The table has no column of a key's name.
     #[error("the table `{table}` has no column `{column}` to make keys of")]
     NoKeyColumn {
@@ -274,6 +282,23 @@ pub enum SourceError {
         table: String,
         /// Their number.
         rows: u64,
+    },
+    /// The rows of tables that inherit are among those of a table, whose key does not hold for them.
+    #[error(
+        "several rows of `{table}` have the key ({columns}) = ({key}): those of {} are among them, and the key holds for none of these",
+        .heirs.iter().map(|heir| format!("`{heir}`")).collect::<Vec<_>>().join(", ")
+    )]
+    SharedKey {
+        /// The table.
+        table: String,
+        /// The columns of its key.
+        columns: String,
+        /// Their values.
+        key: String,
+        /// The tables that inherit from it.
+        heirs: Vec<String>,
+        /// A condition that only its own rows meet.
+        own: String,
     },
     /// The database does not understand a filter.
     #[error("the condition on `{table}` cannot be used")]

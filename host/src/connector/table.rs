@@ -48,6 +48,15 @@ pub(super) trait Snapshot: Send {
     /// Returns a table's schema, or `None` where there is no such table.
     async fn table(&mut self, name: &str) -> Result<Option<TableSchema>, TargetError>;
 
+    /// Returns what stands under this name and is no table, though rows can be read of it: a view.
+    async fn view(&mut self, name: &str) -> Result<Option<&'static str>, TargetError>;
+
+    /// Returns a key that several rows of a selection have because its table's constraints do not hold for all of them.
+    /// Most databases have no such tables.
+    async fn shared_key(&mut self, _: &Selection) -> Result<Option<SharedKey>, TargetError> {
+        Ok(None)
+    }
+
     /// Returns how far a selection goes.
     async fn extent(&mut self, selection: &Selection) -> Result<Extent, TargetError>;
 
@@ -94,6 +103,17 @@ impl Selection {
         let columns = self.order.iter().map(|&column| &self.table.columns[column]);
         columns.map(|column| format!("{} {}", column.name, column.declared)).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// A key that rows of several tables have, which are read as one.
+#[derive(Debug)]
+pub(super) struct SharedKey {
+    /// Its values.
+    pub key: Vec<Value>,
+    /// The tables whose rows are among those of the table that was asked for.
+    pub heirs: Vec<String>,
+    /// A condition that only the table's own rows meet.
+    pub own: String,
 }
 
 /// One row.
@@ -183,6 +203,9 @@ impl TableSource {
         let mut open = snapshot.lock().await;
         let failed = |error| snapshot.failed(name, error);
         let Some(table) = open.table(name).await.map_err(failed)? else {
+            if let Some(kind) = open.view(name).await.map_err(failed)? {
+                return Err(SourceError::View { name: name.to_owned(), kind });
+            }
             let found = open.tables().await.map_err(failed)?;
             return Err(SourceError::NoTable { table: name.to_owned(), found });
         };
@@ -212,10 +235,22 @@ impl TableSource {
             }
             extent => extent.map_err(failed)?,
         };
-        drop(open);
         if extent.keyless > 0 {
             return Err(SourceError::Keyless { table: table.name.clone(), rows: extent.keyless });
         }
+        // A page that ends between two of them would lose one.
+        if let Some(SharedKey { key, heirs, own }) = open.shared_key(&selection).await.map_err(failed)? {
+            let columns: Vec<&str> =
+                selection.order.iter().map(|&column| table.columns[column].name.as_str()).collect();
+            return Err(SourceError::SharedKey {
+                table: table.name.clone(),
+                columns: columns.join(", "),
+                key: packed::display(&key),
+                heirs,
+                own,
+            });
+        }
+        drop(open);
         let state = match &extent.last {
             Some(last) => format!("{} rows, the last {}", extent.rows, packed::display(last)),
             None => "no rows".to_owned(),

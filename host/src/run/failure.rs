@@ -82,6 +82,13 @@ impl From<SourceError> for Failure {
             SourceError::NoFolder { path, .. } => Some(beside(path).unwrap_or_else(|| PATHS.to_owned())),
             SourceError::Missing { collection, found, .. } => hint::among(collection, found),
             SourceError::NoTable { table, found } => hint::among(table, found),
+            SourceError::View { name, .. } => Some(format!(
+                "make a table of it, with a primary key: `CREATE TABLE … AS SELECT * FROM {name}`"
+            )),
+            SourceError::SharedKey { own, .. } => Some(format!(
+                "read the tables that inherit as entities of their own, and this one with `where = {own:?}`; \
+                 or give every row a key of its own"
+            )),
             SourceError::NoKeyColumn { key, .. } => {
                 let quoted: Vec<String> = key.iter().map(|column| format!("\"{column}\"")).collect();
                 Some(match &quoted[..] {
@@ -128,6 +135,8 @@ impl From<SourceError> for Failure {
             | SourceError::NoTable { .. }
             | SourceError::NoKeyColumn { .. }
             | SourceError::NoOrder { .. }
+            | SourceError::View { .. }
+            | SourceError::SharedKey { .. }
             | SourceError::Keyless { .. }
             | SourceError::DottedKey { .. }
             | SourceError::Filter { .. }

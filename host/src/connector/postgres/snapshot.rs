@@ -20,6 +20,7 @@ use crate::connector::table::Extent;
 use crate::connector::table::Page;
 use crate::connector::table::Row;
 use crate::connector::table::Selection;
+use crate::connector::table::SharedKey;
 use crate::connector::table::Snapshot;
 use crate::record::TableSchema;
 use crate::record::Value;
@@ -34,6 +35,21 @@ SELECT c.relname::text, CASE WHEN NOT pg_catalog.pg_table_is_visible(c.oid) THEN
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'whimbrel') AND n.nspname NOT LIKE 'pg\\_%'
+ORDER BY 2 NULLS FIRST, 1";
+
+const VIEW: &str = "SELECT relkind = 'm' FROM pg_catalog.pg_class \
+WHERE oid = pg_catalog.to_regclass($1) AND relkind IN ('v', 'm')";
+
+/// The tables whose rows are among those of a table without being held to its key; partitions are.
+const HEIRS: &str = "\
+WITH RECURSIVE heir (oid) AS (
+    SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS p ON p.oid = i.inhparent
+    WHERE p.oid = pg_catalog.to_regclass($1) AND p.relkind <> 'p'
+  UNION
+    SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i JOIN heir AS h ON i.inhparent = h.oid
+)
+SELECT c.relname::text, CASE WHEN NOT pg_catalog.pg_table_is_visible(c.oid) THEN n.nspname::text END
+FROM heir AS h JOIN pg_catalog.pg_class AS c ON c.oid = h.oid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 ORDER BY 2 NULLS FIRST, 1";
 
 /// A database as it stood when it was opened.
@@ -76,6 +92,36 @@ impl PostgresSnapshot {
         let key = columns().enumerate().map(|(place, column)| Ok(text::read(&column.kind, row.try_get(place)?)));
         key.collect::<Result<_, _>>().map(Some).map_err(failed)
     }
+
+    /// Returns the tables that inherit from a table, partitions aside.
+    async fn heirs(&mut self, table: &str) -> Result<Vec<String>, TargetError> {
+        let name = TableName::parse(table).sql();
+        let found: Result<Vec<(String, Option<String>)>, _> =
+            sqlx::query_as(HEIRS).bind(name).fetch_all(&mut self.connection).await;
+        let found = found.map_err(|error| target_error(error, &format!("look for what inherits from `{table}`")))?;
+        Ok(found.into_iter().map(|(table, schema)| TableName { schema, table }.written()).collect())
+    }
+
+    /// Returns the first key that several rows have.
+    async fn repeated(
+        &mut self,
+        Selection { table, order, filter }: &Selection,
+    ) -> Result<Option<Vec<Value>>, TargetError> {
+        let columns = || order.iter().map(|&column| &table.columns[column]);
+        let wanted: Vec<String> = columns().map(|column| text::select("t", column)).collect();
+        let names: Vec<String> = columns().map(|column| format!("t.{}", quote(&column.name))).collect();
+        let (name, names) = (TableName::parse(&table.name).sql(), names.join(", "));
+        let sql = format!(
+            "SELECT {} FROM {name} AS t WHERE ({}\n) GROUP BY {names} HAVING count(*) > 1 ORDER BY {names} LIMIT 1",
+            wanted.join(", "),
+            filter.as_deref().unwrap_or("TRUE")
+        );
+        let failed = |error| target_error(error, &format!("look for keys of `{}` that repeat", table.name));
+        let row = sqlx::query(AssertSqlSafe(sql)).fetch_optional(&mut self.connection).await.map_err(failed)?;
+        let Some(row) = row else { return Ok(None) };
+        let key = columns().enumerate().map(|(place, column)| Ok(text::read(&column.kind, row.try_get(place)?)));
+        key.collect::<Result<_, _>>().map(Some).map_err(failed)
+    }
 }
 
 impl PostgresSnapshot {
@@ -105,6 +151,25 @@ impl Snapshot for PostgresSnapshot {
     async fn table(&mut self, name: &str) -> Result<Option<TableSchema>, TargetError> {
         let found = introspect::table(&mut self.connection, name).await;
         self.whole(found).await
+    }
+
+    async fn view(&mut self, name: &str) -> Result<Option<&'static str>, TargetError> {
+        let found: Result<Option<bool>, _> =
+            sqlx::query_scalar(VIEW).bind(TableName::parse(name).sql()).fetch_optional(&mut self.connection).await;
+        let found = self.whole(found.map_err(|error| target_error(error, "look for a view"))).await?;
+        Ok(found.map(|is_kept| if is_kept { "a materialized view" } else { "a view" }))
+    }
+
+    async fn shared_key(&mut self, selection: &Selection) -> Result<Option<SharedKey>, TargetError> {
+        let heirs = self.heirs(&selection.table.name).await;
+        let heirs = self.whole(heirs).await?;
+        if heirs.is_empty() {
+            return Ok(None);
+        }
+        let repeated = self.repeated(selection).await;
+        let name = TableName::parse(&selection.table.name).sql().replace('\'', "''");
+        let own = format!("tableoid = '{name}'::regclass");
+        Ok(self.whole(repeated).await?.map(|key| SharedKey { key, heirs, own }))
     }
 
     fn moment(&self, us: i64) -> Result<String, TargetError> {

@@ -158,6 +158,14 @@ impl Snapshot for SqliteSnapshot {
         self.look("read the schema", |connection| schema::read(connection, name))
     }
 
+    async fn view(&mut self, name: &str) -> Result<Option<&'static str>, TargetError> {
+        self.look("read the schema", |connection| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type = 'view' AND name = ?1)";
+            let is_view: bool = connection.query_row(sql, [name::bare(name)], |row| row.get(0))?;
+            Ok(is_view.then_some("a view"))
+        })
+    }
+
     fn moment(&self, us: i64) -> Result<String, TargetError> {
         let text = clock::timestamp(us, false).ok_or_else(|| TargetError::Database {
             what: "writing the time that is pinned".to_owned(),
