@@ -214,7 +214,7 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
                         later: reference.later,
                     })
                     .collect(),
-                not_predicted: table.schema.not_predicted.clone(),
+                not_predicted: table.not_predicted(),
             }
         });
         entities.push(PlannedEntity {
@@ -276,6 +276,6 @@ fn planned(plan: &Plan, junction: &JunctionPlan) -> PlannedJunction {
         references: references.collect(),
         on_missing: junction.on_missing,
         on_difference: junction.on_difference,
-        not_predicted: table.schema.not_predicted.clone(),
+        not_predicted: table.not_predicted(),
     }
 }

@@ -47,7 +47,7 @@ pub trait Target: Send + Sync {
     ///
     /// The file is tried out against what stands in the target, and nothing of it stays. It fails where
     /// `apply_schema` would, but for what only the rows in a SQLite file would refuse.
-    async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<TableSchema>>, TargetError>;
+    async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<Made>>, TargetError>;
 
     /// Runs the statements of a schema file in one transaction.
     async fn apply_schema(&self, sql: &str) -> Result<(), TargetError>;
@@ -262,6 +262,15 @@ pub struct Advanced {
     pub from: i64,
     /// Where it stands.
     pub to: i64,
+}
+
+/// A table that a schema file makes.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// What it is then.
+    pub schema: TableSchema,
+    /// Whether rows stand in it then.
+    pub has_rows: bool,
 }
 
 /// Why a row was refused.

@@ -169,7 +169,15 @@ fn union(sides: &[(usize, &TablePlan)]) -> TablePlan {
             schema.not_predicted.push(words.clone());
         }
     }
-    TablePlan { schema, columns, key: first.key.clone(), id: None, references, junction: first.junction }
+    TablePlan {
+        schema,
+        columns,
+        key: first.key.clone(),
+        id: None,
+        references,
+        junction: first.junction,
+        unforeseen: Vec::new(),
+    }
 }
 
 fn check(

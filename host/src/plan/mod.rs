@@ -124,9 +124,17 @@ pub struct TablePlan {
     pub references: Vec<ReferencePlan>,
     /// Its index among the junctions of the plan, where it is one: its rows wait for a final step.
     pub junction: Option<usize>,
+    /// What a dry run cannot foresee of it because of other tables or of the schema file; what it says itself is in the
+    /// schema. The identity of a migration does not hang on it.
+    pub unforeseen: Vec<String>,
 }
 
 impl TablePlan {
+    /// Returns all that a dry run cannot foresee of it.
+    pub fn not_predicted(&self) -> Vec<String> {
+        self.schema.not_predicted.iter().chain(&self.unforeseen).cloned().collect()
+    }
+
     /// Whether a reference may leave a fed column NULL. A key without a value would tell no rows apart, though SQLite
     /// lets it be NULL.
     pub fn may_be_null(&self, fed: usize) -> bool {

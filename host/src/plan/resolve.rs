@@ -1,6 +1,7 @@
 //! From a manifest, what its components describe and what the target has, to a [`Plan`]; every problem at once.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::EntityPlan;
 use super::IdStrategy;
@@ -57,8 +58,14 @@ pub type TargetTables = BTreeMap<String, TableSchema>;
 /// Problems by pointer, before they are placed.
 pub(super) type Found = Vec<Finding>;
 
-/// Makes the plan. `described` has one entry for each entity of the manifest, in order.
-pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTables) -> Result<Plan, Failure> {
+/// Makes the plan. `described` has one entry for each entity of the manifest, in order; into the tables of these names the
+/// schema file puts rows.
+pub fn resolve(
+    manifest: &Manifest,
+    described: &[Described],
+    target: &TargetTables,
+    filled: &BTreeSet<String>,
+) -> Result<Plan, Failure> {
     let mut found = Found::new();
     let tables = &manifest.tables;
     let mut entities: Vec<EntityPlan> = Vec::new();
@@ -73,6 +80,9 @@ pub fn resolve(manifest: &Manifest, described: &[Described], target: &TargetTabl
     }
     unpredicted::add_parents(&mut entities);
     let mut junctions = junction::plan(manifest, &entities, &mut found);
+    let of_entities = entities.iter_mut().flat_map(|entity| &mut entity.tables);
+    let of_junctions = junctions.iter_mut().map(|junction| &mut junction.table);
+    unpredicted::spread(of_entities.chain(of_junctions).collect(), filled);
     if !found.is_empty() {
         return Err(manifest.refused(found));
     }
@@ -333,7 +343,7 @@ fn table_plan(
     });
     let mut schema = schema.clone();
     schema.not_predicted.extend(unpredicted::unpredicted(&schema, &columns));
-    Some(TablePlan { schema, columns, key, id, references: Vec::new(), junction: None })
+    Some(TablePlan { schema, columns, key, id, references: Vec::new(), junction: None, unforeseen: Vec::new() })
 }
 
 fn check_key(at: &str, schema: &TableSchema, columns: &[usize], key: &[usize], found: &mut Found) {

@@ -1,9 +1,11 @@
 //! What a dry run cannot foresee of a table because of columns that an entity does not feed: only the target knows what
-//! it puts there.
+//! it puts there; and what follows for the tables that refer to it.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use super::EntityPlan;
+use super::TablePlan;
 use crate::record::TableSchema;
 
 /// Returns in words what hangs on such columns; `fed` are indexes of the schema's columns.
@@ -57,6 +59,49 @@ pub(super) fn add_parents(entities: &mut [EntityPlan]) {
             }
         }
     }
+}
+
+/// Says of tables that refer to some that are not predicted that they are not either, as their parents may be missing or
+/// there. Into the tables of these names the schema file puts rows, which a dry run does not see.
+pub(super) fn spread(mut tables: Vec<&mut TablePlan>, filled: &BTreeSet<String>) {
+    let mut origins: BTreeMap<String, BTreeSet<String>> =
+        filled.iter().map(|name| (name.clone(), BTreeSet::from([name.clone()]))).collect();
+    for table in &mut tables {
+        let name = &table.schema.name;
+        if filled.contains(name) {
+            table.unforeseen.push("rows that the schema file puts into it".to_owned());
+        }
+        if !table.not_predicted().is_empty() {
+            origins.entry(name.clone()).or_default().insert(name.clone());
+        }
+    }
+    while let Some((child, more)) = tables.iter().find_map(|table| inherited(table, &origins)) {
+        origins.entry(child).or_default().extend(more);
+    }
+    for table in &mut tables {
+        let name = &table.schema.name;
+        // In a circle, what comes back to where it began is nothing new.
+        let is_other = |parent: &&String| {
+            *parent != name && origins.get(*parent).is_some_and(|origins| origins.iter().any(|origin| origin != name))
+        };
+        let parents: BTreeSet<&String> = table.references.iter().map(|reference| &reference.parent.name).collect();
+        let words = parents.into_iter().filter(is_other).map(|parent| match filled.contains(parent) {
+            true => format!("parents in `{parent}`, into which the schema file puts rows"),
+            false => format!("parents in `{parent}`, which is not predicted"),
+        });
+        let words: Vec<String> = words.collect();
+        table.unforeseen.extend(words);
+    }
+}
+
+/// Returns the table's name and the origins that it has from its parents and not yet itself; `None` where there are none.
+fn inherited(table: &TablePlan, origins: &BTreeMap<String, BTreeSet<String>>) -> Option<(String, BTreeSet<String>)> {
+    let name = &table.schema.name;
+    let own = origins.get(name);
+    let parents = table.references.iter().filter_map(|reference| origins.get(&reference.parent.name)).flatten();
+    let more: BTreeSet<String> =
+        parents.filter(|origin| own.is_none_or(|own| !own.contains(*origin))).cloned().collect();
+    (!more.is_empty()).then(|| (name.clone(), more))
 }
 
 #[cfg(test)]

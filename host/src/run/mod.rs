@@ -249,20 +249,18 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         junction_ends = stands.into_iter().enumerate().map(unchanged).collect();
     }
     for (index, entity) in plan.entities.iter().enumerate().filter(|(index, _)| selected.contains(index)) {
-        let not_predicted =
-            entity.tables.iter().filter(|table| !options.execute && !table.schema.not_predicted.is_empty());
+        let not_predicted = entity.tables.iter().filter(|table| !options.execute && !table.not_predicted().is_empty());
         let mut entity = conclude::entity_report(&entity.name, &starts[index], ends[index].as_ref());
-        entity.not_predicted =
-            not_predicted.map(|table| (table.schema.name.clone(), table.schema.not_predicted.clone())).collect();
+        entity.not_predicted = not_predicted.map(|table| (table.schema.name.clone(), table.not_predicted())).collect();
         entity.shown = options.show_rows.as_ref().and_then(|show_rows| show_rows.take(&entity.name));
         report.entities.push(entity);
         failures.extend(ends[index].as_mut().and_then(|end| end.failure.take()));
     }
     for (index, end) in junction_ends.iter_mut().enumerate() {
         let Some(end) = end else { continue };
-        let not_predicted = &plan.junctions[index].table.schema.not_predicted;
+        let not_predicted = plan.junctions[index].table.not_predicted();
         let mut junction = JunctionReport::new(&plan, index, end);
-        junction.not_predicted = if options.execute { Vec::new() } else { not_predicted.clone() };
+        junction.not_predicted = if options.execute { Vec::new() } else { not_predicted };
         if !junction.is_conserved(end) {
             report.conservation = "broken".to_owned();
         }

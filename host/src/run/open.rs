@@ -154,8 +154,8 @@ pub async fn open_with(
         transformers = reopened.into_iter().flatten().collect();
     }
     let described: Vec<Described> = transformers.iter().map(|(_, description)| described(description)).collect();
-    let Tables { known, schema, missing } = tables::find(&manifest, &*target, script, &described).await?;
-    let plan = Arc::new(resolve::resolve(&manifest, &described, &known)?);
+    let Tables { known, schema, missing, filled } = tables::find(&manifest, &*target, script, &described).await?;
+    let plan = Arc::new(resolve::resolve(&manifest, &described, &known, &filled)?);
 
     let mut by_index: Vec<_> = transformers.into_iter().map(Some).collect();
     let mut sources: Vec<_> = sources.into_iter().map(Some).collect();

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::connector::Target;
 use crate::connector::TargetError;
+use crate::connector::target::Made;
 use crate::error::Failure;
 use crate::plan::Manifest;
 use crate::plan::resolve::Described;
@@ -18,6 +19,8 @@ pub(super) struct Tables {
     pub schema: Option<(String, Vec<String>)>,
     /// The schemas of these.
     pub missing: Vec<TableSchema>,
+    /// The names of those among them into which the statements put rows.
+    pub filled: BTreeSet<String>,
 }
 
 /// Reads the schemas of all tables that are fed or pointed to; missing ones are taken from the schema file.
@@ -30,6 +33,7 @@ pub(super) async fn find(
     let mut wanted: BTreeSet<String> =
         described.iter().flat_map(|described| described.tables.iter().map(|table| table.name.clone())).collect();
     let (mut tables, mut missing, mut asked) = (TargetTables::new(), Vec::new(), BTreeSet::new());
+    let mut filled = BTreeSet::new();
     while !wanted.is_empty() {
         let mut absent = Vec::new();
         for name in std::mem::take(&mut wanted) {
@@ -43,9 +47,10 @@ pub(super) async fn find(
             let tried = target.tables_of_script(sql, &absent).await;
             let tried = tried.map_err(|error| schema_failure(manifest, &absent, &tables, error))?;
             for (name, table) in absent.iter().zip(tried) {
-                if let Some(table) = table {
-                    missing.push(table.clone());
-                    tables.insert(name.clone(), table);
+                if let Some(Made { schema, has_rows }) = table {
+                    filled.extend(has_rows.then(|| schema.name.clone()));
+                    missing.push(schema.clone());
+                    tables.insert(name.clone(), schema);
                 }
             }
         }
@@ -54,7 +59,7 @@ pub(super) async fn find(
     }
     let names: Vec<String> = missing.iter().map(|table: &TableSchema| table.name.clone()).collect();
     let schema = script.filter(|_| !names.is_empty()).map(|sql| (sql, names));
-    Ok(Tables { known: tables, schema, missing })
+    Ok(Tables { known: tables, schema, missing, filled })
 }
 
 /// Says that the schema file cannot make what is missing. It is run whole, so what is there already may be in its way.

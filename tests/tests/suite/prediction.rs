@@ -7,6 +7,7 @@ use serde_json::json;
 use whimbrel_tests::Database;
 
 use super::people::Migration;
+use super::tables::Small;
 
 /// Returns what a dry run says it cannot foresee, what it foretells of the records, and what comes true.
 fn foretold_and_true(schema: &str, more: &str, database: Database) -> (String, Json, Json) {
@@ -136,5 +137,70 @@ fn entities_that_number_one_table_are_predicted() {
         assert_eq!(foretold.len(), 2, "{foretold:?}");
         assert_eq!(foretold[1][1]["written"], 8, "{foretold:?}");
         assert_eq!(foretold, told(&["run", "migration.toml", "--execute", "--yes", "--json"]));
+    }
+}
+
+/// Runs a migration of `p`, of `k` that refers to it and of `g` that refers to `k`, dry and then for real; returns what is
+/// said of each not to be predicted, and whether what was foretold of it came true.
+fn told_of_three(schema: &str, source: Database, target: Database) -> Vec<(Json, bool)> {
+    let old = "CREATE TABLE p (id INTEGER PRIMARY KEY, q INTEGER); INSERT INTO p VALUES (1, 1), (2, 2), (3, 3), (4, 4);
+        CREATE TABLE k (id INTEGER PRIMARY KEY, p INTEGER); INSERT INTO k VALUES (1, 1), (2, 2), (3, 3), (4, 4);
+        CREATE TABLE g (id INTEGER PRIMARY KEY, k INTEGER); INSERT INTO g VALUES (1, 1), (2, 2), (3, 3), (4, 4);";
+    let entity = |name: &str, columns: &str| {
+        format!(
+            "[[entity]]\nname = \"{name}\"\nfrom = \"old.{name}\"\nkey = \"id\"\ninto = [\"{name}\"]\n\
+             dead-letters-max = \"100%\"\nconfig.columns = {{ id = \"id\", {columns} }}\n"
+        )
+    };
+    let manifest = [
+        entity("g", "k = { from = \"k\", reference = \"k\" }"),
+        entity("k", "p = { from = \"p\", reference = \"p\" }"),
+        entity("p", "q = \"q\""),
+    ];
+    let small = Small { target, ..Small::new(source, old, &manifest.concat(), schema) };
+    let run = |arguments: &[&str]| small.call(&[&["run", "--json"], arguments].concat()).run().json();
+    let (dry, real) = (run(&[]), run(&["--execute", "--yes"]));
+    let of = |report: &Json, name: &str| {
+        let mut entities = report["entities"].as_array().unwrap().iter();
+        entities.find(|entity| entity["name"] == name).unwrap().clone()
+    };
+    let entities = ["p", "k", "g"].map(|name| (of(&dry, name), of(&real, name)));
+    let told = |(dry, real): (Json, Json)| (dry["not_predicted"].clone(), dry["total"] == real["total"]);
+    // What a dry run cannot foresee is no part of what a migration is: it goes on.
+    assert_eq!(run(&["--execute", "--yes"])["status"], "nothing-to-do");
+    entities.into_iter().map(told).collect()
+}
+
+/// Where parents may fall, children may, and theirs.
+#[test]
+fn what_refers_to_what_is_not_predicted_is_not_either() {
+    for database in Database::each() {
+        let schema = "CREATE TABLE p (id INTEGER PRIMARY KEY, q INTEGER CHECK (q % 3 <> 0));
+            CREATE TABLE k (id INTEGER PRIMARY KEY, p INTEGER NOT NULL REFERENCES p);
+            CREATE TABLE g (id INTEGER PRIMARY KEY, k INTEGER NOT NULL REFERENCES k);";
+        let [(p, _), (k, is_true), (g, _)] = &told_of_three(schema, database.another(), database.another())[..] else {
+            panic!("expected three entities")
+        };
+        assert_eq!(p["p"].as_array().unwrap().len(), 1, "{p}");
+        assert_eq!(*k, json!({ "k": ["parents in `p`, which is not predicted"] }));
+        assert_eq!(*g, json!({ "g": ["parents in `k`, which is not predicted"] }));
+        assert!(!is_true, "a parent has fallen");
+        let sound = schema.replace(" CHECK (q % 3 <> 0)", "");
+        let told = told_of_three(&sound, database.another(), database.another());
+        assert_eq!(told, vec![(Json::Null, true); 3], "nothing is said where nothing is open");
+    }
+}
+
+/// A dry run runs no schema file, and sees no rows that it puts into its tables.
+#[test]
+fn rows_of_the_schema_file_are_not_predicted() {
+    for database in Database::each() {
+        let schema = "CREATE TABLE p (id INTEGER PRIMARY KEY, q INTEGER); INSERT INTO p VALUES (2, 7);
+            CREATE TABLE k (id INTEGER PRIMARY KEY, p INTEGER NOT NULL REFERENCES p);
+            CREATE TABLE g (id INTEGER PRIMARY KEY, k INTEGER NOT NULL REFERENCES k);";
+        let told = told_of_three(schema, database.another(), database.another());
+        assert_eq!(told[0], (json!({ "p": ["rows that the schema file puts into it"] }), false));
+        assert_eq!(told[1].0, json!({ "k": ["parents in `p`, into which the schema file puts rows"] }));
+        assert_eq!(told[2].0, json!({ "g": ["parents in `k`, which is not predicted"] }));
     }
 }

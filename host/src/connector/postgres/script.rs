@@ -10,10 +10,11 @@ use super::error;
 use super::error::target_error;
 use super::fence;
 use super::introspect;
+use super::name::TableName;
 use super::session::Session;
 use crate::connector::TargetError;
 use crate::connector::fence::Fence;
-use crate::record::TableSchema;
+use crate::connector::target::Made;
 
 /// Whatever the script does, a COMMIT in it fails: the constraint is broken, and checked no earlier.
 const NO_COMMIT: &str = "
@@ -39,11 +40,7 @@ pub(super) async fn apply(mut connection: PgConnection, fence: Option<&Fence>, s
 
 /// Returns the tables' schemas after the script, run on the target itself in a transaction that is rolled back: what
 /// stands there already has its say, and a process that is killed leaves nothing.
-pub(super) async fn try_out(
-    session: &Session,
-    sql: &str,
-    names: &[String],
-) -> Result<Vec<Option<TableSchema>>, TargetError> {
+pub(super) async fn try_out(session: &Session, sql: &str, names: &[String]) -> Result<Vec<Option<Made>>, TargetError> {
     let failed = |error| target_error(error, "try out the schema");
     session.check_takes_writes().await?;
     let mut connection = session.connect(&session.read_only_options()).await?;
@@ -55,7 +52,14 @@ pub(super) async fn try_out(
     sqlx::raw_sql("RESET ALL").execute(&mut *tx).await.map_err(failed)?;
     let mut found = Vec::with_capacity(names.len());
     for name in names {
-        found.push(introspect::table(&mut tx, name).await?);
+        found.push(match introspect::table(&mut tx, name).await? {
+            Some(schema) => {
+                let sql = format!("SELECT EXISTS (SELECT FROM {})", TableName::parse(&schema.name).sql());
+                let has_rows = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *tx).await.map_err(failed)?;
+                Some(Made { schema, has_rows })
+            }
+            None => None,
+        });
     }
     tx.rollback().await.map_err(failed)?;
     let _ = connection.close().await;

@@ -24,6 +24,7 @@ use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::connector::fence::Fence;
 use crate::connector::target::Lock;
+use crate::connector::target::Made;
 use crate::connector::target::Written;
 use crate::record::TableSchema;
 
@@ -92,7 +93,7 @@ impl Target for PostgresTarget {
         introspect::table(&mut *self.acquire().await?, name).await
     }
 
-    async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<TableSchema>>, TargetError> {
+    async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<Made>>, TargetError> {
         script::try_out(&self.session, sql, names).await
     }
 

@@ -10,6 +10,7 @@ use super::transaction::PredictedTransaction;
 use crate::connector::sqlite::Mode;
 use crate::connector::sqlite::SqliteTarget;
 use crate::connector::target::Lock;
+use crate::connector::target::Made;
 use crate::connector::target::Target;
 use crate::connector::target::TargetError;
 use crate::connector::target::Transaction;
@@ -62,7 +63,7 @@ impl Target for PredictedTarget {
         }
     }
 
-    async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<TableSchema>>, TargetError> {
+    async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<Made>>, TargetError> {
         self.inner.tables_of_script(sql, names).await
     }
 

@@ -22,6 +22,7 @@ use super::script;
 use super::transaction::SqliteTransaction;
 use crate::connector::fence::Fence;
 use crate::connector::target::Lock;
+use crate::connector::target::Made;
 use crate::connector::target::Target;
 use crate::connector::target::TargetError;
 use crate::connector::target::Transaction;
@@ -159,7 +160,7 @@ impl Target for SqliteTarget {
         self.look("read the schema", |reader| schema::read(reader, name))
     }
 
-    async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<TableSchema>>, TargetError> {
+    async fn tables_of_script(&self, sql: &str, names: &[String]) -> Result<Vec<Option<Made>>, TargetError> {
         let there = self.look("read the schema", schema::statements)?;
         let failed = |error| refusal::error(error, "try out the schema");
         blocking(|| {
@@ -170,7 +171,7 @@ impl Target for SqliteTarget {
                 let _ = scratch.execute_batch(statement);
             }
             script::run(&scratch, sql)?;
-            names.iter().map(|name| schema::read(&scratch, name).map_err(failed)).collect()
+            names.iter().map(|name| made(&scratch, name).map_err(failed)).collect()
         })
     }
 
@@ -241,6 +242,14 @@ impl Target for SqliteTarget {
     async fn begin(&self) -> Result<Box<dyn Transaction>, TargetError> {
         Ok(Box::new(self.begin_own().await?))
     }
+}
+
+/// Returns a table that a script has made, and whether it has put rows into it.
+fn made(scratch: &Connection, name: &str) -> rusqlite::Result<Option<Made>> {
+    let Some(schema) = schema::read(scratch, name)? else { return Ok(None) };
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", super::name::table(name));
+    let has_rows = scratch.query_row(&sql, [], |row| row.get(0))?;
+    Ok(Some(Made { schema, has_rows }))
 }
 
 #[cfg(test)]

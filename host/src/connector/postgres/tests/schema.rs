@@ -22,7 +22,7 @@ async fn chinook_is_read() {
         let tried = target.tables_of_script(&script, &names).await.unwrap();
         assert!(tried[3].is_none());
         assert!(target.table("track").await.unwrap().is_none(), "a script that is tried out leaves nothing");
-        let track = tried[0].clone().unwrap();
+        let track = tried[0].clone().unwrap().schema;
         assert_eq!(track.primary_key, [0]);
         let kinds: Vec<_> =
             track.columns.iter().map(|column| (column.name.as_str(), column.kind.clone(), column.nullable)).collect();
@@ -31,8 +31,8 @@ async fn chinook_is_read() {
         assert_eq!(kinds[8], ("unit_price", ColumnType::Decimal { limits: Some((10, 2)), inexact: false }, false));
         let parents: Vec<_> = track.foreign_keys.iter().map(|key| (key.parent.as_str(), key.columns[0])).collect();
         assert_eq!(parents, [("album", 2), ("genre", 4), ("media_type", 3)]);
-        assert_eq!(tried[1].clone().unwrap().primary_key, [0, 1]);
-        let employee = tried[2].clone().unwrap();
+        assert_eq!(tried[1].clone().unwrap().schema.primary_key, [0, 1]);
+        let employee = tried[2].clone().unwrap().schema;
         assert_eq!(employee.name, "employee");
         assert_eq!(employee.foreign_keys[0].parent, "employee");
         assert_eq!(employee.columns[5].kind, ColumnType::LocalTimestamp);
@@ -193,7 +193,7 @@ async fn a_script_that_is_tried_out_leaves_nothing() {
         assert_eq!(why, "relation \"parent\" already exists");
         let mild = format!("{child} CREATE TABLE IF NOT EXISTS parent (id int)");
         let made = target.tables_of_script(&mild, &names).await.unwrap();
-        assert_eq!(made[0].as_ref().unwrap().foreign_keys[0].parent, "parent");
+        assert_eq!(made[0].as_ref().unwrap().schema.foreign_keys[0].parent, "parent");
         assert_eq!(texts(&url, everything).await, before);
     })
     .await;
