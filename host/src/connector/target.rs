@@ -278,7 +278,8 @@ pub struct Made {
 pub struct Refusal {
     /// Short and stable: `unique`, `check`, `not-null`, `foreign-key`, `exclusion`, `trigger`, `value`.
     pub code: &'static str,
-    /// The table.
+    /// The table; empty where the target does not say it: a trigger that refuses something at the end of a transaction
+    /// may have been any table's.
     pub table: String,
     /// The constraint's name, where the target says it.
     pub constraint: Option<String>,
@@ -291,6 +292,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// Returns what was refused where: the target does not always say the table.
+    pub fn told(&self) -> String {
+        if self.table.is_empty() { self.message.clone() } else { format!("{}: {}", self.table, self.message) }
+    }
+
     /// Returns the target's own words, with the constraint that they may not name.
     pub fn words(&self) -> String {
         let constraint = self.constraint.as_ref().map(|name| format!(" (constraint `{name}`)")).unwrap_or_default();
@@ -378,7 +384,7 @@ pub enum TargetError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A constraint refused a row.
-    #[error("{}: {}", .0.table, .0.message)]
+    #[error("{}", .0.told())]
     Refused(Refusal),
     /// A schema file begins or ends transactions itself.
     #[error("expected statements for one transaction, found {found}")]

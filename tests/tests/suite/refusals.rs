@@ -10,6 +10,9 @@ use whimbrel_tests::components;
 use whimbrel_tests::dump;
 use whimbrel_tests::root;
 
+use super::tables::Small;
+use super::tables::THINGS;
+
 const RECORDS: usize = 1_000;
 
 /// Orders with lines; a CHECK, a unique column and a trigger refuse some of either.
@@ -175,4 +178,25 @@ fn a_trigger_that_rewrites_every_row_leaves_none_behind() {
         let said: usize = target.query(&said)[0][0].as_ref().unwrap().parse().unwrap();
         assert!(said > RECORDS * 9 / 10, "{}: {said}", target.kind());
     }
+}
+
+/// The server does not say whose row a deferred trigger refuses; a record with rows for one table says it.
+#[test]
+fn what_a_deferred_trigger_refuses_is_told_with_its_table() {
+    let Some(source) = Database::postgres() else { return };
+    let schema = "CREATE TABLE things (id INTEGER PRIMARY KEY, note TEXT);
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.id % 4 = 0 THEN RAISE EXCEPTION 'no fours' USING ERRCODE = '23514', CONSTRAINT = 'no4'; END IF;
+            RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER late AFTER INSERT ON things DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION refuse();";
+    let old = "CREATE TABLE things (id INTEGER PRIMARY KEY, note TEXT);
+        INSERT INTO things SELECT i, 'n' FROM generate_series(1, 9) AS i;";
+    let manifest = format!("dead-letters-max = \"100%\"\n{THINGS}");
+    let target = source.another();
+    let small = Small { target, ..Small::new(source, old, &manifest, schema) };
+    small.call(&["run", "--execute", "--yes"]).run().expect(3);
+    let letters = small.target.query("SELECT code, field, message FROM whimbrel.dead_letter ORDER BY key");
+    let letter = ["check", "no4", "`things`: no fours (constraint `no4`)"].map(|text| Some(text.to_owned()));
+    assert_eq!(letters, [letter.clone(), letter]);
 }

@@ -199,13 +199,28 @@ impl Committer {
                 vec![&records[..place], &records[place + usize::from(is_judged)..]]
             }
             (Refusing::Somebody(refusal), [record]) => {
-                dead.insert(*record, refused_row(resolved, &refusal));
+                let table = self.table_of(resolved, *record, &refusal);
+                dead.insert(*record, refused_row(resolved, &Refusal { table, ..refusal }));
                 Vec::new()
             }
             (Refusing::Somebody(_), _) => {
                 let (left, right) = records.split_at(records.len() / 2);
                 vec![left, right]
             }
+        }
+    }
+
+    /// Returns the table that a refusal of this record is about: the only one that it has rows for, where the target does
+    /// not say it.
+    fn table_of(&self, resolved: &Resolved, record: usize, refusal: &Refusal) -> String {
+        let mut tables: Vec<usize> = match &resolved.records[record] {
+            Settled::Rows(range) => resolved.rows[range.clone()].iter().map(|row| row.table).collect(),
+            _ => Vec::new(),
+        };
+        tables.dedup();
+        match (refusal.table.as_str(), &tables[..]) {
+            ("", &[only]) => self.entity().tables[only].schema.name.clone(),
+            (said, _) => said.to_owned(),
         }
     }
 
@@ -407,7 +422,10 @@ fn part_refused(resolved: &Resolved, rows: &[usize], refusal: Refusal) -> Part {
 }
 
 pub(super) fn refused_row(resolved: &Resolved, refusal: &Refusal) -> Box<Refused> {
-    let message = format!("`{}`: {}", refusal.table, refusal.words());
+    let message = match refusal.table.as_str() {
+        "" => refusal.words(),
+        table => format!("`{table}`: {}", refusal.words()),
+    };
     write_refusal(resolved, refusal.code, refusal.column.clone().or_else(|| refusal.constraint.clone()), message)
 }
 
