@@ -5,6 +5,7 @@ mod benchmarks;
 mod demo;
 mod orders;
 mod plugins;
+mod server;
 mod test;
 mod torture;
 

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: builds what is missing and passes every test of every crate; a skipped test is said aloud.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::io;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -11,11 +12,15 @@ use std::process::Stdio;
 
 use crate::plugins;
 use crate::say;
+use crate::server::Server;
 
 /// What a test prints that could not do its work, followed by why.
 const SKIPPED: &str = "SKIPPED";
 /// Where nextest leaves the output of passed tests, as `.config/nextest.toml` says.
 const JUNIT: &str = "nextest/default/junit.xml";
+
+/// Says which PostgreSQL the tests use.
+const POSTGRES: &str = "WHIMBREL_TEST_POSTGRES";
 
 /// Why the tests did not pass.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +48,8 @@ pub enum Error {
 pub fn run(root: &Path, target: &Path, filter: &[String]) -> Result<(), Error> {
     say("components");
     plugins::build(root)?;
+    let server = server();
+    let tests = Tests { root, server: server.as_ref().map(Server::url) };
     let mut skipped = BTreeMap::new();
     // The guests are tested by the host, as components.
     let crates = ["--workspace", "--exclude", "guests"];
@@ -51,7 +58,7 @@ pub fn run(root: &Path, target: &Path, filter: &[String]) -> Result<(), Error> {
         let mut arguments = vec!["nextest", "run"];
         arguments.extend(crates);
         arguments.extend(filter.iter().map(String::as_str));
-        cargo(root, &arguments, &mut skipped)?;
+        tests.cargo(&arguments, &mut skipped)?;
         // A report that is not there leaves nothing to say: nextest itself would have failed.
         if let Ok(report) = std::fs::read_to_string(target.join(JUNIT)) {
             report.lines().for_each(|line| note(line, &mut skipped));
@@ -63,13 +70,13 @@ pub fn run(root: &Path, target: &Path, filter: &[String]) -> Result<(), Error> {
         arguments.extend(["--lib", "--bins", "--tests"]);
         arguments.extend(filter.iter().map(String::as_str));
         arguments.extend(["--", "--show-output"]);
-        cargo(root, &arguments, &mut skipped)?;
+        tests.cargo(&arguments, &mut skipped)?;
     }
     if filter.is_empty() {
         say("examples in the documentation");
         let mut arguments = vec!["test", "--quiet", "--doc"];
         arguments.extend(crates);
-        cargo(root, &arguments, &mut skipped)?;
+        tests.cargo(&arguments, &mut skipped)?;
     }
     for (why, count) in &skipped {
         say(&format!("!! {why} ({count} {})", if *count == 1 { "test" } else { "tests" }));
@@ -84,24 +91,53 @@ fn has_nextest(root: &Path) -> bool {
     asked.status().is_ok_and(|status| status.success())
 }
 
-/// Runs cargo, shows what it prints, and notes which tests were skipped.
-fn cargo(root: &Path, arguments: &[&str], skipped: &mut BTreeMap<String, u64>) -> Result<(), Error> {
-    let failed = |source| Error::Cargo { arguments: arguments.join(" "), source };
-    let mut child =
-        Command::new(env!("CARGO")).args(arguments).current_dir(root).stdout(Stdio::piped()).spawn().map_err(failed)?;
-    if let Some(output) = child.stdout.take() {
-        let mut shown = io::stdout().lock();
-        for line in BufReader::new(output).split(b'\n') {
-            let line = line.map_err(failed)?;
-            note(&String::from_utf8_lossy(&line), skipped);
-            // A closed stream leaves nobody to tell; the tests go on.
-            let _ = shown.write_all(&line).and_then(|()| shown.write_all(b"\n"));
+/// Starts a server for the tests, where none is named and one is installed.
+fn server() -> Option<Server> {
+    if env::var_os(POSTGRES).is_some() {
+        return None;
+    }
+    match Server::start() {
+        Ok(Some(server)) => {
+            say(&format!("a PostgreSQL for these tests alone, at {}", server.url()));
+            Some(server)
+        }
+        Ok(None) => None,
+        Err(error) => {
+            say(&format!("a PostgreSQL for these tests alone did not start: {error}"));
+            None
         }
     }
-    if child.wait().map_err(failed)?.success() {
-        return Ok(());
+}
+
+/// Where tests run.
+struct Tests<'a> {
+    root: &'a Path,
+    /// The server of their own, if they have one.
+    server: Option<&'a str>,
+}
+
+impl Tests<'_> {
+    /// Runs cargo, shows what it prints, and notes which tests were skipped.
+    fn cargo(&self, arguments: &[&str], skipped: &mut BTreeMap<String, u64>) -> Result<(), Error> {
+        let failed = |source| Error::Cargo { arguments: arguments.join(" "), source };
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(arguments).current_dir(self.root).stdout(Stdio::piped());
+        cargo.envs(self.server.map(|url| (POSTGRES, url)));
+        let mut child = cargo.spawn().map_err(failed)?;
+        if let Some(output) = child.stdout.take() {
+            let mut shown = io::stdout().lock();
+            for line in BufReader::new(output).split(b'\n') {
+                let line = line.map_err(failed)?;
+                note(&String::from_utf8_lossy(&line), skipped);
+                // A closed stream leaves nobody to tell; the tests go on.
+                let _ = shown.write_all(&line).and_then(|()| shown.write_all(b"\n"));
+            }
+        }
+        if child.wait().map_err(failed)?.success() {
+            return Ok(());
+        }
+        Err(Error::Failed { arguments: arguments.join(" ") })
     }
-    Err(Error::Failed { arguments: arguments.join(" ") })
 }
 
 /// Counts the line where it says that a test was skipped.

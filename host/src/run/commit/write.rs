@@ -63,8 +63,12 @@ impl Committer {
         dead: &mut Dead,
         checks_each: bool,
     ) -> Result<Vec<Option<RowFate>>, Attempt> {
-        let row_fates = vec![None; resolved.rows.len()];
-        self.write_records(tx, from, resolved, layout, &layout.records, row_fates, dead, checks_each).await
+        let (row_fates, dead_before) = (vec![None; resolved.rows.len()], dead.len());
+        let row_fates =
+            self.write_records(tx, from, resolved, layout, &layout.records, row_fates, dead, checks_each).await?;
+        // Not those that repeat a key within the batch: nobody has to look for them.
+        self.refuses_many = Sifting::is_worth_it(dead.len() - dead_before);
+        Ok(row_fates)
     }
 
     /// Returns what the target has against the records that repeat a key, beyond that: what it would say if the first
@@ -164,7 +168,6 @@ impl Committer {
                 return Err(Attempt::Commit(CommitError::OverBudget(self.letters(resolved, dead))));
             }
         }
-        self.refuses_many = Sifting::is_worth_it(dead.len() - dead_before);
         Ok(row_fates)
     }
 

@@ -1,5 +1,5 @@
-//! The steps of junctions once more, behind a replay or a repair: rows that have come since, and those that
-//! lacked a parent or were refused.
+//! The steps of junctions once more, behind a replay or a repair: rows that have come since, and those that lacked a parent
+//! or were refused.
 
 use super::JunctionEnd;
 use super::JunctionReport;
@@ -7,6 +7,7 @@ use super::Stand;
 use super::Work;
 use super::candidate::Candidate;
 use super::key::sort_key;
+use super::progress::Progress;
 use super::records_read;
 use super::stand;
 use super::step::Step;
@@ -20,8 +21,9 @@ use crate::run::bookkeeping::REFUSED;
 use crate::run::retry::retry;
 use crate::run::shutdown::Shutdown;
 
-/// Takes the steps of all junctions whose entities are complete, with the rows that were left out for want of a parent
-/// or because the target refused them: somebody may have mended that. Returns those of which something has changed; a failure says which step it was, as far as all of them came.
+/// Takes the steps of all junctions whose entities are complete, with the rows that were left out for want of a parent or
+/// because the target refused them: somebody may have mended that. Returns those of which something has changed; a failure
+/// says which step it was, as far as all of them came.
 pub async fn again(
     work: Work<'_>,
     entities: &[&Checkpoint],
@@ -40,7 +42,7 @@ pub async fn again(
         try_missed(work, &step).await?;
         let waiting = stand(work, junction.name()).await?.waiting;
         if waiting > 0 {
-            step.run(records_read(work.plan, index, entities), waiting, shutdown, false).await?;
+            step.run(records_read(work.plan, index, entities), waiting, shutdown, &Progress::new(false)).await?;
         }
         let now = stand(work, junction.name()).await?;
         let end = JunctionEnd { start, now, waits_for: Vec::new(), duration_ms: 0, failure: None };

@@ -16,7 +16,9 @@ use std::time::Instant;
 
 pub use again::again;
 pub use compare::compare;
+use futures::StreamExt;
 pub use key::sort_key;
+use progress::Progress;
 pub use report::JunctionCounts;
 pub use report::JunctionReport;
 use step::Step;
@@ -33,6 +35,8 @@ use crate::connector::Transaction;
 use crate::error::Failure;
 use crate::plan::Plan;
 
+/// Steps that are taken side by side at most; each holds a page of rows in memory.
+const STEPS_OPEN_MAX: usize = 4;
 /// Rows left out of a junction that a report shows for each reason.
 const EXAMPLES_MAX: u64 = 3;
 
@@ -155,8 +159,8 @@ pub fn waits_for(plan: &Plan, junction: usize, entities: &[&Checkpoint]) -> Vec<
     waits.map(|&entity| plan.entities[entity].name.clone()).collect()
 }
 
-/// Takes the steps of these junctions as far as they can be taken, one after another; one entry a junction of the plan.
-/// `entities` is where the entities stand by now.
+/// Takes the steps of the junctions concerned, as many side by side as the target takes: no two write the same table. One
+/// entry a junction of the plan, `None` for those that are not concerned.
 pub async fn run_steps(
     work: Work<'_>,
     concerned: &BTreeSet<usize>,
@@ -165,47 +169,59 @@ pub async fn run_steps(
     shutdown: &Shutdown,
     terminal: bool,
 ) -> Vec<Option<JunctionEnd>> {
-    let mut ends = Vec::new();
-    for (index, start) in starts.into_iter().enumerate() {
-        if !concerned.contains(&index) {
-            ends.push(None);
-            continue;
-        }
-        let begun = Instant::now();
-        let mut end = JunctionEnd::unchanged(work.plan, index, start, entities);
-        let name = work.plan.junctions[index].name();
-        // Rows may have come in this run.
-        match stand(work, name).await {
-            Ok(now) => end.now = now,
-            Err(failure) => end.failure = Some(failure),
-        }
-        let is_meant = end.failure.is_none() && end.now.is_open();
-        if is_meant && end.waits_for.is_empty() && !shutdown.is_asked() {
-            let mut step = Step::new(work, index);
-            let read = records_read(work.plan, index, entities);
-            let ended = step.run(read, end.now.waiting, shutdown, terminal).await;
-            match stand(work, name).await {
-                Ok(now) => end.now = now,
-                Err(failure) => end.failure = Some(failure),
+    let side_by_side = work.target.writers_max().clamp(1, STEPS_OPEN_MAX);
+    let progress = Progress::new(terminal);
+    let steps = starts.into_iter().enumerate().map(|(index, start)| {
+        let progress = &progress;
+        async move {
+            if !concerned.contains(&index) {
+                return None;
             }
-            end.failure = ended.err().or(end.failure);
-            end.duration_ms = super::milliseconds(begun);
-        } else if is_meant && !end.waits_for.is_empty() && !shutdown.is_asked() {
-            let entities = end.waits_for.join(", ");
-            tracing::warn!(
-                junction = name,
-                entities,
-                rows = end.now.waiting,
-                "not written: it waits for these entities"
-            );
+            let end = JunctionEnd::unchanged(work.plan, index, start, entities);
+            let end = run_step(work, index, end, entities, shutdown, progress).await;
+            if end.failure.is_some() {
+                // Nobody starts any more.
+                shutdown.ask();
+            }
+            Some(end)
         }
-        if end.failure.is_some() {
-            // Nobody starts any more.
-            shutdown.ask();
-        }
-        ends.push(Some(end));
+    });
+    futures::stream::iter(steps).buffered(side_by_side).collect().await
+}
+
+/// Takes the step of one junction, where it is its turn.
+async fn run_step(
+    work: Work<'_>,
+    index: usize,
+    mut end: JunctionEnd,
+    entities: &[&Checkpoint],
+    shutdown: &Shutdown,
+    progress: &Progress,
+) -> JunctionEnd {
+    let begun = Instant::now();
+    let name = work.plan.junctions[index].name();
+    // Rows may have come in this run.
+    match stand(work, name).await {
+        Ok(now) => end.now = now,
+        Err(failure) => end.failure = Some(failure),
     }
-    ends
+    if end.failure.is_some() || !end.now.is_open() || shutdown.is_asked() {
+        return end;
+    }
+    if !end.waits_for.is_empty() {
+        let entities = end.waits_for.join(", ");
+        tracing::warn!(junction = name, entities, rows = end.now.waiting, "not written: it waits for these entities");
+        return end;
+    }
+    let read = records_read(work.plan, index, entities);
+    let ended = Step::new(work, index).run(read, end.now.waiting, shutdown, progress).await;
+    match stand(work, name).await {
+        Ok(now) => end.now = now,
+        Err(failure) => end.failure = Some(failure),
+    }
+    end.failure = ended.err().or(end.failure);
+    end.duration_ms = super::milliseconds(begun);
+    end
 }
 
 async fn stand(work: Work<'_>, name: &str) -> Result<Stand, Failure> {

@@ -11,7 +11,7 @@ use super::candidate::Candidate;
 use super::candidate::Place;
 use super::key::sort_key;
 use super::page;
-use super::progress::StepProgress;
+use super::progress::Progress;
 use crate::connector::Transaction;
 use crate::error::Failure;
 use crate::plan::JunctionPlan;
@@ -70,10 +70,10 @@ impl<'a> Step<'a> {
         read: u64,
         waiting: u64,
         shutdown: &Shutdown,
-        terminal: bool,
+        progress: &Progress,
     ) -> Result<(), Failure> {
         let name = self.junction.name();
-        let mut progress = StepProgress::new(name, waiting, terminal);
+        let mut progress = progress.step(name, waiting);
         while retry(name, async || self.look_up().await).await? {
             crate::stop_point!("junction-page");
             if shutdown.is_asked() {
