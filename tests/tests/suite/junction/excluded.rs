@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::sync::atomic::Ordering;
 
 use serde_json::Value as Json;
 use whimbrel_tests::Database;
@@ -11,6 +12,7 @@ use whimbrel_tests::Whimbrel;
 use whimbrel_tests::components;
 use whimbrel_tests::dump;
 
+use super::super::faults::Proxy;
 use super::super::recovery::same_text;
 
 const PEOPLE: u32 = 12;
@@ -251,6 +253,25 @@ fn a_run_that_is_ended_between_pages_comes_to_the_same() {
             same_text(&dump::all(&target), &dump::all(&right));
         }
     }
+}
+
+/// Every page is a commit, and the answers to some are lost: what has landed is not written again.
+#[test]
+fn a_page_whose_answer_is_lost_is_not_written_twice() {
+    let Some(right) = Database::postgres() else { return };
+    let target = right.another();
+    let story = Excluded::crowded();
+    prepare(&right);
+    prepare(&target);
+    let straight = story.run(&right).run().expect(0).json();
+    story.write_manifest(1, "");
+    let proxy = Proxy::new(&target.url);
+    let ended = story.run(&target).env("TARGET_URL", &proxy.url).run().expect(0);
+    assert!(proxy.lost.load(Ordering::Relaxed) >= 3, "hardly an answer was lost: {ended}");
+    let tried_again = ended.stderr.lines().filter(|line| line.contains("trying again"));
+    assert!(tried_again.filter(|line| line.contains("members")).count() >= 3, "{ended}");
+    assert_eq!((counts(&ended.json()), &ended.json()["conservation"]), (counts(&straight), &"ok".into()), "{ended}");
+    same_text(&dump::all(&target), &dump::all(&right));
 }
 
 /// The row that ends the run is the first one in the order of the keys, and only rows before it stand.
