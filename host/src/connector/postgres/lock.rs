@@ -1,6 +1,7 @@
 //! The lock of a migration: an advisory lock that a session of its own holds.
 
 use std::time::Duration;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use sqlx::Connection;
@@ -19,6 +20,10 @@ use crate::connector::target::Lock;
 
 /// The start of the session's application name; the holder follows.
 const NAME_PREFIX: &str = "whimbrel: ";
+/// The server may take so long to notice that the process before has ended, as one has that was killed a moment ago.
+const NOTICED_WITHIN: Duration = Duration::from_secs(1);
+/// Between two tries to take the lock.
+const TRY_EVERY: Duration = Duration::from_millis(50);
 /// Between two looks whether the session is still there.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A server that does not answer for so long is taken to have forgotten the session.
@@ -70,7 +75,12 @@ impl PostgresLock {
 /// Takes the lock, or says who has it.
 pub(super) async fn take(session: &Session, fence: &Fence) -> Result<PostgresLock, TargetError> {
     let mut connection = open(session, fence).await?;
-    if !try_take(&mut connection, fence).await? {
+    let begun = Instant::now();
+    while !try_take(&mut connection, fence).await? {
+        if begun.elapsed() < NOTICED_WITHIN {
+            tokio::time::sleep(TRY_EVERY).await;
+            continue;
+        }
         let locked = locked(&mut connection, fence).await;
         // The server frees the session either way.
         let _ = connection.close().await;
