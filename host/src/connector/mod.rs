@@ -11,6 +11,7 @@ mod masked;
 pub mod mongodump;
 pub mod postgres;
 pub mod predicted;
+pub mod rewritten;
 pub mod source;
 pub mod sqlite;
 mod table;

@@ -144,6 +144,17 @@ pub enum Sifted {
     Conflict,
 }
 
+/// Whether something of the target's own may change rows while they are inserted, and when it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Triggers {
+    /// Nothing does.
+    None,
+    /// With the statement that inserts them.
+    AtOnce,
+    /// Some of it when deferred constraints are checked.
+    Deferred,
+}
+
 /// One open transaction. Dropped without `commit`, it rolls back.
 #[async_trait]
 pub trait Transaction: Send {
@@ -161,6 +172,10 @@ pub trait Transaction: Send {
 
     /// Sets all columns but the key's of the rows with these keys. Every row is there.
     async fn update(&mut self, rows: Rows<'_>) -> Result<(), TargetError>;
+
+    /// Returns whether triggers run when a row of the table is inserted: they may change what was written. Behind
+    /// [`Self::insert`] the target is not asked again.
+    async fn insert_triggers(&mut self, table: &TableSchema) -> Result<Triggers, TargetError>;
 
     /// Returns whether triggers run when a row of the table is updated: they may change what was written.
     async fn has_update_triggers(&mut self, table: &TableSchema) -> Result<bool, TargetError>;

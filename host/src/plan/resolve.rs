@@ -227,8 +227,10 @@ fn check_numbered(entity: &EntityTable, plan: &EntityPlan, found: &mut Found) {
     let column = &table.schema.columns[table.columns[id]];
     if column.sequence.is_none() || !matches!(column.kind, ColumnType::Integer { .. }) {
         let message = format!(
-            "the column `{}.{}` has the type `{}` and no numbering of its own",
-            table.schema.name, column.name, column.declared
+            "the column `{}.{}` has {} and no numbering of its own",
+            table.schema.name,
+            column.name,
+            column.type_words()
         );
         let hint = "make it an identity column or `serial` in PostgreSQL, `INTEGER PRIMARY KEY` in SQLite, or choose \
                     another `id`";
@@ -296,10 +298,7 @@ fn table_plan(
         } else if column.kind == ColumnType::Other {
             found.push((
                 place_of(name),
-                format!(
-                    "the column `{}.{name}` has the type `{}`, which cannot be written",
-                    schema.name, column.declared
-                ),
+                format!("the column `{}.{name}` has {}, which cannot be written", schema.name, column.type_words()),
                 Some("declare it as `TEXT`, or as `JSON` for arrays".to_owned()),
             ));
         }

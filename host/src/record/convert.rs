@@ -232,6 +232,12 @@ pub fn fit(value: Value, column: &Column) -> Result<Value, Mismatch> {
             true => return Err(nul(&value, column)),
             false => Value::Text(value),
         },
+        (Value::Array(items), ColumnType::Array { element }) => {
+            let column = column.of_elements(element);
+            let items = items.into_iter().enumerate();
+            let items = items.map(|(index, item)| refit(item, &column).map_err(|refused| refused.within(index)));
+            Value::Array(items.collect::<Result<_, _>>()?)
+        }
         // A target without arrays keeps them as JSON.
         (Value::Array(items), ColumnType::Json { binary: false }) => match array::to_json(&items) {
             Some(text) => fit(Value::Json(text), column)?,
@@ -241,6 +247,14 @@ pub fn fit(value: Value, column: &Column) -> Result<Value, Mismatch> {
         (value, _) => return Err(mismatch("type-mismatch", expected_type(column), found(&value))),
     };
     Ok(fitted)
+}
+
+/// Fits a value that some column holds into another column: what no form says is the same text in both.
+pub fn refit(value: Value, column: &Column) -> Result<Value, Mismatch> {
+    match value {
+        Value::Text(text) if beyond::is_beyond(&column.kind, &text) => Ok(Value::Text(text)),
+        value => fit(value, column),
+    }
 }
 
 /// Reads a document of one of the extended forms.

@@ -80,7 +80,7 @@ fn is_digits(text: &str) -> bool {
 }
 
 /// Splits parts that each have their length in bytes before them.
-fn parts(mut text: &str) -> Option<Vec<&str>> {
+pub(super) fn parts(mut text: &str) -> Option<Vec<&str>> {
     let mut parts = Vec::new();
     while !text.is_empty() {
         let (length, behind) = text.split_once(':')?;

@@ -18,6 +18,7 @@ pub mod mismatch;
 pub mod packed;
 pub mod position;
 pub mod schema;
+pub mod spelled;
 pub mod value;
 
 pub use batch::Batch;

@@ -47,6 +47,14 @@ pub struct Column {
 }
 
 impl Column {
+    /// Returns what a message says of its type: a column of SQLite may be declared without any.
+    pub fn type_words(&self) -> String {
+        match self.declared.as_str() {
+            "" => "no type".to_owned(),
+            declared => format!("the type `{declared}`"),
+        }
+    }
+
     /// Returns a column like this one for the elements of its arrays.
     pub fn of_elements(&self, element: &ColumnType) -> Self {
         Self { kind: element.clone(), nullable: true, ..self.clone() }

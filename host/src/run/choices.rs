@@ -55,7 +55,7 @@ pub(super) async fn standing(
                 IdStrategy::Column | IdStrategy::Sequence => parents.stored_id(entity, key.as_str()),
                 strategy => computed(strategy, &ids, key, &table.schema.columns[column]),
             };
-            Some((key.as_str().to_owned(), convert::fit(id?, &table.schema.columns[column]).ok()?))
+            Some((key.as_str().to_owned(), convert::refit(id?, &table.schema.columns[column]).ok()?))
         };
         let known: Vec<(String, Value)> = keys.iter().filter_map(id_of).collect();
         let sought: Vec<Vec<Value>> = known.iter().map(|(_, id)| vec![id.clone()]).collect();

@@ -360,7 +360,9 @@ impl Committer {
         self.books.insert_references(&mut *tx, name, true, &layout.deferred(is_changed)).await?;
         self.defer(&mut *tx, resolved, &dead).await?;
         self.books.insert_ids(&mut *tx, name, &layout.ids_of_living(self.entity(), resolved, &dead)).await?;
-        numbered.save(place, &mut *tx).await?;
+        let living = || layout.records.iter().copied().filter(|record| !dead.contains_key(record)).collect();
+        let living: Option<HashSet<usize>> = (!matches!(self.again, Again::No)).then(living);
+        numbered.save(place, &mut *tx, living.as_ref()).await?;
         let counts = serde_json::json!({
             "fates": outcome.fates,
             "rows": outcome.rows,

@@ -195,7 +195,7 @@ async fn find_chosen(
         let id = of.iter().find(|(of, _)| *of == entity).and_then(|(_, key)| standing.get(&place(entity, key)));
         let table = waiting[index].table(committer.entity());
         let column = &table.schema.columns[table.columns[waiting[index].reference(committer.entity()).columns[0]]];
-        parents[index] = id.and_then(|id| convert::fit(id.clone(), column).ok()).map(|id| vec![id]);
+        parents[index] = id.and_then(|id| convert::refit(id.clone(), column).ok()).map(|id| vec![id]);
     }
     Ok(())
 }
@@ -203,7 +203,7 @@ async fn find_chosen(
 /// Returns whether these values can be a key of the parent.
 fn is_key_of(reference: &ReferencePlan, key: &[Value]) -> bool {
     let is_one_of =
-        |(value, &column): (&Value, &usize)| convert::fit(value.clone(), &reference.parent.columns[column]).is_ok();
+        |(value, &column): (&Value, &usize)| convert::refit(value.clone(), &reference.parent.columns[column]).is_ok();
     key.len() == reference.parent_columns.len() && key.iter().zip(&reference.parent_columns).all(is_one_of)
 }
 

@@ -21,15 +21,19 @@ use crate::plan::Manifest;
 use crate::plan::hint;
 use crate::plan::tables::EntityTable;
 use crate::record::Column;
+use crate::record::ColumnType;
 use crate::record::Kept;
 use crate::record::Key;
 use crate::record::Position;
 use crate::record::Value;
 use crate::record::convert;
 use crate::record::convert::Converted;
+use crate::record::form::form;
+use crate::record::key;
 use crate::record::key::EntityIds;
 use crate::record::key_text;
 use crate::record::packed;
+use crate::record::spelled;
 use crate::record::value;
 
 /// A record's key and its id, as far as they were found.
@@ -62,9 +66,9 @@ pub struct Identity {
 pub async fn id_of(manifest: Manifest, entity: &str, text: &str) -> Result<Identity, Failure> {
     let (index, table) = entity_table(&manifest, entity)?;
     let (strategy, fields) = (strategy(&manifest, table), table.key_fields());
-    let keys = key_text::read(text, fields.len());
+    let mut keys = key_text::read(text, fields.len());
     let [first, ..] = keys.as_slice() else {
-        return Err(Failure::usage(format!("expected a key of {} values, found `{text}`", fields.len()))
+        return Err(Failure::usage(format!("expected a key of {} values, found {}", fields.len(), quoted(text)))
             .hint(format!("write `{}` as a JSON array, or the key as messages have it", fields.join("`, `"))));
     };
     let found = identity(&manifest, entity, strategy);
@@ -75,7 +79,7 @@ pub async fn id_of(manifest: Manifest, entity: &str, text: &str) -> Result<Ident
         Err(failure) if !strategy.is_stored() => {
             let id = match strategy {
                 IdStrategy::UuidV5 => Some(ids.id(first).to_string()),
-                _ => Kept::of_key(first).map(|_| first.as_str()[1..].to_owned()),
+                _ => Kept::of_key(first).map(|kept| kept.to_string()),
             };
             let (key, unknown) = (Some(first.as_str().to_owned()), Some(failure.to_string()));
             return Ok(Identity { key, other_keys: others(&keys, first.as_str()), id, unknown, ..found });
@@ -83,6 +87,9 @@ pub async fn id_of(manifest: Manifest, entity: &str, text: &str) -> Result<Ident
         Err(failure) => return Err(failure),
     };
     let look = Look::new(&opened, index).await?;
+    if let Some(column) = look.column().filter(|_| strategy == IdStrategy::Keep && fields.len() == 1) {
+        keys.extend(spelled_key(text, column).filter(|key| !keys.contains(key)));
+    }
     let mut best: Option<Identity> = None;
     // A text may mean several keys: the one whose row stands, or that has an id, is meant.
     for key in &keys {
@@ -103,6 +110,14 @@ pub async fn id_of(manifest: Manifest, entity: &str, text: &str) -> Result<Ident
     Ok(best)
 }
 
+/// Returns a text for a message; an empty one as JSON, so that it is seen.
+pub fn quoted(text: &str) -> String {
+    match text {
+        "" => "`\"\"`".to_owned(),
+        text => format!("`{text}`"),
+    }
+}
+
 fn others(keys: &[Key], meant: &str) -> Vec<String> {
     keys.iter().map(|key| key.as_str().to_owned()).filter(|key| key != meant).collect()
 }
@@ -112,7 +127,7 @@ pub async fn key_of(manifest: Manifest, entity: &str, text: &str, terminal: bool
     let (index, table) = entity_table(&manifest, entity)?;
     let strategy = strategy(&manifest, table);
     let found = identity(&manifest, entity, strategy);
-    let no_id = |what: &str| Failure::usage(format!("expected {what}, found `{text}`"));
+    let no_id = |what: &str| Failure::usage(format!("expected {what}, found {}", quoted(text)));
     if strategy == IdStrategy::UuidV5 {
         let id: Uuid = text.parse().map_err(|_| no_id("a UUID"))?;
         let mut opened = open::open(manifest, Mode::ReadOnly, Reads::Sources).await?;
@@ -126,16 +141,14 @@ pub async fn key_of(manifest: Manifest, entity: &str, text: &str, terminal: bool
     let opened = open::open(manifest, Mode::ReadOnly, Reads::Nothing).await?;
     let look = Look::new(&opened, index).await?;
     let column = look.column().ok_or_else(|| look.no_column())?;
-    let id = typed(text, column).ok_or_else(|| no_id(&format!("an id of the type `{}`", column.declared)))?;
-    let key = match strategy {
-        IdStrategy::Keep => {
-            // Of the keys that would be kept so, the one that the text itself is comes first.
-            let keys = key_text::without_form(text, 1).into_iter().chain(as_uuid(text));
-            keys.into_iter().find(|key| kept(key, column).as_ref() == Some(&id)).map(|key| key.as_str().to_owned())
-        }
-        _ => look.stored_key(&id).await?,
+    let id = typed(text, column).ok_or_else(|| no_id(&format!("an id of {}", column.type_words())))?;
+    let keys = match strategy {
+        IdStrategy::Keep => keys_kept(text, &id, column),
+        _ => look.stored_key(&id).await?.into_iter().collect(),
     };
-    look.told(Identity { key, ..found }, Some(id)).await
+    let mut keys = keys.into_iter();
+    let found = Identity { key: keys.next(), other_keys: keys.collect(), ..found };
+    look.told(found, Some(id)).await
 }
 
 /// Reads a source to the record with this id, or to its end; returns its key and how many records were looked at.
@@ -216,7 +229,7 @@ impl<'a> Look<'a> {
 
     /// Adds an id, and whether its row stands.
     async fn told(&self, found: Identity, id: Option<Value>) -> Result<Identity, Failure> {
-        let shown = id.as_ref().map(|id| packed::display(std::slice::from_ref(id)));
+        let shown = id.as_ref().map(spelled::write);
         let Some((table, fed)) = self.plan.main_table() else {
             return Ok(Identity { id: shown, unknown: Some(self.no_column().to_string()), ..found });
         };
@@ -224,7 +237,7 @@ impl<'a> Look<'a> {
         let of_column = &table.schema.columns[column];
         let mut stands = false;
         let is_missing = self.opened.missing.iter().any(|missing| missing.name == table.schema.name);
-        if let (Some(id), false) = (id.and_then(|id| convert::fit(id, of_column).ok()), is_missing) {
+        if let (Some(id), false) = (id.and_then(|id| convert::refit(id, of_column).ok()), is_missing) {
             let mut tx = self.opened.target.begin().await?;
             stands = !tx.find(&table.schema, &[column], &[vec![id]], &[]).await?.is_empty();
             tx.rollback().await?;
@@ -266,9 +279,35 @@ fn kept(key: &Key, column: &Column) -> Option<Value> {
     }
 }
 
+/// Returns the keys that a column keeps as this id: of those that the text itself is, the first; then the one that a table
+/// with such a column gives.
+fn keys_kept(text: &str, id: &Value, column: &Column) -> Vec<String> {
+    let is_kept = |key: &Key| kept(key, column).is_some_and(|kept| value::same_in(&column.kind, &kept, id));
+    let itself = key_text::without_form(text, 1).into_iter().chain(as_uuid(text)).find(is_kept);
+    let of_table = key_of_value(id, column).filter(|key| is_kept(key) && Some(key) != itself.as_ref());
+    itself.into_iter().chain(of_table).map(|key| key.as_str().to_owned()).collect()
+}
+
 /// Reads an id as its column's type.
 fn typed(text: &str, column: &Column) -> Option<Value> {
-    key_text::without_form(text, 1).into_iter().chain(as_uuid(text)).find_map(|key| kept(&key, column))
+    let of_key = || key_text::without_form(text, 1).into_iter().chain(as_uuid(text)).find_map(|key| kept(&key, column));
+    let spelled = || spelled::read(text, column);
+    match column.kind {
+        // Every text is one of these as it stands, but it may be JSON as well.
+        ColumnType::Text { .. } | ColumnType::Enum { .. } | ColumnType::Textual | ColumnType::Other => {
+            of_key().or_else(spelled)
+        }
+        _ => spelled().or_else(of_key),
+    }
+}
+
+/// Returns the key that a table gives to a row whose key a column of this type shows so.
+fn spelled_key(text: &str, column: &Column) -> Option<Key> {
+    key_of_value(&spelled::read(text, column)?, column)
+}
+
+fn key_of_value(value: &Value, column: &Column) -> Option<Key> {
+    key::of_value(form(value, &column.kind).as_raw_bson_ref()).ok()
 }
 
 fn as_uuid(text: &str) -> Option<Key> {

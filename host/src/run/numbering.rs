@@ -4,10 +4,13 @@
 //! Every record with rows whose key has no number yet takes the next one, whatever becomes of it: so it makes no
 //! difference where a batch ends. A target that never takes a number back is asked for them in a transaction before the
 //! batch's, which notes them: what an interrupted run has taken, the next one gives to the same records.
+//!
+//! A record that is tried again, and fails again, gives its number back: it has a place in the source already.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::Numbering;
@@ -52,8 +55,8 @@ pub struct Numbered<'a> {
     /// Ids of the records that stand among those that a reference may be to.
     chosen: Ids,
     numbering: Numbering,
-    /// How many of the spare numbers were given.
-    given: usize,
+    /// The record that each of the first spare numbers was given to, and whether it has a use for it.
+    given: Vec<(usize, bool)>,
     /// Whether numbers that were not given stay taken.
     keeps_numbers: bool,
     /// Records, each with an earlier one of the batch that it has a number or a reference from.
@@ -169,7 +172,7 @@ impl<'a> Numbered<'a> {
             standing: HashMap::new(),
             chosen: Ids::new(),
             numbering: Numbering::default(),
-            given: 0,
+            given: Vec::new(),
             keeps_numbers: numbered_sequence(&place.plan.entities[place.entity])
                 .is_some_and(|name| target.kept_number(name).is_some()),
             shares: Vec::new(),
@@ -221,14 +224,27 @@ impl<'a> Numbered<'a> {
         Ok(true)
     }
 
-    /// Stores how far the numbering has come, with the batch.
-    pub async fn save(&self, place: Place<'_>, tx: &mut dyn Transaction) -> Result<(), TargetError> {
-        if self.given == 0 {
+    /// Stores how far the numbering has come, with the batch. `again` are the records that live, where all of them were
+    /// tried before: the others give their numbers back.
+    pub async fn save(
+        &self,
+        place: Place<'_>,
+        tx: &mut dyn Transaction,
+        again: Option<&HashSet<usize>>,
+    ) -> Result<(), TargetError> {
+        if self.given.is_empty() {
             return Ok(());
         }
-        let (given, left) = self.numbering.spare.split_at(self.given);
-        let spare = if self.keeps_numbers { left.to_vec() } else { Vec::new() };
-        let numbering = Numbering { last: given.last().copied(), spare };
+        let is_used =
+            |(record, has_use): &(usize, bool)| again.is_none_or(|living| *has_use && living.contains(record));
+        let (given, left) = self.numbering.spare.split_at(self.given.len());
+        let given = given.iter().copied().zip(self.given.iter().map(is_used));
+        let (used, back): (Vec<_>, Vec<_>) = given.partition(|(_, is_used)| *is_used);
+        let last = used.into_iter().map(|(number, _)| number).max().max(self.numbering.last);
+        // What lies behind the last one, a target that takes numbers back gives again by itself.
+        let stays_taken = |number: &i64| self.keeps_numbers || Some(*number) < last;
+        let spare = back.into_iter().map(|(number, _)| number).chain(left.iter().copied());
+        let numbering = Numbering { last, spare: spare.filter(stays_taken).collect() };
         place.books.save_numbering(tx, &self.entity().name, &numbering).await
     }
 
@@ -248,7 +264,7 @@ impl<'a> Numbered<'a> {
         let mut living: HashMap<&str, usize> = HashMap::new();
         let ids = EntityIds::new(&self.plan.namespace, &entity.name);
         self.shares.clear();
-        self.given = 0;
+        self.given.clear();
         let own_keys: HashMap<usize, &Key> =
             numbered_column(entity).map(|_| own_keys(entity, original).collect()).unwrap_or_default();
         for (record, settled) in original.records.iter().enumerate() {
@@ -265,11 +281,11 @@ impl<'a> Numbered<'a> {
                         Some(id)
                     }
                     (None, None) => {
-                        let next = self.numbering.spare.get(self.given).copied();
+                        let next = self.numbering.spare.get(self.given.len()).copied();
                         let next =
                             next.ok_or_else(|| Failure::bug("fewer numbers were taken than there are records"))?;
-                        self.given += 1;
                         is_new = !self.standing.contains_key(&record);
+                        self.given.push((record, is_new));
                         let id = self.standing.get(&record).cloned().unwrap_or(Value::Integer(next));
                         if !self.dead.contains(&record) {
                             holders.insert(key.as_str(), (record, id.clone()));

@@ -67,7 +67,7 @@ pub(super) fn key_of_parent(reference: &ReferencePlan, values: &[Value]) -> Opti
         if value.is_null() {
             return None;
         }
-        key.push(convert::fit(value.clone(), &reference.parent.columns[parent]).unwrap_or_else(|_| {
+        key.push(convert::refit(value.clone(), &reference.parent.columns[parent]).unwrap_or_else(|_| {
             fits = false;
             value.clone()
         }));
@@ -165,7 +165,7 @@ pub(super) async fn look_up_ids(
             // A parent without a stored id is missing: its own key stands for it in the message.
             let target = &plan.entities[entity].tables[row.table];
             let schema = &target.schema.columns[target.columns[*column]];
-            let value = id.and_then(|id| convert::fit(id, schema).ok()).unwrap_or_else(|| {
+            let value = id.and_then(|id| convert::refit(id, schema).ok()).unwrap_or_else(|| {
                 parents.unresolved.insert((index, *column));
                 Value::Text(key.as_str().into())
             });

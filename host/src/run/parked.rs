@@ -229,7 +229,7 @@ async fn standing(
         let Some(waiting) = by_reference.remove(&key::of_table(&reference.parent, columns)) else { continue };
         let fits = |key: &Vec<Value>| {
             let fits = |(value, &column): (&Value, &usize)| {
-                convert::fit(value.clone(), &reference.parent.columns[column]).is_ok()
+                convert::refit(value.clone(), &reference.parent.columns[column]).is_ok()
             };
             key.len() == columns.len() && key.iter().zip(columns).all(fits)
         };

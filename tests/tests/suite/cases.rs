@@ -98,6 +98,7 @@ cases! { super::check, CASES:
     sequence_standing
     skip_reasons
     skipped_rows
+    trigger_insert
     trigger_update
     validators
     value_types

@@ -1,5 +1,7 @@
 //! Ids that the target numbers, sequences behind ids that were written, and the way from a key to its id and back.
 
+mod kept;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -74,6 +76,44 @@ fn replayed_records_are_numbered_too() {
         );
         let again = run(&["run", "migration.toml", "--execute", "--yes", "--json"], 0);
         assert_eq!(again.json()["status"], "nothing-to-do");
+    }
+}
+
+/// A letter that fails again gives its number back: however often it is tried, the one that it has in the end is the next.
+#[test]
+fn a_replay_that_fails_gives_its_numbers_back() {
+    for database in Database::each() {
+        let migration = people(30, "id = \"sequence\"", "INTEGER PRIMARY KEY", "SERIAL PRIMARY KEY", database);
+        rewrite(migration.folder.path(), "dead-letters-max = \"10%\"", "dead-letters-max = \"50%\"");
+        let refuse = |names: &str| match migration.database.kind() {
+            "sqlite" => format!(
+                "DROP TRIGGER IF EXISTS unwanted; CREATE TRIGGER unwanted BEFORE INSERT ON people WHEN NEW.name IN ({names}) \
+                 BEGIN SELECT RAISE(ABORT, 'unwanted'); END;"
+            ),
+            _ => format!(
+                "ALTER TABLE people DROP CONSTRAINT IF EXISTS unwanted, ADD CONSTRAINT unwanted CHECK (name NOT IN ({names}));"
+            ),
+        };
+        let script = migration.folder.path().join("schema.sql");
+        let schema = fs::read_to_string(&script).unwrap() + &refuse("'n3', 'n13', 'n23'");
+        fs::write(&script, schema).unwrap();
+        migration.run(&["run", "migration.toml", "--execute", "--yes"]).expect(3);
+        let replay = || migration.run(&["dead-letter", "replay", "migration.toml", "--execute"]).expect(3);
+        let rows = "SELECT coalesce(max(id), 0) || ' ' || count(*) FROM people WHERE id > 27";
+        for _ in 0..2 {
+            replay();
+            assert_eq!(value(&migration.database, rows), "0 0");
+        }
+        // The last of them lives: those before it try again with what they had.
+        migration.database.execute(&refuse("'n3', 'n13'"));
+        replay();
+        assert_eq!(value(&migration.database, rows), "30 1");
+        migration.database.execute(&refuse("'nobody'"));
+        replay();
+        let last = "SELECT id || ' ' || name FROM people WHERE id > 27 ORDER BY id";
+        let last: Vec<String> = migration.database.query(last).into_iter().filter_map(|mut row| row.pop()?).collect();
+        assert_eq!(last, ["28 n3", "29 n13", "30 n23"], "{}", migration.database.kind());
+        migration.run(&["verify", "migration.toml"]).expect(0);
     }
 }
 
@@ -334,6 +374,8 @@ fn every_id_is_found_and_found_back() {
             (&["nowhere", "x"][..], "there is no entity `nowhere`"),
             (&["computed", "--of", "x"], "expected a UUID, found `x`"),
             (&["numbered", "--of", "x"], "expected an id of the type"),
+            (&["computed", "--of", ""], "expected a UUID, found `\"\"`"),
+            (&["numbered", "--of", ""], "expected an id of the type"),
             (&["numbered"], "required"),
         ] {
             let ended = every.call(&[&["id", "migration.toml"], words].concat()).run().expect(2);
@@ -345,6 +387,19 @@ fn every_id_is_found_and_found_back() {
             .env("TARGET_URL", "postgres://nobody@127.0.0.1:1/nowhere");
         let ended = away.run().expect(0);
         assert!(ended.stdout.trim() == computed && ended.stderr.contains("is not known"), "{ended}");
+    }
+}
+
+/// A column of SQLite's may be declared without a type, and messages say so.
+#[test]
+fn a_column_without_a_type_is_named_as_such() {
+    for (settings, said) in [
+        ("id = \"keep\"", "the column `people.id` has no type, which cannot be written"),
+        ("id = \"sequence\"", "the column `people.id` has no type and no numbering of its own"),
+    ] {
+        let migration = people(3, settings, "PRIMARY KEY", "", Database::sqlite());
+        let ended = migration.run(&["id", "migration.toml", "people", "--of", "1"]);
+        assert!(ended.code == Some(2) && ended.stderr.contains(said), "{ended}");
     }
 }
 

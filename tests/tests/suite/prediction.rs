@@ -113,3 +113,28 @@ fn a_reference_to_what_the_target_fills_in_is_not_predicted() {
     assert!(named.contains("a reference to `people.number`"), "{named}");
     assert_ne!(foretold, came_true);
 }
+
+/// Two entities that take numbers for one table take other ones in the prediction too.
+#[test]
+fn entities_that_number_one_table_are_predicted() {
+    for database in Database::each() {
+        let migration = Migration::of(8, "dead-letters-max = \"100%\"\nkey = \"_id\"", database);
+        let path = migration.folder.path();
+        let manifest = fs::read_to_string(path.join("migration.toml")).unwrap().replace("\"keep\"", "\"sequence\"");
+        let (_, entity) = manifest.split_once("[[entity]]").unwrap();
+        let second = entity.replacen("name = \"people\"", "name = \"others\"", 1);
+        fs::write(path.join("migration.toml"), format!("{manifest}\n[[entity]]{second}")).unwrap();
+        let number = if migration.database.kind() == "sqlite" { "INTEGER" } else { "SERIAL" };
+        let schema = format!("CREATE TABLE people (id {number} PRIMARY KEY, name TEXT NOT NULL)");
+        fs::write(path.join("schema.sql"), schema).unwrap();
+        let told = |arguments: &[&str]| {
+            let ended = migration.run(arguments).expect(0).json();
+            let entities = ended["entities"].as_array().unwrap().iter();
+            entities.map(|entity| json!([entity["name"], entity["total"], entity["rows"]])).collect::<Vec<_>>()
+        };
+        let foretold = told(&["run", "migration.toml", "--json"]);
+        assert_eq!(foretold.len(), 2, "{foretold:?}");
+        assert_eq!(foretold[1][1]["written"], 8, "{foretold:?}");
+        assert_eq!(foretold, told(&["run", "migration.toml", "--execute", "--yes", "--json"]));
+    }
+}

@@ -4,6 +4,7 @@ use super::json;
 use super::print;
 use super::to_stderr;
 use crate::run::identify::Identity;
+use crate::run::identify::quoted;
 
 /// Prints an id, or where `back` a key.
 pub fn identity(found: &Identity, back: bool, as_json: bool) {
@@ -15,12 +16,13 @@ pub fn identity(found: &Identity, back: bool, as_json: bool) {
     if let Some(answer) = answer {
         print(&format!("{answer}\n"));
     }
-    let asked = asked.as_deref().unwrap_or_default();
+    let asked = quoted(asked.as_deref().unwrap_or_default());
+    let answer = answer.as_deref().map(quoted);
     let mut said = match (answer, back) {
-        (Some(answer), false) => format!("`{entity}`: the key `{asked}` has the id `{answer}` ({strategy})"),
-        (Some(answer), true) => format!("`{entity}`: the id `{asked}` is of the key `{answer}` ({strategy})"),
-        (None, false) => format!("`{entity}`: the key `{asked}` has no id ({strategy})"),
-        (None, true) => format!("`{entity}`: no record has the id `{asked}` ({strategy})"),
+        (Some(answer), false) => format!("`{entity}`: the key {asked} has the id {answer} ({strategy})"),
+        (Some(answer), true) => format!("`{entity}`: the id {asked} is of the key {answer} ({strategy})"),
+        (None, false) => format!("`{entity}`: the key {asked} has no id ({strategy})"),
+        (None, true) => format!("`{entity}`: no record has the id {asked} ({strategy})"),
     };
     if let Some(records) = records {
         said.push_str(&format!("; {records} records of the source were looked at"));

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use sqlx::AssertSqlSafe;
 use sqlx::PgConnection;
 
 use super::arrays;
@@ -12,11 +13,14 @@ use super::error::row_error;
 use super::lookup;
 use super::name::TableName;
 use super::name::quote;
+use super::triggers;
 use crate::connector::TargetError;
 use crate::connector::target::Inserted;
 use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
+use crate::connector::target::Triggers;
 use crate::record::ColumnType;
+use crate::record::TableSchema;
 use crate::record::Value;
 use crate::record::value;
 
@@ -33,10 +37,20 @@ pub(super) struct KeyState {
     has_index: bool,
     /// Whether the last call found a key that was there, or a row that was refused.
     look_first: bool,
+    /// What runs when rows of the table are inserted.
+    triggers: Triggers,
 }
 
 /// The state of each key, by table and columns.
-pub(super) type KeyStates = HashMap<(String, Vec<usize>), KeyState>;
+#[derive(Debug, Default)]
+pub(super) struct KeyStates(HashMap<(String, Vec<usize>), KeyState>);
+
+impl KeyStates {
+    /// Returns what runs when rows of a table are inserted, where that was asked already.
+    pub(super) fn triggers(&self, table: &TableSchema) -> Option<Triggers> {
+        self.0.iter().find(|((name, _), _)| *name == table.name).map(|(_, state)| state.triggers)
+    }
+}
 
 /// Inserts the rows whose keys are new, and returns what became of each.
 pub(super) async fn insert(
@@ -49,9 +63,9 @@ pub(super) async fn insert(
     }
     let key = key_places(&rows)?;
     let id = (rows.table.name.clone(), rows.key.to_vec());
-    let mut state = match states.get(&id) {
+    let mut state = match states.0.get(&id) {
         Some(state) => *state,
-        None => KeyState { has_index: has_index(connection, &rows).await?, look_first: false },
+        None => key_state(connection, &rows).await?,
     };
     let (first, repeated) = split_repeated(&rows, &key);
     let copied =
@@ -62,11 +76,11 @@ pub(super) async fn insert(
         answers
     } else {
         // Also where this call fails: the next ones will look for the row at fault.
-        states.insert(id.clone(), KeyState { look_first: true, ..state });
+        states.0.insert(id.clone(), KeyState { look_first: true, ..state });
         insert_unknown(connection, &rows, &key, state.has_index, first, &repeated).await?
     };
     state.look_first = answers.iter().any(|answer| matches!(answer, Some(Inserted::Conflict(_))));
-    states.insert(id, state);
+    states.0.insert(id, state);
     Ok(answers.into_iter().map(|answer| answer.expect("every row is new, known, late or repeated")).collect())
 }
 
@@ -300,24 +314,25 @@ fn encode_row(columns: &[&crate::record::Column], row: &[Value], out: &mut Vec<u
     copy::encode_values(columns, row, out)
 }
 
-/// Returns whether an index can tell at once that the key is there.
-async fn has_index(connection: &mut PgConnection, rows: &Rows<'_>) -> Result<bool, TargetError> {
+/// Asks the server for all that it is to say of a key, in one query.
+async fn key_state(connection: &mut PgConnection, rows: &Rows<'_>) -> Result<KeyState, TargetError> {
     if rows.key.is_empty() {
-        return Ok(false);
+        // Without a key nobody could look at a row again.
+        return Ok(KeyState { has_index: false, look_first: false, triggers: Triggers::None });
     }
     let columns: Vec<&str> = rows.key.iter().map(|column| rows.table.columns[*column].name.as_str()).collect();
-    sqlx::query_scalar(
+    let failed = |error| row_error(error, "look for the key's index", &rows.table.name, &[]);
+    let sql = format!(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = pg_catalog.to_regclass($1) \
            AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL \
            AND i.indnkeyatts = cardinality($2) \
            AND ARRAY(SELECT a.attname::text FROM unnest((ARRAY(SELECT unnest(i.indkey)))[1:i.indnkeyatts]) AS u (attnum) \
-             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = u.attnum) <@ $2::text[])",
-    )
-    .bind(TableName::parse(&rows.table.name).sql())
-    .bind(columns)
-    .fetch_one(connection)
-    .await
-    .map_err(|error| row_error(error, "look for the key's index", &rows.table.name, &[]))
+             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = u.attnum) <@ $2::text[]), ({})",
+        triggers::on_insert("$1")
+    );
+    let found = sqlx::query_as(AssertSqlSafe(sql)).bind(TableName::parse(&rows.table.name).sql()).bind(columns);
+    let (has_index, deferred): (bool, Option<bool>) = found.fetch_one(connection).await.map_err(failed)?;
+    Ok(KeyState { has_index, look_first: false, triggers: triggers::read(deferred) })
 }
 
 pub(super) fn names(rows: &Rows<'_>) -> Vec<String> {

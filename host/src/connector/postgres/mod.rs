@@ -27,6 +27,7 @@ mod target;
 mod tests;
 mod text;
 mod transaction;
+mod triggers;
 mod types;
 mod update;
 mod writable;

@@ -4,13 +4,15 @@
 //!
 //! An account that may not create temporary tables, or a server without PL/pgSQL, has no such way.
 
-use std::fmt::Write as _;
+mod block;
 
 use sqlx::AssertSqlSafe;
 use sqlx::PgConnection;
 use sqlx::Row as _;
 use xxhash_rust::xxh3::xxh3_64;
 
+use self::block::KEPT_OUT;
+use self::block::REWRITTEN;
 use super::copy;
 use super::error::Said;
 use super::error::row_error;
@@ -18,28 +20,24 @@ use super::insert;
 use super::insert::kept_out;
 use super::lookup;
 use super::name::TableName;
-use super::name::literal;
+use super::text;
 use crate::connector::TargetError;
+use crate::connector::rewritten;
+use crate::connector::rewritten::Write;
 use crate::connector::target::Records;
 use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
 use crate::connector::target::Sifted;
+use crate::record::Value;
 
-/// Records that are inserted together at most.
-const TOGETHER_MAX: usize = 64;
-/// Of so many records as come to one refusal, the part that is inserted together: more would mostly have one among them,
-/// and fewer would take more statements. From 0.1 to 1 it makes a third of the time; measured with one refusal in 20.
-const TOGETHER: f64 = 0.3;
-/// What the server raises where a trigger or a rule has kept rows out.
-const KEPT_OUT: &str = "WHB01";
 /// What the block is quoted by.
 const QUOTE: &str = "$whimbrel$";
 const REFUSED: &str = "\
 CREATE TEMP TABLE IF NOT EXISTS whimbrel_refused (record int, code text, message text, detail text, column_name text, \
-constraint_name text, table_name text, schema_name text, place text, is_conflict boolean, into_table int) ON COMMIT DELETE ROWS; \
+constraint_name text, table_name text, schema_name text, place text, is_conflict boolean, into_table int, found text[]) ON COMMIT DELETE ROWS; \
 DELETE FROM pg_temp.whimbrel_refused";
 const ANSWERS: &str = "\
-SELECT record, code, message, detail, column_name, constraint_name, table_name, schema_name, place, is_conflict, into_table \
+SELECT record, code, message, detail, column_name, constraint_name, table_name, schema_name, place, is_conflict, into_table, found \
 FROM pg_temp.whimbrel_refused ORDER BY record";
 
 /// Inserts records one after another; `None` where this way is closed.
@@ -74,7 +72,7 @@ async fn sifted(connection: &mut PgConnection, records: &Records<'_>) -> Result<
     for (rows, of) in records.tables.iter().zip(records.of) {
         stagings.push(stage(connection, rows, of).await?);
     }
-    let block = block(records, &stagings);
+    let block = block::block(records, &stagings);
     let failed = |error| row_error(error, "sift rows", "", &[]);
     if block.matches(QUOTE).count() > 2 {
         return Err(failed(sqlx::Error::Protocol("a name holds the block's own quote".to_owned())));
@@ -97,7 +95,12 @@ async fn sifted(connection: &mut PgConnection, records: &Records<'_>) -> Result<
         } else {
             let table: i32 = row.try_get(10).map_err(failed)?;
             let rows = usize::try_from(table).ok().and_then(|table| records.tables.get(table));
-            sifted[record] = Sifted::Refused(refusal(rows.unwrap_or(&records.tables[0]), &texts)?);
+            let rows = rows.unwrap_or(&records.tables[0]);
+            let refusal = match texts[0].as_deref() {
+                Some(REWRITTEN) => rewritten(rows, texts[1].as_deref(), row.try_get(11).map_err(failed)?)?,
+                _ => refusal(rows, &texts)?,
+            };
+            sifted[record] = Sifted::Refused(refusal);
         }
     }
     let expected = if sifted.last() == Some(&Sifted::Conflict) { sifted.len() - 1 } else { sifted.len() };
@@ -130,6 +133,22 @@ fn refusal(rows: &Rows<'_>, texts: &[Option<String>]) -> Result<Refusal, TargetE
     };
     let refusal = said.refusal(&rows.table.name, &[]);
     refusal.ok_or_else(|| TargetError::Database { what: "sifting rows".to_owned(), source: said.words().into() })
+}
+
+/// What is to be said of a row that holds other values than were copied.
+fn rewritten(rows: &Rows<'_>, place: Option<&str>, found: Option<Vec<Option<String>>>) -> Result<Refusal, TargetError> {
+    let row = place.and_then(|place| rows.rows.get(place.parse::<usize>().ok()?));
+    let given: Vec<&Value> = row.map(|row| row.iter().collect()).unwrap_or_default();
+    let found: Option<Vec<Value>> = found.map(|found| {
+        let columns = rows.columns.iter().zip(found);
+        columns.map(|(column, text)| text::read(&rows.table.columns[*column].kind, text)).collect()
+    });
+    // The server compares more strictly; where the difference is none to us, another way has to be taken for all.
+    let refusal = rewritten::refusal(rows.table, rows.columns, &given, found.as_deref(), Write::Insert);
+    refusal.ok_or_else(|| TargetError::Database {
+        what: "sifting rows".to_owned(),
+        source: "the server takes values for different that are the same".into(),
+    })
 }
 
 /// Copies rows into the temporary table that is like theirs, each with its record's number; returns its name.
@@ -178,125 +197,6 @@ fn encode(
         out.extend_from_slice(&i32::try_from(number).unwrap_or(i32::MAX).to_be_bytes());
     }
     copy::encode_values(columns, row, out)
-}
-
-/// The block that inserts from the temporary tables. It ends at the first record whose key is there already: what comes
-/// behind is judged when that one is settled.
-fn block(records: &Records<'_>, stagings: &[String]) -> String {
-    let mut inserts = String::new();
-    let mut keys = String::new();
-    for (number, ((rows, of), staging)) in records.tables.iter().zip(records.of).zip(stagings).enumerate() {
-        let table = TableName::parse(&rows.table.name);
-        let names = insert::names(rows);
-        let selected: Vec<String> = names.iter().map(|name| format!("s.{name}")).collect();
-        let from = format!(
-            "FROM pg_temp.{staging} AS s WHERE s.whimbrel_record >= whimbrel_from AND s.whimbrel_record < whimbrel_behind"
-        );
-        let is_one_each = of.len() == records.count && of.iter().enumerate().all(|(place, record)| place == *record);
-        let wanted = match is_one_each {
-            true => "whimbrel_wanted := whimbrel_behind - whimbrel_from".to_owned(),
-            false => format!("SELECT count(*) INTO whimbrel_wanted {from}"),
-        };
-        let _ = write!(
-            inserts,
-            "whimbrel_into := {number};
-            {wanted};
-            IF whimbrel_wanted > 0 THEN
-                INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} {from} ORDER BY s.whimbrel_row;
-                GET DIAGNOSTICS whimbrel_written = ROW_COUNT;
-                IF whimbrel_written <> whimbrel_wanted THEN
-                    RAISE EXCEPTION USING ERRCODE = '{KEPT_OUT}', MESSAGE = (whimbrel_wanted - whimbrel_written)::text;
-                END IF;
-            END IF;
-            ",
-            table.sql(),
-            names.join(", "),
-            selected.join(", "),
-        );
-        if rows.key.is_empty() {
-            continue;
-        }
-        let others: Vec<String> = rows
-            .table
-            .uniques
-            .iter()
-            .filter(|unique| !lookup::same(&unique.columns, rows.key))
-            .map(|unique| literal(&unique.name))
-            .collect();
-        let known = if others.is_empty() { "NULL".to_owned() } else { others.join(", ") };
-        let _ = write!(
-            keys,
-            " OR (whimbrel_table = {} AND whimbrel_constraint NOT IN ({known})) IS NOT FALSE",
-            literal(&table.table)
-        );
-    }
-    format!(
-        "DO {QUOTE}
-DECLARE
-    whimbrel_from int := 0;
-    whimbrel_behind int;
-    whimbrel_size int := 4;
-    whimbrel_until int := 0;
-    whimbrel_refused int := 0;
-    whimbrel_seqscan text;
-    whimbrel_bitmapscan text;
-    whimbrel_wanted bigint;
-    whimbrel_written bigint;
-    whimbrel_code text;
-    whimbrel_message text;
-    whimbrel_detail text;
-    whimbrel_column text;
-    whimbrel_constraint text;
-    whimbrel_table text;
-    whimbrel_schema text;
-    whimbrel_place text;
-    whimbrel_is_conflict boolean;
-    whimbrel_into int;
-BEGIN
-    -- The temporary tables are never analysed, and are read by their index alone.
-    whimbrel_seqscan := current_setting('enable_seqscan');
-    whimbrel_bitmapscan := current_setting('enable_bitmapscan');
-    PERFORM set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true);
-    WHILE whimbrel_from < {count} LOOP
-        whimbrel_size := greatest(1, least(whimbrel_size, {TOGETHER_MAX}));
-        whimbrel_behind := least(whimbrel_from + whimbrel_size, {count});
-        BEGIN
-            {inserts}
-            whimbrel_from := whimbrel_behind;
-            whimbrel_size := CASE WHEN whimbrel_from < whimbrel_until THEN (whimbrel_until - whimbrel_from) / 2
-                ELSE {TOGETHER} * whimbrel_from / (whimbrel_refused + 1) END;
-        EXCEPTION WHEN OTHERS THEN
-            GET STACKED DIAGNOSTICS whimbrel_code = RETURNED_SQLSTATE, whimbrel_message = MESSAGE_TEXT,
-                whimbrel_detail = PG_EXCEPTION_DETAIL, whimbrel_column = COLUMN_NAME,
-                whimbrel_constraint = CONSTRAINT_NAME, whimbrel_table = TABLE_NAME,
-                whimbrel_schema = SCHEMA_NAME, whimbrel_place = PG_EXCEPTION_CONTEXT;
-            IF NOT (whimbrel_code ~ '^(22|23|P0)' OR whimbrel_code IN ('54000', '{KEPT_OUT}')
-                OR whimbrel_place ~ ' at RAISE') THEN
-                RAISE;
-            END IF;
-            IF whimbrel_behind - whimbrel_from > 1 THEN
-                -- One of these is refused: it is looked for by halves.
-                whimbrel_until := whimbrel_behind;
-                whimbrel_size := (whimbrel_behind - whimbrel_from) / 2;
-            ELSE
-                whimbrel_is_conflict := whimbrel_code = '23505' AND (false{keys});
-                INSERT INTO pg_temp.whimbrel_refused VALUES (whimbrel_from, whimbrel_code, whimbrel_message,
-                    whimbrel_detail, whimbrel_column, whimbrel_constraint, whimbrel_table, whimbrel_schema,
-                    whimbrel_place, whimbrel_is_conflict, whimbrel_into);
-                EXIT WHEN whimbrel_is_conflict;
-                whimbrel_from := whimbrel_behind;
-                whimbrel_until := 0;
-                whimbrel_refused := whimbrel_refused + 1;
-                whimbrel_size := {TOGETHER} * whimbrel_from / (whimbrel_refused + 1);
-            END IF;
-        END;
-    END LOOP;
-    INSERT INTO pg_temp.whimbrel_refused (record, message) VALUES (-1, whimbrel_from::text);
-    PERFORM set_config('enable_seqscan', whimbrel_seqscan, true),
-        set_config('enable_bitmapscan', whimbrel_bitmapscan, true);
-END {QUOTE}",
-        count = records.count,
-    )
 }
 
 async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {

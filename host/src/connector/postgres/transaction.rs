@@ -21,6 +21,7 @@ use super::numbers;
 use super::parameter;
 use super::parameter::Parameter;
 use super::sift;
+use super::triggers;
 use super::update;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
@@ -30,6 +31,7 @@ use crate::connector::target::Inserted;
 use crate::connector::target::Records;
 use crate::connector::target::Rows;
 use crate::connector::target::Sifted;
+use crate::connector::target::Triggers;
 use crate::record::TableSchema;
 use crate::record::Value;
 use crate::record::value;
@@ -53,7 +55,7 @@ impl Drop for PostgresTransaction {
 impl PostgresTransaction {
     /// Begins a transaction on a connection that has none, where there is a fence behind it.
     pub async fn begin(connection: PoolConnection<Postgres>, fence: Option<&Fence>) -> Result<Self, TargetError> {
-        let mut begun = Self { connection, keys: KeyStates::new(), is_open: true };
+        let mut begun = Self { connection, keys: KeyStates::default(), is_open: true };
         match fence {
             Some(fence) => fence::begin(fence, &mut begun.connection).await?,
             None => begun.command(fence::BEGIN.to_owned(), "begin a transaction").await?,
@@ -94,8 +96,15 @@ impl Transaction for PostgresTransaction {
         update::update(&mut self.connection, rows).await
     }
 
+    async fn insert_triggers(&mut self, table: &TableSchema) -> Result<Triggers, TargetError> {
+        match self.keys.triggers(table) {
+            Some(known) => Ok(known),
+            None => triggers::insert(&mut self.connection, table).await,
+        }
+    }
+
     async fn has_update_triggers(&mut self, table: &TableSchema) -> Result<bool, TargetError> {
-        update::has_triggers(&mut self.connection, table).await
+        triggers::has_update(&mut self.connection, table).await
     }
 
     async fn find(

@@ -5,7 +5,6 @@ use sqlx::PgConnection;
 
 use super::arrays;
 use super::error::row_error;
-use super::error::target_error;
 use super::lookup;
 use super::name::TableName;
 use super::name::quote;
@@ -19,11 +18,6 @@ use crate::record::Value;
 
 /// Rows of one UPDATE.
 const UPDATE_ROWS_MAX: usize = 5_000;
-
-/// Triggers on UPDATE, of which those that keep constraints are the server's own.
-const TRIGGERS: &str = "\
-SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger
-    WHERE tgrelid = pg_catalog.to_regclass($1) AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 16 <> 0)";
 
 /// Sets all columns but the key's. A row that is not there fails the call; one that a trigger leaves as it was is refused.
 pub(super) async fn update(connection: &mut PgConnection, rows: Rows<'_>) -> Result<(), TargetError> {
@@ -56,15 +50,6 @@ pub(super) async fn update(connection: &mut PgConnection, rows: Rows<'_>) -> Res
         return Err(left_alone(&rows, chunk, chunk.len() - touched));
     }
     Ok(())
-}
-
-/// Returns whether triggers of the user's run when rows of a table are updated.
-pub(super) async fn has_triggers(connection: &mut PgConnection, table: &TableSchema) -> Result<bool, TargetError> {
-    sqlx::query_scalar(TRIGGERS)
-        .bind(TableName::parse(&table.name).sql())
-        .fetch_one(connection)
-        .await
-        .map_err(|error| target_error(error, &format!("look for triggers of `{}`", table.name)))
 }
 
 /// Removes rows by their keys.

@@ -18,6 +18,7 @@ pub(super) const TABLES: &str = "
     CREATE TABLE predicted_set (id INTEGER PRIMARY KEY, target TEXT NOT NULL, columns TEXT NOT NULL, UNIQUE (target, columns));
     CREATE TABLE predicted_key (set_id INTEGER NOT NULL, key BLOB NOT NULL, row_id INTEGER NOT NULL,
         PRIMARY KEY (set_id, key)) WITHOUT ROWID;
+    CREATE TABLE predicted_number (target TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
 /// Columns by which a table's rows are found.
@@ -113,6 +114,13 @@ pub(super) fn remove(connection: &Connection, sets: &[Set], id: i64) -> Result<(
         }
     }
     connection.prepare_cached("DELETE FROM predicted_row WHERE id = ?1")?.execute([id]).map(drop)
+}
+
+/// Takes so many numbers for a table, downwards from -1; returns the last one.
+pub(super) fn take_numbers(connection: &Connection, table: &TableSchema, count: i64) -> Result<i64> {
+    let sql = "INSERT INTO predicted_number AS known VALUES (?1, -?2) \
+        ON CONFLICT (target) DO UPDATE SET last = known.last - ?2 RETURNING last";
+    connection.prepare_cached(sql)?.query_row(params![table.name, count], |row| row.get(0))
 }
 
 fn index(connection: &Connection, sets: &[Set], id: i64, row: &[Value]) -> Result<()> {

@@ -17,6 +17,7 @@ use crate::connector::target::Rows;
 use crate::connector::target::Target;
 use crate::connector::target::TargetError;
 use crate::connector::target::Transaction;
+use crate::connector::target::Triggers;
 use crate::record::ForeignKey;
 use crate::record::TableSchema;
 use crate::record::Value;
@@ -298,8 +299,12 @@ impl Transaction for PredictedTransaction {
         })
     }
 
-    async fn has_update_triggers(&mut self, _table: &TableSchema) -> Result<bool, TargetError> {
+    async fn insert_triggers(&mut self, _table: &TableSchema) -> Result<Triggers, TargetError> {
         // The scratch has none, and what those of the target would do is not predicted.
+        Ok(Triggers::None)
+    }
+
+    async fn has_update_triggers(&mut self, _table: &TableSchema) -> Result<bool, TargetError> {
         Ok(false)
     }
 
@@ -357,14 +362,16 @@ impl Transaction for PredictedTransaction {
 
     async fn take_numbers(
         &mut self,
-        _: &TableSchema,
+        table: &TableSchema,
         _: usize,
-        last: Option<i64>,
+        _: Option<i64>,
         count: usize,
     ) -> Result<Vec<i64>, TargetError> {
-        // What the target would give is not known without taking it: no row has a number below zero.
-        let last = last.unwrap_or(0).min(0);
-        Ok((1..=i64::try_from(count).unwrap_or(i64::MAX)).map(|number| last - number).collect())
+        // What the target would give is not known without taking it: no row has a number below zero. Several entities may
+        // take them for one table.
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let last = blocking(|| scratch::take_numbers(self.scratch.connection(), table, count)).map_err(failed)?;
+        Ok((last..last + count).rev().collect())
     }
 
     async fn advance_sequence(&mut self, _: &TableSchema, _: usize) -> Result<Option<Advanced>, TargetError> {

@@ -27,6 +27,7 @@ use crate::connector::target::Rows;
 use crate::connector::target::Sifted;
 use crate::connector::target::TargetError;
 use crate::connector::target::Transaction;
+use crate::connector::target::Triggers;
 use crate::record::TableSchema;
 use crate::record::Value;
 use crate::record::value;
@@ -122,6 +123,12 @@ impl Transaction for SqliteTransaction {
             }
             Ok(())
         })
+    }
+
+    async fn insert_triggers(&mut self, table: &TableSchema) -> Result<Triggers, TargetError> {
+        self.check_open()?;
+        let has_triggers = blocking(|| update::has_triggers(&self.connection, table))?;
+        Ok(if has_triggers { Triggers::AtOnce } else { Triggers::None })
     }
 
     async fn has_update_triggers(&mut self, table: &TableSchema) -> Result<bool, TargetError> {

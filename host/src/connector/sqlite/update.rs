@@ -67,7 +67,7 @@ pub(super) fn update(connection: &Connection, rows: Rows<'_>) -> Result<(), Targ
     Ok(())
 }
 
-/// Returns whether a table has triggers; which of them run on UPDATE, only their text would tell.
+/// Returns whether a table has triggers; which of them run on INSERT or on UPDATE, only their text would tell.
 pub(super) fn has_triggers(connection: &Connection, table: &TableSchema) -> Result<bool, TargetError> {
     let sql =
         "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)";

@@ -17,6 +17,7 @@ use crate::connector::target::Inserted;
 use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
 use crate::error::Failure;
+use crate::plan::EntityPlan;
 use crate::plan::IdStrategy;
 use crate::plan::OnConflict;
 use crate::record::Value;
@@ -304,14 +305,19 @@ impl Committer {
                 }
             }
         }
-        if checks_each {
-            match tx.check_constraints().await {
-                Ok(()) => {}
-                Err(TargetError::Refused(refusal)) => return Ok(Part::Refused(Refusing::Somebody(refusal))),
-                Err(error) => return Err(error.into()),
-            }
+        let checked = match checks_each {
+            true => tx.check_constraints().await,
+            false => Ok(()),
+        };
+        let checked = match checked {
+            Ok(()) => check_inserted(tx, entity, resolved, layout, &fates).await,
+            refused => refused,
+        };
+        match checked {
+            Ok(()) => Ok(Part::Written(fates)),
+            Err(TargetError::Refused(refusal)) => Ok(Part::Refused(Refusing::Somebody(refusal))),
+            Err(error) => Err(error.into()),
         }
-        Ok(Part::Written(fates))
     }
 
     /// Conflicts with rows that this migration wrote itself are no conflicts but duplicate keys in the source.
@@ -373,6 +379,24 @@ impl Committer {
         }
         Ok(dead)
     }
+}
+
+/// Looks at the rows again that were inserted, where triggers may have changed them.
+async fn check_inserted(
+    tx: &mut dyn Transaction,
+    entity: &EntityPlan,
+    resolved: &Resolved,
+    layout: &Layout,
+    fates: &[(usize, RowFate)],
+) -> Result<(), TargetError> {
+    let mut rows: Vec<Vec<&[Value]>> = vec![Vec::new(); entity.tables.len()];
+    for (row, _) in fates.iter().filter(|(_, fate)| *fate == RowFate::Inserted) {
+        rows[resolved.rows[*row].table].push(layout.values(resolved, *row));
+    }
+    let inserted = entity.tables.iter().zip(&rows).filter(|(_, rows)| !rows.is_empty());
+    let inserted =
+        inserted.map(|(table, rows)| Rows { table: &table.schema, columns: &table.columns, key: &table.key, rows });
+    rewritten::check_inserted(tx, &inserted.collect::<Vec<_>>()).await
 }
 
 fn part_refused(resolved: &Resolved, rows: &[usize], refusal: Refusal) -> Part {

@@ -66,7 +66,7 @@ async fn drop_orphans(
                 let pairs = reference.columns.iter().zip(&reference.parent_columns);
                 let key = pairs.map(|(&fed, &parent)| {
                     let value = candidate.value_at(table.columns[fed]).filter(|value| !value.is_null())?;
-                    Some(convert::fit(value.clone(), &reference.parent.columns[parent]).unwrap_or_else(|_| {
+                    Some(convert::refit(value.clone(), &reference.parent.columns[parent]).unwrap_or_else(|_| {
                         fits = false;
                         value.clone()
                     }))

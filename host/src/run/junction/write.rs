@@ -12,6 +12,7 @@ use crate::connector::target::Refusal;
 use crate::connector::target::Rows;
 use crate::plan::TablePlan;
 use crate::record::Value;
+use crate::run::rewritten;
 
 /// What the target made of one row.
 #[derive(Debug, Clone)]
@@ -91,7 +92,9 @@ async fn write_part(
         alike.entry(&candidates[row].columns).or_default().push(place);
     }
     let (mut answers, mut is_ordered) = (Vec::with_capacity(part.len()), true);
-    for (columns, places) in &alike {
+    // For each of these columns, the rows that stand there now.
+    let mut new: Vec<(&[usize], Vec<&[Value]>)> = Vec::with_capacity(alike.len());
+    for (&columns, places) in &alike {
         let rows: Vec<&[Value]> = places.iter().map(|&place| candidates[part[place]].row.values.as_slice()).collect();
         let call = Rows { table: &table.schema, columns, key: &table.key, rows: &rows };
         let inserted = match tx.insert(call).await {
@@ -102,6 +105,8 @@ async fn write_part(
             }
             Err(error) => return Err(error),
         };
+        let is_new = |(_, inserted): &(&&[Value], &Inserted)| **inserted == Inserted::New;
+        new.push((columns, rows.iter().zip(&inserted).filter(is_new).map(|(row, _)| *row).collect()));
         for (&place, inserted) in places.iter().zip(inserted) {
             let candidate = &candidates[part[place]];
             let answer = match inserted {
@@ -118,10 +123,18 @@ async fn write_part(
     if !is_ordered {
         return Ok(Part::Unordered);
     }
-    // What is deferred would otherwise be said by the commit, and of nobody.
-    match tx.check_constraints().await {
+    let calls: Vec<Rows<'_>> =
+        new.iter().map(|(columns, rows)| Rows { table: &table.schema, columns, key: &table.key, rows }).collect();
+    match check(tx, &calls).await {
         Ok(()) => Ok(Part::Written(answers)),
         Err(TargetError::Refused(refusal)) => Ok(Part::Refused(refusal, None)),
         Err(error) => Err(error),
     }
+}
+
+/// Looks at what is only said behind the rows: deferred constraints, which the commit would say of nobody, and values that
+/// triggers have changed.
+async fn check(tx: &mut dyn Transaction, inserted: &[Rows<'_>]) -> Result<(), TargetError> {
+    tx.check_constraints().await?;
+    rewritten::check_inserted(tx, inserted).await
 }

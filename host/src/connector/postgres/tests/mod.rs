@@ -7,6 +7,7 @@ mod locks;
 mod refusals;
 mod schema;
 mod speed;
+mod triggers;
 mod values;
 
 use std::fmt::Display;
