@@ -46,6 +46,17 @@ impl<'a> Insert<'a> {
     }
 
     pub(super) fn row(&mut self, index: usize, row: &[Value]) -> Result<Inserted, TargetError> {
+        match self.write(index, row) {
+            // SQLite looks at other constraints before it looks at the key.
+            Err(TargetError::Refused(refusal)) if !self.connection.is_autocommit() => {
+                let conflict = self.existing(index, row)?.map(Inserted::Conflict);
+                conflict.ok_or(TargetError::Refused(refusal))
+            }
+            answer => answer,
+        }
+    }
+
+    fn write(&mut self, index: usize, row: &[Value]) -> Result<Inserted, TargetError> {
         if let Some(place) = self.made_up_rowid
             && row[place].is_null()
         {
