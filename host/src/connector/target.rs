@@ -160,8 +160,8 @@ pub enum Triggers {
 pub trait Transaction: Send {
     /// Inserts rows and returns one answer a row, in order. Two of them with the same key: the second conflicts with the first.
     ///
-    /// A row that a constraint refuses gives [`TargetError::Refused`]; the transaction can then only be rolled back, or
-    /// rolled back to a savepoint.
+    /// A row whose key stands conflicts with it, whatever else there is against the row. One that a constraint refuses
+    /// otherwise gives [`TargetError::Refused`]; the transaction can then only be rolled back, or rolled back to a savepoint.
     async fn insert(&mut self, rows: Rows<'_>) -> Result<Vec<Inserted>, TargetError>;
 
     /// Inserts records one after another, and leaves those out that are refused: what stands is what would stand had

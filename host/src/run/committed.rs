@@ -1,8 +1,8 @@
 //! Committed batches once more: what the ledger says of them, and their records from a freshly opened source.
 //!
 //! A batch begins where the one before it ends. Where the source's records are no more those that were read then, they
-//! are told by the digests of their bytes, and keep the numbers that they had. What the ledger says last about a record
-//! counts.
+//! are told by the digests of their bytes, and keep the numbers that they had; those that no entry has are new. What the
+//! ledger says last about a record counts.
 
 mod align;
 
@@ -37,7 +37,12 @@ pub struct Reread {
     /// The last entry that was read.
     sequence: i64,
     is_placed: bool,
+    /// The keys of records that no entry has, since they were asked for last.
+    new: Vec<NewRecord>,
 }
+
+/// The key of a record that the source has and the ledger has not; `None` where it has none.
+pub type NewRecord = Option<String>;
 
 /// One committed batch.
 pub struct Committed {
@@ -82,7 +87,14 @@ pub struct KnownRow {
 impl Reread {
     /// Begins behind the entry of this number; 0 is the beginning.
     pub fn new(entity: &str, source: Box<dyn Source>, sequence: i64) -> Self {
-        Self { entity: entity.to_owned(), source, at: Position::default(), sequence, is_placed: sequence == 0 }
+        Self {
+            entity: entity.to_owned(),
+            source,
+            at: Position::default(),
+            sequence,
+            is_placed: sequence == 0,
+            new: Vec::new(),
+        }
     }
 
     /// Returns the next batch, or `None` behind the last one.
@@ -132,7 +144,20 @@ impl Reread {
             self.sequence = entry.sequence;
         }
         self.sequence = end;
+        self.new.clear();
         Ok(())
+    }
+
+    /// Returns the records that no entry has, of those that lie before the end of the last batch and were not returned yet.
+    pub fn new_records(&mut self) -> Vec<NewRecord> {
+        std::mem::take(&mut self.new)
+    }
+
+    /// Returns some records that lie behind the last batch, none at the end of the source.
+    pub async fn rest(&mut self) -> Result<Vec<NewRecord>, Failure> {
+        let Some(batch) = self.source.read(&self.at, STEP).await? else { return Ok(Vec::new()) };
+        self.at = batch.end;
+        Ok(batch.records.iter().map(key_of).collect())
     }
 
     /// Reads the records of an entry; those that the source does not have any more are left out.
@@ -165,12 +190,15 @@ impl Reread {
         }
         let mut places = align::align(&known, &found);
         places.truncate(records.len());
-        // What came before the first of them is nobody's.
+        // What came before the first of them is new.
         let first = places.iter().flatten().min().copied().unwrap_or(0);
         let count = places.iter().flatten().max().map_or(0, |last| last + 1 - first);
         self.skip(first).await?;
         let batch = self.read_only(count).await?;
         self.at = batch.end.clone();
+        let known: HashSet<usize> = places.iter().flatten().map(|place| place - first).collect();
+        let new = batch.records.iter().enumerate().filter(|(place, _)| !known.contains(place));
+        self.new.extend(new.map(|(_, record)| key_of(record)));
         Ok(numbered(batch, records, places.into_iter().map(|place| place.map(|place| place - first))))
     }
 
@@ -187,13 +215,14 @@ impl Reread {
         found
     }
 
-    /// Goes on by so many records.
+    /// Goes on by so many records, all of them new.
     async fn skip(&mut self, count: usize) -> Result<(), Failure> {
         let mut left = count;
         while left > 0 {
             let limit = ReadLimit { records: left.min(STEP.records), ..STEP };
             let Some(batch) = self.source.read(&self.at, limit).await? else { break };
             left = left.saturating_sub(batch.records.len());
+            self.new.extend(batch.records.iter().map(key_of));
             self.at = batch.end;
         }
         Ok(())
@@ -260,6 +289,10 @@ fn numbered(batch: Batch, records: &[Known], places: impl Iterator<Item = Option
         Some(Record { document: known.document, ..record.clone() })
     });
     Batch { records: moved.collect(), ..batch }
+}
+
+fn key_of(record: &Record) -> NewRecord {
+    record.key.as_ref().map(|key| key.as_str().to_owned())
 }
 
 fn digests(batch: &Batch) -> Vec<u64> {

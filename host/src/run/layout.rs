@@ -1,10 +1,14 @@
 //! Which records of a batch can be written as they are: keys told apart and parents found, before anything is written.
 
+mod lacking;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
+
+use lacking::Lacking;
 
 use super::bookkeeping::Bookkeeping;
 use super::bookkeeping::NulledReference;
@@ -19,12 +23,8 @@ use super::parents::LeftOut;
 use super::parents::Parents;
 use super::parents::find_parents;
 use super::parents::look_up_ids;
-use super::parents::missing_parent;
-use super::parents::no_parent;
 use super::parents::parents_among;
 use super::parents::reference_key;
-use super::parked;
-use super::resolve::Choice;
 use super::resolve::Resolved;
 use super::resolve::ResolvedRow;
 use super::resolve::Settled;
@@ -33,13 +33,10 @@ use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
-use crate::plan::Later;
-use crate::plan::OnMissing;
 use crate::plan::Plan;
 use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
 use crate::plugin::PluginId;
-use crate::record::Key;
 use crate::record::Value;
 use crate::record::packed;
 use crate::record::value;
@@ -95,19 +92,6 @@ pub struct Layout {
     leans: Vec<(usize, usize)>,
     /// A record that is set aside, and the earlier row whose key it repeats.
     repeats: Vec<(usize, usize)>,
-}
-
-/// What one reference of one row comes to.
-enum Found {
-    /// It stands in the target, or comes with the same record.
-    Parent,
-    /// It comes with this earlier record of the batch.
-    InBatch(usize),
-    /// It may still come: the column is NULL until then.
-    Later,
-    /// It may still come: the record waits for it.
-    Awaited,
-    Missing,
 }
 
 impl Parked {
@@ -176,6 +160,16 @@ impl Layout {
                 }
                 let values = values.as_slice();
                 let nulls = layout.nulled.len() + layout.deferred.len();
+                let of_row = |reference, is_known| Lacking {
+                    plan,
+                    table,
+                    reference,
+                    resolved,
+                    row,
+                    values,
+                    is_known,
+                    choice: None,
+                };
                 for reference in &table.references {
                     match choices::chosen(table, reference, &resolved.rows[row].choices) {
                         Chosen::This => {}
@@ -186,31 +180,8 @@ impl Layout {
                             continue;
                         }
                         Chosen::Nobody(choice) => {
-                            match reference.on_missing {
-                                _ if reference.later == Later::FilledIn => {
-                                    layout.null(table, reference, resolved, row, values, true, Some((plan, choice)));
-                                }
-                                _ if reference.later == Later::Parked && parks => {
-                                    let key = parked::key::waits_for_one(plan, table, reference, choice);
-                                    waits.push((choices::nobody(plan, table, choice), key));
-                                }
-                                OnMissing::Null => {
-                                    layout.null(table, reference, resolved, row, values, false, Some((plan, choice)));
-                                }
-                                OnMissing::DeadLetter | OnMissing::Park => {
-                                    let refused = || choices::nobody(plan, table, choice);
-                                    layout.set_aside.entry(index).or_insert_with(refused);
-                                }
-                                OnMissing::Skip => {
-                                    let left_out = || LeftOut::of_choice(plan, table, reference, choice);
-                                    layout.skipped.entry(index).or_insert_with(left_out);
-                                }
-                                OnMissing::Fail => {
-                                    return Err(
-                                        no_parent(resolved, index, &choices::nobody(plan, table, choice)).into()
-                                    );
-                                }
-                            }
+                            let lacking = Lacking { choice: Some(choice), ..of_row(reference, true) };
+                            waits.extend(layout.lack(&lacking, parks)?);
                             continue;
                         }
                     }
@@ -224,50 +195,18 @@ impl Layout {
                     });
                     let (among_own, among_earlier) =
                         if is_known { (among(&own), among(&in_batch)) } else { (None, None) };
-                    let not_yet = match reference.later {
-                        Later::FilledIn => Found::Later,
-                        Later::Parked if parks => Found::Awaited,
-                        Later::Parked | Later::Never => Found::Missing,
-                    };
-                    let outcome = match (among_own, among_earlier) {
-                        _ if is_known && found.stands(reference, &key) => Found::Parent,
-                        (_, Some(parent)) => Found::InBatch(resolved.rows[parent].record),
-                        (Some(parent), None) if reference.to_itself && parent > row => not_yet,
-                        (Some(_), None) => Found::Parent,
-                        (None, None) => not_yet,
-                    };
-                    match (outcome, reference.on_missing) {
-                        (Found::Parent, _) => {}
-                        (Found::InBatch(parent), _) => leans.push((index, parent)),
-                        (Found::Later, _) => layout.null(table, reference, resolved, row, values, true, None),
-                        (Found::Awaited, _) => {
-                            let refused = missing_parent(plan, table, reference, &resolved.rows[row], values);
-                            let key =
-                                parked::key::waits(plan, table, reference, &resolved.rows[row], values, !is_known);
-                            waits.push((refused, key));
-                        }
-                        (Found::Missing, OnMissing::Null) => {
-                            layout.null(table, reference, resolved, row, values, false, None)
-                        }
-                        (Found::Missing, OnMissing::DeadLetter | OnMissing::Park) => {
-                            layout
-                                .set_aside
-                                .entry(index)
-                                .or_insert_with(|| missing_parent(plan, table, reference, &resolved.rows[row], values));
-                        }
-                        (Found::Missing, OnMissing::Skip) => {
-                            let left_out = || LeftOut::new(plan, table, reference, &resolved.rows[row], values);
-                            layout.skipped.entry(index).or_insert_with(left_out);
-                        }
-                        (Found::Missing, OnMissing::Fail) => {
-                            return Err(no_parent(
-                                resolved,
-                                index,
-                                &missing_parent(plan, table, reference, &resolved.rows[row], values),
-                            )
-                            .into());
-                        }
+                    if is_known && found.stands(reference, &key) {
+                        continue;
                     }
+                    if let Some(parent) = among_earlier {
+                        leans.push((index, resolved.rows[parent].record));
+                        continue;
+                    }
+                    // A row before it stands when it is written.
+                    if among_own.is_some_and(|parent| !reference.to_itself || parent <= row) {
+                        continue;
+                    }
+                    waits.extend(layout.lack(&of_row(reference, is_known), parks)?);
                 }
                 if layout.nulled.len() + layout.deferred.len() > nulls {
                     // An id that is not known yet has no value to take a digest of.
@@ -367,16 +306,6 @@ impl Layout {
         self.wanted.get(&row).map_or_else(|| self.values(resolved, row), Vec::as_slice)
     }
 
-    /// Returns the references written NULL for good, of the rows that were written.
-    pub fn nulled(&self, is_written: impl Fn(usize) -> bool) -> Vec<NulledReference> {
-        of_rows(&self.nulled, is_written)
-    }
-
-    /// Returns the references written NULL until the group's end, of the rows that were written.
-    pub fn deferred(&self, is_written: impl Fn(usize) -> bool) -> Vec<NulledReference> {
-        of_rows(&self.deferred, is_written)
-    }
-
     /// Returns the ids to be stored, by source key, where the entity's are.
     pub fn ids_of_living(&self, entity: &EntityPlan, resolved: &Resolved, refused: &Dead) -> Vec<(String, Vec<u8>)> {
         if !entity.id.is_stored() {
@@ -395,60 +324,6 @@ impl Layout {
                 })
             })
             .collect()
-    }
-
-    /// Writes a reference NULL: until the group's end, or for good. `open` is one of which no entity has the record.
-    #[expect(clippy::too_many_arguments, reason = "one row of bookkeeping, each argument another part of it")]
-    fn null(
-        &mut self,
-        table: &TablePlan,
-        reference: &ReferencePlan,
-        resolved: &Resolved,
-        row: usize,
-        values: &[Value],
-        deferred: bool,
-        open: Option<(&Plan, &Choice)>,
-    ) {
-        // What waits for an id that is stored is the source key: the id is looked up when all are known.
-        let pending = &resolved.rows[row].pending;
-        let waiting = |column: usize| match pending.iter().find(|(waits, ..)| deferred && *waits == column) {
-            Some((_, _, key)) => Value::Text(key.as_str().into()),
-            None => values[column].clone(),
-        };
-        let key: Vec<Value> = reference.columns.iter().map(|&column| waiting(column)).collect();
-        let patched = self.patched.entry(row).or_insert_with(|| values.to_vec());
-        if deferred {
-            self.wanted.entry(row).or_insert_with(|| patched.clone());
-        }
-        for &column in &reference.columns {
-            if table.may_be_null(column) {
-                patched[column] = Value::Null;
-                if let Some(wanted) = self.wanted.get_mut(&row).filter(|_| !deferred) {
-                    wanted[column] = Value::Null;
-                }
-            }
-        }
-        let record = &resolved.batch.records[resolved.rows[row].record];
-        let of_parent = |(of, key): &(usize, Key)| reference.columns.contains(of).then(|| key.as_str().to_owned());
-        let nulled = NulledReference {
-            table: table.schema.name.clone(),
-            row_key: display_key(table, &resolved.rows[row]),
-            row_key_blob: resolved.rows[row].key.clone(),
-            column: column_names(table, reference),
-            parent: match (&reference.choice, open) {
-                (_, Some(_)) => choices::names(table, reference),
-                (Some(entity), None) => entity.clone(),
-                (None, None) => reference.parent.name.clone(),
-            },
-            parent_key: open.map_or_else(|| packed::display(&key), |(_, choice)| choices::shown(choice)),
-            value: open.map_or_else(|| value::encode(&key), |(plan, choice)| choices::recorded(plan, choice)),
-            document: record.document,
-            record_key: record.key.as_ref().map_or_else(String::new, |key| key.as_str().to_owned()),
-            parent_record_key: resolved.rows[row].referred.iter().find_map(of_parent),
-            refusal: None,
-        };
-        let list = if deferred { &mut self.deferred } else { &mut self.nulled };
-        list.push((row, nulled));
     }
 }
 
@@ -488,10 +363,6 @@ pub fn column_names(table: &TablePlan, reference: &ReferencePlan) -> String {
     let names: Vec<&str> =
         reference.columns.iter().map(|&column| table.schema.columns[table.columns[column]].name.as_str()).collect();
     names.join(", ")
-}
-
-fn of_rows(list: &[(usize, NulledReference)], is_written: impl Fn(usize) -> bool) -> Vec<NulledReference> {
-    list.iter().filter(|(row, _)| is_written(*row)).map(|(_, reference)| reference.clone()).collect()
 }
 
 /// Says that a row's key comes from another record of this migration too, and from which.

@@ -1,6 +1,7 @@
 //! The third stage: row bodies become values of their columns' types, and references become ids. Pure: no target is asked.
 
 mod elements;
+mod reference;
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -8,7 +9,6 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bson::RawBsonRef;
 use bson::RawDocument;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -18,7 +18,6 @@ use super::transform::Refused;
 use super::transform::Validated;
 use crate::plan::IdStrategy;
 use crate::plan::Plan;
-use crate::plan::ReferencePlan;
 use crate::plan::TablePlan;
 use crate::plugin::PluginId;
 use crate::plugin::PluginRow;
@@ -28,8 +27,6 @@ use crate::record::Key;
 use crate::record::Value;
 use crate::record::convert;
 use crate::record::convert::Converted;
-use crate::record::kept::Kept;
-use crate::record::key;
 use crate::record::key::EntityIds;
 use crate::record::value;
 
@@ -356,108 +353,6 @@ impl Resolver {
         }
         resolved.digest = ledger::digest(&resolved.values);
         Ok(resolved)
-    }
-
-    /// The id that a reference resolves to.
-    fn reference(
-        &self,
-        plan: &TablePlan,
-        position: usize,
-        column: &Column,
-        entity: &str,
-        id: RawBsonRef<'_>,
-        resolved: &mut ResolvedRow,
-    ) -> Result<Value, Box<Refused>> {
-        let place = || format!("`{}.{}`", plan.schema.name, column.name);
-        let refuse = |code: &str, message: String| self.refuse(code, Some(column.name.clone()), message);
-        if entity.is_empty() {
-            return self.choice(plan, position, column, id, resolved);
-        }
-        let &parent = self
-            .entities
-            .get(entity)
-            .ok_or_else(|| refuse("unknown-entity", format!("{}: expected an entity, found `{entity}`", place())))?;
-        let is_own_id = parent == self.entity && plan.id == Some(position);
-        let points_there = |r: &ReferencePlan| r.columns == [position] && r.entity == Some(parent);
-        if !is_own_id && !plan.references.iter().any(points_there) {
-            // Nobody would look for the parent, and the entities might run in the wrong order.
-            let message = format!("{}: the transformer did not describe a reference to `{entity}` here", place());
-            return Err(refuse("undeclared-reference", message));
-        }
-        let strategy = self.plan.entities[parent].id;
-        let key = key::of_reference(id, self.plan.entities[parent].key.len())
-            .map_err(|fault| refuse("unusable-reference", format!("{}: {}", place(), fault.message)))?;
-        if plan.references.iter().any(|reference| reference.choice.is_some() && points_there(reference)) {
-            let choice = Choice { column: position, of: vec![(parent, key.clone())], is: Decided::One(parent) };
-            resolved.choices.push(choice);
-        }
-        match strategy {
-            IdStrategy::UuidV5 => {
-                let id = Value::Uuid(self.ids[parent].id(&key));
-                if !is_own_id {
-                    resolved.referred.push((position, key));
-                }
-                convert::fit(id, column)
-            }
-            IdStrategy::Keep => {
-                let kept = Kept::of_key(&key).and_then(|kept| kept.to_bson()).ok_or_else(|| {
-                    refuse("unusable-reference", format!("{}: no column keeps the key `{}`", place(), key.as_str()))
-                })?;
-                match convert::convert(kept.as_raw_bson_ref(), column) {
-                    Ok(Converted::Value(value)) => Ok(value),
-                    Ok(_) => {
-                        return Err(refuse("unusable-reference", format!("{}: a key is no reference", place())));
-                    }
-                    Err(mismatch) => Err(mismatch),
-                }
-            }
-            IdStrategy::Column if is_own_id => {
-                let message = format!("{}: with `id = \"column\"` the transformer gives the id itself", place());
-                return Err(refuse("unusable-reference", message));
-            }
-            IdStrategy::Column | IdStrategy::Sequence => {
-                resolved.pending.push((position, parent, key));
-                Ok(Value::Null)
-            }
-        }
-        .map_err(|mismatch| self.mismatch(plan, column, &mismatch))
-    }
-
-    /// A reference that leaves it to the host which of the column's entities it is to.
-    fn choice(
-        &self,
-        plan: &TablePlan,
-        position: usize,
-        column: &Column,
-        id: RawBsonRef<'_>,
-        resolved: &mut ResolvedRow,
-    ) -> Result<Value, Box<Refused>> {
-        let refuse = |code: &str, message: String| {
-            let message = format!("`{}.{}`: {message}", plan.schema.name, column.name);
-            self.refuse(code, Some(column.name.clone()), message)
-        };
-        let choices: Vec<usize> = plan
-            .references
-            .iter()
-            .filter(|reference| reference.choice.is_some() && reference.columns == [position])
-            .filter_map(|reference| reference.entity)
-            .collect();
-        if choices.is_empty() {
-            let message = "the transformer names no entity, and has not described several for this column".to_owned();
-            return Err(refuse("undeclared-reference", message));
-        }
-        let (mut of, mut fault) = (Vec::new(), None);
-        for entity in choices {
-            match key::of_reference(id, self.plan.entities[entity].key.len()) {
-                Ok(key) => of.push((entity, key)),
-                Err(found) => fault = Some(found),
-            }
-        }
-        if let Some(fault) = fault.filter(|_| of.is_empty()) {
-            return Err(refuse("unusable-reference", fault.message));
-        }
-        resolved.choices.push(Choice { column: position, of, is: Decided::No });
-        Ok(Value::Null)
     }
 
     fn mismatch(&self, plan: &TablePlan, column: &Column, mismatch: &convert::Mismatch) -> Box<Refused> {

@@ -177,9 +177,20 @@ impl Look<'_> {
             let committed = reread.next(&mut *tx, self.books).await?;
             tx.rollback().await?;
             let Some(committed) = committed else {
+                // What an entity that is not complete has yet to read is not new.
+                let is_complete = start.state == State::Completed;
+                loop {
+                    let rest = if is_complete { reread.rest().await? } else { Vec::new() };
+                    if rest.is_empty() {
+                        break;
+                    }
+                    rest.into_iter().for_each(|key| counts.tell(Told::new(plan, key)));
+                }
+                review.counts = counts.json();
                 review.is_done = true;
                 break;
             };
+            reread.new_records().into_iter().for_each(|key| counts.tell(Told::new(plan, key)));
             counts.batches += 1;
             counts.records += committed.records.len() as u64;
             for gone in committed.gone().filter(|known| !known.fate.is_kept_back()) {

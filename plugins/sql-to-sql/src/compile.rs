@@ -40,8 +40,8 @@ enum Feed {
     Column(usize, Made, bool, Option<serde_json::Value>),
     /// Fields with source columns, as one JSON object.
     Json(Vec<(String, usize)>),
-    /// The record's own id.
-    Id(String, usize),
+    /// The record's own id; several columns are those of a composite key.
+    Id(String, Vec<usize>),
     Reference(String, usize),
     CompositeReference(String, Vec<usize>),
     Constant(serde_json::Value),
@@ -60,9 +60,9 @@ impl Feed {
     /// Returns the places of the source columns that it takes.
     fn places(&self) -> Vec<usize> {
         match self {
-            Self::Column(place, ..) | Self::Id(_, place) | Self::Reference(_, place) => vec![*place],
+            Self::Column(place, ..) | Self::Reference(_, place) => vec![*place],
             Self::Json(fields) => fields.iter().map(|(_, place)| *place).collect(),
-            Self::CompositeReference(_, places) => places.clone(),
+            Self::Id(_, places) | Self::CompositeReference(_, places) => places.clone(),
             Self::Constant(_) => Vec::new(),
         }
     }
@@ -133,8 +133,8 @@ impl Compiled {
             ([], _) => return Err("expected a source column, found none".to_owned()),
             ([place], Some(entity)) if !is_more => return Ok(Feed::Reference(entity.clone(), *place)),
             // The id is what the entity's strategy makes of the key.
-            ([place], None) if column.from == setup.key && !ways.contains(&true) && !is_more => {
-                return Ok(Feed::Id(setup.entity.clone(), *place));
+            (places, None) if column.from == setup.key && !ways.contains(&true) && !is_more => {
+                return Ok(Feed::Id(setup.entity.clone(), places.to_vec()));
             }
             ([place], _) => *place,
             (places, Some(entity)) if !is_more => {
@@ -142,6 +142,13 @@ impl Compiled {
             }
             (_, Some(_)) => {
                 return Err("expected one source column beside `array` or `default`, found several".to_owned());
+            }
+            (_, None) if setup.key.len() > 1 => {
+                return Err(format!(
+                    "expected one source column, found several; only a `reference` takes more, and the entity's id those of \
+                     its key in their order: {}",
+                    setup.key.join(", ")
+                ));
             }
             (_, None) => {
                 return Err("expected one source column, found several; only a `reference` takes more".to_owned());
@@ -174,7 +181,10 @@ impl Compiled {
             table = match feed {
                 // Only the first can be what references to the entity mean.
                 Feed::Id(..) if table.id.is_none() => table.id(name),
-                Feed::Reference(entity, _) | Feed::CompositeReference(entity, _) => table.reference(name, entity),
+                Feed::Id(_, places) if places.len() == 1 => table.column(name),
+                Feed::Id(entity, _) | Feed::Reference(entity, _) | Feed::CompositeReference(entity, _) => {
+                    table.reference(name, entity)
+                }
                 _ => table.column(name),
             };
             table = table.of(feed.places().into_iter().map(|place| &self.names[place]));
@@ -217,13 +227,13 @@ impl Compiled {
                     let at = |refused: Rejection| refused.at(name);
                     row.json(name, &json::object(fields).map_err(at)?);
                 }
-                Feed::Id(entity, place) if !has_id => {
+                Feed::Id(entity, places) if places.len() == 1 && !has_id => {
                     has_id = true;
-                    row.optional_reference(name, entity, given(*place));
+                    row.optional_reference(name, entity, given(places[0]));
                 }
-                Feed::Id(_, place) => Made::Same.write(&mut row, name, values[*place])?,
+                Feed::Id(_, places) if places.len() == 1 => Made::Same.write(&mut row, name, values[places[0]])?,
                 Feed::Reference(entity, place) => drop(row.optional_reference(name, entity, given(*place))),
-                Feed::CompositeReference(entity, places) => {
+                Feed::Id(entity, places) | Feed::CompositeReference(entity, places) => {
                     let key: Option<Vec<Raw<'_>>> = places.iter().map(|place| given(*place)).collect();
                     match key {
                         Some(key) => row.composite_reference(name, entity, &key),

@@ -32,7 +32,7 @@ pub(crate) enum Column {
 /// Columns of the source, and what becomes of their value.
 #[derive(Debug, Default)]
 pub(crate) struct From {
-    /// One, or several for a composite reference.
+    /// One, or several for a composite key: the record's own, or a reference's.
     pub from: Vec<String>,
     pub cast: Option<Cast>,
     pub reference: Option<String>,

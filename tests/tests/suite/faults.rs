@@ -249,9 +249,9 @@ impl Door {
 
 /// Passes everything between a client and the server, but for the answers to some commits. Behind each of these all
 /// sessions are cut and the next one is refused, so that nobody can say at once whether the commit has landed.
-struct Proxy {
-    url: String,
-    lost: Arc<AtomicU32>,
+pub struct Proxy {
+    pub url: String,
+    pub lost: Arc<AtomicU32>,
 }
 
 impl Proxy {
@@ -259,7 +259,7 @@ impl Proxy {
     const FIRST: u32 = 6;
     const EVERY: u32 = 17;
 
-    fn new(url: &str) -> Self {
+    pub fn new(url: &str) -> Self {
         let (scheme, rest) = url.split_once("://").unwrap();
         let (user, rest) = rest.split_once('@').unwrap();
         let (server, path) = rest.split_once('/').unwrap();

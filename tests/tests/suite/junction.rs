@@ -10,6 +10,8 @@ use whimbrel_tests::Whimbrel;
 use whimbrel_tests::components;
 use whimbrel_tests::dump;
 
+mod excluded;
+
 const PEOPLE: u32 = 40;
 const CLUBS: u32 = 30;
 

@@ -17,6 +17,8 @@ use super::chinook::Row;
 use super::chinook::TABLES;
 use super::chinook::snake_case;
 
+mod composite;
+
 const ROWS: u64 = 15_607;
 
 /// The tables alone of a script that fills them too.

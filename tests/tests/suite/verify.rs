@@ -164,7 +164,7 @@ fn a_source_that_has_lost_records_is_told_of_these_alone() {
         let lines: Vec<&str> = people.lines().collect();
         let verify = |lines: &[&str]| {
             story.write("people.json", &format!("{}\n", lines.join("\n")));
-            story.call(&database, &["verify"], &["--entity", "people"])
+            story.call(&database, &["verify"], &["--entity", "people", "--limit", "1000"])
         };
         let told = |report: &Json| {
             let told = report["entities"][0]["differences"].as_array().unwrap().clone();
@@ -190,9 +190,19 @@ fn a_source_that_has_lost_records_is_told_of_these_alone() {
         let lost_many = &lines[700..];
         let report = verify(lost_many).run().expect(1).json();
         assert_eq!((told(&report), &report["differences"]), (changed(1, Some(700)), &700.into()));
-        let came = r#"{"_id": 600000, "name": "new", "boss": 1}"#;
-        let came: Vec<&str> = [came; 800].into_iter().chain(lines.iter().copied()).collect();
-        assert_eq!(told(&verify(&came).run().expect(0).json()), []);
+        // Those that have come since are told, wherever they are, and nothing else.
+        let new = |id: u32| format!(r#"{{"_id": {id}, "name": "new", "boss": 1}}"#);
+        let [first, between, last] = [600_000, 600_001, 600_002].map(new);
+        let came = [first.as_str(); 800].into_iter().chain(lines[..500].iter().copied());
+        let came = came.chain([between.as_str()]).chain(lines[500..].iter().copied()).chain([last.as_str()]);
+        let came: Vec<&str> = came.collect();
+        let report = verify(&came).run().expect(1).json();
+        assert_eq!(report["entities"][0]["source_changed"], 802, "{report}");
+        assert_eq!(report["differences"], 802, "{report}");
+        let keys = report["entities"][0]["differences"].as_array().unwrap().iter();
+        let mut keys: Vec<&str> = keys.map(|told| told["key"].as_str().unwrap()).collect();
+        keys.dedup();
+        assert_eq!(keys, ["i600000", "i600001", "i600002"]);
         let others: Vec<String> = lines.iter().map(|line| line.replace("person", "somebody")).collect();
         let others: Vec<&str> = others.iter().map(String::as_str).collect();
         // The last ones, which are dead letters, are as they were.

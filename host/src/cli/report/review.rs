@@ -136,6 +136,7 @@ fn differences<'a>(text: &mut String, all: impl Iterator<Item = &'a Told>, total
         };
         let row = match (&told.table, &told.key) {
             (Some(table), Some(key)) => format!("{table} {key}"),
+            (None, Some(key)) => key.clone(),
             _ => "-".to_owned(),
         };
         let fields = told

@@ -101,7 +101,7 @@ async fn try_copy(connection: &mut PgConnection, rows: &Rows<'_>, first: &[usize
             TargetError::Refused(_) | TargetError::Database { .. } => {}
             other => return Err(other),
         },
-        Err(TargetError::Refused(refusal)) if refusal.code == "trigger" => {}
+        Err(TargetError::Refused(_)) => {}
         Err(error) => return Err(error),
     }
     command(connection, name, BACK).await?;

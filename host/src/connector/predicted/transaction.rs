@@ -228,12 +228,6 @@ impl Transaction for PredictedTransaction {
             let sets = scratch::sets(connection, rows.table).map_err(failed)?;
             let mut answers = Vec::with_capacity(wide.len());
             for (index, row) in wide.iter().enumerate() {
-                if let Some(refusal) = unholdable(&*self.inner, rows, index) {
-                    return Err(TargetError::Refused(refusal));
-                }
-                if let Some(refusal) = judge.missing_value(rows, row, index) {
-                    return Err(TargetError::Refused(refusal));
-                }
                 let key = scratch::key(row, rows.key).filter(|_| !rows.key.is_empty());
                 if let Some(key) = key {
                     let conflict = match scratch::find(connection, &key_set, &key).map_err(failed)? {
@@ -247,6 +241,12 @@ impl Transaction for PredictedTransaction {
                         answers.push(Inserted::Conflict(narrow(&there, rows.columns)));
                         continue;
                     }
+                }
+                if let Some(refusal) = unholdable(&*self.inner, rows, index) {
+                    return Err(TargetError::Refused(refusal));
+                }
+                if let Some(refusal) = judge.missing_value(rows, row, index) {
+                    return Err(TargetError::Refused(refusal));
                 }
                 if let Some(refusal) = judge.refusal(connection, row, None, index).map_err(failed)? {
                     return Err(TargetError::Refused(refusal));

@@ -3,6 +3,7 @@
 use rusqlite::CachedStatement;
 use rusqlite::Connection;
 
+use super::clause;
 use super::name;
 use super::refusal;
 use super::schema;
@@ -36,13 +37,26 @@ impl<'a> Insert<'a> {
         // A row without a value for every column of the key conflicts with none.
         let key: Option<Vec<usize>> =
             rows.key.iter().map(|column| rows.columns.iter().position(|written| written == column)).collect();
-        let statement = connection.prepare_cached(&insert_sql(rows, is_backed)).map_err(failed)?;
+        let statement = clause::own(connection, &rows.table.name)
+            .and_then(|clause| connection.prepare_cached(&insert_sql(rows, is_backed, clause)))
+            .map_err(failed)?;
         let key = key.unwrap_or_default();
         let made_up_rowid = schema::made_up_rowid(rows.table, rows.columns);
         Ok(Self { rows, connection, statement, key, existing: None, is_backed, made_up_rowid })
     }
 
     pub(super) fn row(&mut self, index: usize, row: &[Value]) -> Result<Inserted, TargetError> {
+        match self.write(index, row) {
+            // SQLite looks at other constraints before it looks at the key.
+            Err(TargetError::Refused(refusal)) if !self.connection.is_autocommit() => {
+                let conflict = self.existing(index, row)?.map(Inserted::Conflict);
+                conflict.ok_or(TargetError::Refused(refusal))
+            }
+            answer => answer,
+        }
+    }
+
+    fn write(&mut self, index: usize, row: &[Value]) -> Result<Inserted, TargetError> {
         if let Some(place) = self.made_up_rowid
             && row[place].is_null()
         {
@@ -99,10 +113,10 @@ impl<'a> Insert<'a> {
     }
 }
 
-fn insert_sql(rows: Rows<'_>, is_backed: bool) -> String {
+fn insert_sql(rows: Rows<'_>, is_backed: bool, clause: &str) -> String {
     let table = name::table(&rows.table.name);
     if rows.columns.is_empty() {
-        return format!("INSERT INTO {table} DEFAULT VALUES");
+        return format!("INSERT {clause}INTO {table} DEFAULT VALUES");
     }
     let columns = name::columns(rows.table, rows.columns);
     let places: Vec<String> = (1..=rows.columns.len()).map(|place| format!("?{place}")).collect();
@@ -110,5 +124,5 @@ fn insert_sql(rows: Rows<'_>, is_backed: bool) -> String {
         true => format!(" ON CONFLICT ({}) DO NOTHING", name::columns(rows.table, rows.key)),
         false => String::new(),
     };
-    format!("INSERT INTO {table} ({columns}) VALUES ({}){conflict}", places.join(", "))
+    format!("INSERT {clause}INTO {table} ({columns}) VALUES ({}){conflict}", places.join(", "))
 }

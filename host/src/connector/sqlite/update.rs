@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::clause;
 use super::name;
 use super::refusal;
 use super::select::Select;
@@ -32,8 +33,11 @@ pub(super) fn update(connection: &Connection, rows: Rows<'_>) -> Result<(), Targ
     if by.is_empty() {
         return Err(wrong("the rows have no key"));
     }
-    let sql = format!("UPDATE {} SET {set} WHERE {by}", name::table(&table.name));
-    let mut statement = connection.prepare_cached(&sql).map_err(|error| refusal::error(error, &what))?;
+    let mut statement = clause::own(connection, &table.name)
+        .and_then(|clause| {
+            connection.prepare_cached(&format!("UPDATE {clause}{} SET {set} WHERE {by}", name::table(&table.name)))
+        })
+        .map_err(|error| refusal::error(error, &what))?;
     for (index, row) in rows.rows.iter().enumerate() {
         for (place, value) in row.iter().enumerate() {
             types::bind(&mut statement, place + 1, value).map_err(|error| match error {

@@ -91,26 +91,28 @@ impl Bookkeeping {
         append(tx, &self.tables.left_out_row, &columns, rows, row).await
     }
 
-    /// Returns some rows of a junction that lacked a parent, with their numbers, up to the given one.
-    pub async fn dropped_rows(
+    /// Returns some rows of a junction that lacked a parent or were refused, each with its number and the reason: behind a
+    /// number and up to another one.
+    pub async fn missed_rows(
         &self,
         tx: &mut dyn Transaction,
         table: &str,
-        through: i64,
+        (after, through): (i64, i64),
         limit: usize,
-    ) -> Result<Vec<(i64, DeferredRow)>, TargetError> {
+    ) -> Result<Vec<(i64, String, DeferredRow)>, TargetError> {
         let sql = format!(
-            "SELECT id, {COLUMNS} FROM {} WHERE migration = $1 AND target_table = $2 AND reason = '{DROPPED}' \
-             AND id <= $3 ORDER BY id LIMIT $4",
+            "SELECT id, reason, {COLUMNS} FROM {} WHERE migration = $1 AND target_table = $2 \
+             AND reason IN ('{DROPPED}', '{REFUSED}') AND id > $3 AND id <= $4 ORDER BY id LIMIT $5",
             self.tables.left_out_row
         );
-        let parameters = [text(&self.migration), text(table), Value::Integer(through), integer(limit as u64)];
+        let numbers = [Value::Integer(after), Value::Integer(through), integer(limit as u64)];
+        let parameters: Vec<Value> = [text(&self.migration), text(table)].into_iter().chain(numbers).collect();
         let rows = tx.query(&sql, &parameters).await?;
         Ok(rows
             .into_iter()
             .map(|row| {
                 let mut row = Columns::new(row);
-                (row.integer(), stored(table, &mut row))
+                (row.integer(), row.text(), stored(table, &mut row))
             })
             .collect())
     }
@@ -122,25 +124,34 @@ impl Bookkeeping {
         Ok(rows.into_iter().next().map_or(0, |row| Columns::new(row).integer()))
     }
 
-    /// Forgets the rows of a junction that lacked a parent, up to a number: they are tried again.
-    pub async fn forget_dropped(&self, tx: &mut dyn Transaction, table: &str, up_to: i64) -> Result<(), TargetError> {
+    /// Forgets rows that were left out of a junction, by their numbers in ascending order: they are tried again.
+    pub async fn forget_left_out(
+        &self,
+        tx: &mut dyn Transaction,
+        table: &str,
+        numbers: &[i64],
+    ) -> Result<(), TargetError> {
+        let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return Ok(()) };
         let sql = format!(
-            "DELETE FROM {} WHERE migration = $1 AND target_table = $2 AND reason = '{DROPPED}' AND id <= $3",
-            self.tables.left_out_row
+            "DELETE FROM {} WHERE migration = $1 AND target_table = $2 AND CAST(id AS TEXT) {} AND id >= $4 AND id <= $5",
+            self.tables.left_out_row, self.among
         );
-        tx.execute(&sql, &[text(&self.migration), text(table), Value::Integer(up_to)]).await.map(drop)
+        let texts: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        let among = text(&serde_json::json!(texts).to_string());
+        let parameters = [text(&self.migration), text(table), among, Value::Integer(*first), Value::Integer(*last)];
+        tx.execute(&sql, &parameters).await.map(drop)
     }
 
-    /// Returns the rows that a record gave to a junction and that were left out: for each its reason and compact key.
+    /// Returns the rows that a record gave to a junction and that were left out, each with the reason and its compact key.
     pub async fn left_out_of(
         &self,
         tx: &mut dyn Transaction,
         entity: &str,
         table: &str,
         document: u64,
-    ) -> Result<Vec<(String, Vec<u8>)>, TargetError> {
+    ) -> Result<Vec<(String, Vec<u8>, DeferredRow)>, TargetError> {
         let sql = format!(
-            "SELECT reason, row_key_blob FROM {} \
+            "SELECT reason, row_key_blob, {COLUMNS} FROM {} \
              WHERE migration = $1 AND entity = $2 AND target_table = $3 AND document = $4",
             self.tables.left_out_row
         );
@@ -150,7 +161,7 @@ impl Bookkeeping {
             .into_iter()
             .map(|row| {
                 let mut row = Columns::new(row);
-                (row.text(), row.bytes())
+                (row.text(), row.bytes(), stored(table, &mut row))
             })
             .collect())
     }

@@ -4,11 +4,13 @@
 use super::key::sort_key;
 use crate::connector::Transaction;
 use crate::error::Failure;
+use crate::plan::TablePlan;
 use crate::record::Value;
 use crate::record::convert;
 use crate::record::packed;
 use crate::record::value;
 use crate::run::bookkeeping::CONFLICTING;
+use crate::run::bookkeeping::DeferredRow;
 use crate::run::committed::Known;
 use crate::run::committed::KnownRow;
 use crate::run::compare::Compared;
@@ -67,7 +69,7 @@ pub async fn compare(
         let keys: Vec<Vec<Value>> = keys.filter_map(|key| packed::decode(key)).collect();
         let standing = tx.find(&table.schema, &table.key, &keys, &table.columns).await?;
         // What was left out, of the last record that was asked about.
-        let mut left_out: (usize, Vec<(String, Vec<u8>)>) = (usize::MAX, Vec::new());
+        let mut left_out: (usize, Vec<(String, Vec<u8>, DeferredRow)>) = (usize::MAX, Vec::new());
         for (row, values, key) in rows {
             compared.rows += 1;
             let found = standing.get(&key);
@@ -95,9 +97,12 @@ pub async fn compare(
             if left_out.0 != row.record {
                 left_out = (row.record, place.books.left_out_of(tx, &entity.name, name, document).await?);
             }
-            // A conflict has been recorded of a row that stands, anything else of one that does not.
-            let is_meant = |reason: &String| (reason == CONFLICTING) == found.is_some();
-            if left_out.1.iter().any(|(reason, left_out)| *left_out == key && is_meant(reason)) {
+            // A conflict has been recorded of a key that stands. Another row may have the key of one that lacks a parent, or
+            // was refused; that one has its own comparison.
+            let is_meant = |(reason, of_key, row): &(String, Vec<u8>, DeferredRow)| {
+                *of_key == key && (found.is_some() || reason != CONFLICTING) && gives(row, table, &values)
+            };
+            if left_out.1.iter().any(is_meant) {
                 continue;
             }
             let was_given = known[row.record]
@@ -117,6 +122,15 @@ pub async fn compare(
         }));
     }
     Ok(())
+}
+
+/// Returns whether a row that was left out has these values, in the columns that it feeds as well.
+fn gives(row: &DeferredRow, table: &TablePlan, values: &[Value]) -> bool {
+    table.columns.iter().zip(values).all(|(&column, value)| {
+        let column = &table.schema.columns[column];
+        let fed = row.columns.iter().position(|name| *name == column.name).and_then(|fed| row.values.get(fed));
+        fed.is_none_or(|fed| value::same_in(&column.kind, fed, value))
+    })
 }
 
 /// The values of a row with the ids that are stored; NULL where one is not there.

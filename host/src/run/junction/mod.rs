@@ -2,6 +2,7 @@
 //! entities and all that the rows refer to are complete.
 
 mod again;
+mod candidate;
 mod compare;
 mod key;
 mod page;

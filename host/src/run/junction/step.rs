@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use super::JunctionCounts;
 use super::Stand;
 use super::Work;
+use super::candidate::Candidate;
+use super::candidate::Place;
 use super::key::sort_key;
 use super::page;
-use super::page::Candidate;
-use super::page::Place;
 use super::progress::Progress;
 use crate::connector::Transaction;
 use crate::error::Failure;
@@ -124,7 +124,8 @@ impl<'a> Step<'a> {
                 }
                 Some((column, why)) => {
                     let mut candidate = Candidate::new(junction, row)?;
-                    candidate.drop(junction, column, why)?;
+                    candidate.drop(column, why);
+                    candidate.check_policy(junction)?;
                     left_out.extend(candidate.left_out(junction));
                 }
             }
@@ -137,13 +138,14 @@ impl<'a> Step<'a> {
         Ok(true)
     }
 
-    /// Puts the ids into a row; returns the column and the words where one is not there.
+    /// Puts the ids into a row; returns the column and the words of the first one that is not there.
     fn fill_in(
         &self,
         row: &mut DeferredRow,
         known: &HashMap<(String, String), Option<Value>>,
     ) -> Option<(String, String)> {
         let schema = &self.junction.table.schema;
+        let mut missing = None;
         for source in &row.sources {
             let Some(entity) = &source.waits_for else { continue };
             let place = (entity.clone(), source.key.clone());
@@ -151,13 +153,16 @@ impl<'a> Step<'a> {
             let column = schema.column(&source.column).map(|column| &schema.columns[column]);
             let id = known.get(&place).and_then(Option::clone);
             let fitting = id.zip(column).and_then(|(id, column)| convert::fit(id, column).ok());
-            let (Some(id), Some(value)) = (fitting, fed.and_then(|fed| row.values.get_mut(fed))) else {
-                let why = format!("there is no row of `{entity}` with the key `{}`", source.key);
-                return Some((source.column.clone(), why));
-            };
-            *value = id;
+            match (fitting, fed.and_then(|fed| row.values.get_mut(fed))) {
+                (Some(id), Some(value)) => *value = id,
+                _ if missing.is_none() => {
+                    let why = format!("there is no row of `{entity}` with the key `{}`", source.key);
+                    missing = Some((source.column.clone(), why));
+                }
+                _ => {}
+            }
         }
-        None
+        missing
     }
 
     /// Gives the next rows their places; returns how many, or `None` where no row is left.
@@ -178,11 +183,9 @@ impl<'a> Step<'a> {
             .into_iter()
             .map(|(_, row)| Candidate::new(junction, row))
             .collect::<Result<Vec<Candidate>, Failure>>()?;
-        page::drop_orphans(plan, junction, &mut *tx, &mut candidates).await?;
         // What is known of the ledger is lost with an attempt that fails: it may have landed.
         let mut claimed = std::mem::take(&mut self.claimed);
-        page::place(junction, books, &mut claimed, &mut *tx, &mut candidates).await?;
-        crate::stop_point!("commit-junction");
+        page::place(plan, junction, books, &mut claimed, &mut *tx, &mut candidates).await?;
         let mut to = Checkpoint { state: State::Partial, batches: from.batches + 1, ..from.clone() };
         let counts = to.rows.entry(name.to_owned()).or_default();
         let mut packer = Packer::new(std::iter::once(name));
@@ -250,6 +253,7 @@ impl<'a> Step<'a> {
             tx.rollback().await?;
             return Err(moved(self.junction.name()));
         }
+        crate::stop_point!("commit-junction");
         Ok(tx.commit().await?)
     }
 

@@ -1,5 +1,10 @@
-//! Rows of a junction go into the target; those that it refuses are found by bisection between savepoints.
+//! Rows of a junction go into the target, and what becomes of each is what would become of it were they written one by one:
+//! many go together while none is refused; those that are refused are found by bisection between savepoints.
 
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use super::candidate::Candidate;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
 use crate::connector::target::Inserted;
@@ -20,56 +25,116 @@ pub(super) enum Answer {
     Refused(Refusal),
 }
 
-/// Inserts rows that share their columns; one answer a row, in order.
+/// What became of some rows that were tried together.
+enum Part {
+    Written(Vec<(usize, Answer)>),
+    /// One of them is refused: of which place among them, where the target says it.
+    Refused(Refusal, Option<usize>),
+    /// None is, but which of two equal keys came first cannot be told from it.
+    Unordered,
+}
+
+/// Writes the first row of each key that the target takes, out of rows in the order of their keys; the others have no
+/// answer, but those that are refused. Rows that have a place already are passed over.
 pub(super) async fn write(
     tx: &mut dyn Transaction,
     table: &TablePlan,
-    columns: &[usize],
-    rows: &[&[Value]],
-) -> Result<Vec<Answer>, TargetError> {
-    let mut answers = Vec::with_capacity(rows.len());
+    candidates: &[Candidate],
+) -> Result<Vec<(usize, Answer)>, TargetError> {
+    let open: Vec<usize> = (0..candidates.len()).filter(|&index| candidates[index].place.is_none()).collect();
+    let (mut heads, mut next) = (Vec::new(), HashMap::new());
+    for of_key in open.chunk_by(|&one, &other| candidates[one].key == candidates[other].key) {
+        heads.push(of_key[0]);
+        next.extend(of_key.windows(2).map(|pair| (pair[0], &pair[1..])));
+    }
+    let mut answers = Vec::with_capacity(heads.len());
     // The rest of the rows, the next part last.
-    let mut parts = vec![rows];
+    let mut parts: Vec<&[usize]> = vec![&heads];
     while let Some(part) = parts.pop() {
         if part.is_empty() {
             continue;
         }
         tx.savepoint("part").await?;
-        let call = Rows { table: &table.schema, columns, key: &table.key, rows: part };
-        let refusal = match insert(tx, call).await {
-            Ok(inserted) => {
-                tx.release("part").await?;
-                answers.extend(inserted.into_iter().map(|inserted| match inserted {
-                    Inserted::New => Answer::Inserted,
-                    Inserted::Conflict(standing) => Answer::Stands(standing),
-                }));
-                continue;
-            }
-            Err(TargetError::Refused(refusal)) => refusal,
-            Err(error) => return Err(error),
-        };
+        let written = write_part(tx, table, candidates, part).await?;
+        if let Part::Written(written) = written {
+            tx.release("part").await?;
+            answers.extend(written);
+            continue;
+        }
         tx.rollback_to("part").await?;
         tx.release("part").await?;
-        match refusal.row {
-            _ if part.len() == 1 => answers.push(Answer::Refused(refusal)),
-            // It is at fault when those before it stand.
-            Some(at) if at > 0 && at < part.len() => parts.extend([&part[at..], &part[..at]]),
-            Some(0) => parts.extend([&part[1..], &part[..1]]),
-            _ => {
-                let (left, right) = part.split_at(part.len() / 2);
-                parts.extend([right, left]);
+        let at = match (written, part) {
+            (Part::Refused(refusal, _), [row]) => {
+                answers.push((*row, Answer::Refused(refusal)));
+                // The next row of its key has its turn before those of other keys: they may exclude each other.
+                parts.extend(next.get(row));
+                continue;
             }
-        }
+            // The one at fault is so when those before it stand.
+            (Part::Refused(_, Some(at)), _) => at.max(1),
+            _ => part.len() / 2,
+        };
+        let (before, behind) = part.split_at(at);
+        parts.extend([behind, before]);
     }
     Ok(answers)
 }
 
-async fn insert(tx: &mut dyn Transaction, call: Rows<'_>) -> Result<Vec<Inserted>, TargetError> {
-    let inserted = tx.insert(call).await?;
-    // What is deferred would otherwise be said by the commit, and of nobody.
+async fn write_part(
+    tx: &mut dyn Transaction,
+    table: &TablePlan,
+    candidates: &[Candidate],
+    part: &[usize],
+) -> Result<Part, TargetError> {
+    // Places of the rows that feed the same columns.
+    let mut alike: BTreeMap<&[usize], Vec<usize>> = BTreeMap::new();
+    for (place, &row) in part.iter().enumerate() {
+        alike.entry(&candidates[row].columns).or_default().push(place);
+    }
+    let (mut answers, mut is_ordered) = (Vec::with_capacity(part.len()), true);
+    // For each of these columns, the rows that stand there now.
+    let mut new: Vec<(&[usize], Vec<&[Value]>)> = Vec::with_capacity(alike.len());
+    for (&columns, places) in &alike {
+        let rows: Vec<&[Value]> = places.iter().map(|&place| candidates[part[place]].row.values.as_slice()).collect();
+        let call = Rows { table: &table.schema, columns, key: &table.key, rows: &rows };
+        let inserted = match tx.insert(call).await {
+            Ok(inserted) => inserted,
+            Err(TargetError::Refused(refusal)) => {
+                let at = refusal.row.and_then(|row| places.get(row)).copied();
+                return Ok(Part::Refused(refusal, at));
+            }
+            Err(error) => return Err(error),
+        };
+        let is_new = |(_, inserted): &(&&[Value], &Inserted)| **inserted == Inserted::New;
+        new.push((columns, rows.iter().zip(&inserted).filter(is_new).map(|(row, _)| *row).collect()));
+        for (&place, inserted) in places.iter().zip(inserted) {
+            let candidate = &candidates[part[place]];
+            let answer = match inserted {
+                Inserted::New => Answer::Inserted,
+                Inserted::Conflict(standing) => {
+                    // A row of this part may have it in another spelling, and feed other columns.
+                    is_ordered &= alike.len() == 1 || candidate.standing_key(table, &standing) == candidate.key;
+                    Answer::Stands(standing)
+                }
+            };
+            answers.push((part[place], answer));
+        }
+    }
+    if !is_ordered {
+        return Ok(Part::Unordered);
+    }
+    let calls: Vec<Rows<'_>> =
+        new.iter().map(|(columns, rows)| Rows { table: &table.schema, columns, key: &table.key, rows }).collect();
+    match check(tx, &calls).await {
+        Ok(()) => Ok(Part::Written(answers)),
+        Err(TargetError::Refused(refusal)) => Ok(Part::Refused(refusal, None)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks at what is only said behind the rows: deferred constraints, which the commit would say of nobody, and values that
+/// triggers have changed.
+async fn check(tx: &mut dyn Transaction, inserted: &[Rows<'_>]) -> Result<(), TargetError> {
     tx.check_constraints().await?;
-    let new = call.rows.iter().zip(&inserted).filter(|(_, inserted)| **inserted == Inserted::New);
-    let new: Vec<&[Value]> = new.map(|(row, _)| *row).collect();
-    rewritten::check_inserted(tx, &[Rows { rows: &new, ..call }]).await?;
-    Ok(inserted)
+    rewritten::check_inserted(tx, inserted).await
 }

@@ -11,7 +11,7 @@ use crate::run::compare::What;
 
 /// Differences that are told one by one; all are counted.
 pub const TOLD_MAX: usize = 1_000;
-/// What is said of records that the source has otherwise, or no more.
+/// What is said of records that the source has otherwise, no more, or that have come since.
 pub const SOURCE_CHANGED: &str = "source-changed";
 
 /// What was compared, and how it differs.
@@ -30,7 +30,7 @@ pub struct Counts {
     pub changed: u64,
     /// Rows that nobody should have written.
     pub extra: u64,
-    /// Records that the source has otherwise, or no more.
+    /// Records that the source has otherwise, no more, or that have come since.
     pub source_changed: u64,
     /// Records that were written and are set aside now.
     pub rejected: u64,
@@ -52,7 +52,7 @@ pub struct Told {
     pub through: Option<u64>,
     /// The table, where a row is meant.
     pub table: Option<String>,
-    /// The row's key.
+    /// The row's key; that of the record, where it was not moved.
     pub key: Option<String>,
     /// `missing`, `changed`, `extra`, `source-changed`, `rejected` or `failed`; a repair has more.
     pub what: String,
@@ -124,7 +124,7 @@ pub fn tell(differences: &mut Vec<Told>, told: Told) {
     if let Some(last) = differences.last_mut()
         && told.what == SOURCE_CHANGED
         && (&last.what, &last.entity, &last.message) == (&told.what, &told.entity, &told.message)
-        && last.last_document().map(|document| document + 1) == told.document
+        && last.last_document().is_some_and(|document| told.document == Some(document + 1))
     {
         last.through = told.document;
     } else if differences.len() < TOLD_MAX {
@@ -137,6 +137,12 @@ impl Told {
     pub fn gone(plan: &EntityPlan, document: u64) -> Self {
         let message = Some("the source does not have it any more".to_owned());
         Self { message, ..of_record(plan, document, SOURCE_CHANGED) }
+    }
+
+    /// Begins the difference of a record that the source has and that was not moved.
+    pub fn new(plan: &EntityPlan, key: Option<String>) -> Self {
+        let message = Some("the source has it, and it was not moved: it has come since".to_owned());
+        Self { document: None, key, message, ..of_record(plan, 0, SOURCE_CHANGED) }
     }
 
     /// Returns how many differences it tells.

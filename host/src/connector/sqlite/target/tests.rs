@@ -135,6 +135,37 @@ async fn refusals_name_what_refused() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tables_own_conflict_clauses_neither_remove_nor_pass_over_rows() -> Test {
+    let fixture = fixture(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY ON CONFLICT REPLACE, a TEXT UNIQUE ON CONFLICT REPLACE,
+         b TEXT UNIQUE ON CONFLICT IGNORE, c TEXT NOT NULL ON CONFLICT REPLACE DEFAULT 'c');
+         INSERT INTO t VALUES (1, 'a', 'b', 'c'), (2, 'other', 'other', 'c')",
+    )
+    .await?;
+    let table = schema_of(&fixture.target, "t").await?;
+    let row = |id: i64, a: &str, b: &str, c: Value| vec![Value::Integer(id), text(a), text(b), c];
+    let mut transaction = fixture.target.begin().await?;
+    for (refused, code) in [
+        (row(3, "a", "new", text("c")), "unique"),
+        (row(3, "new", "b", text("c")), "unique"),
+        (row(3, "new", "new", Value::Null), "not-null"),
+    ] {
+        assert_eq!(refusal(insert(&mut *transaction, &table, &[refused]).await)?.code, code);
+    }
+    let standing = insert(&mut *transaction, &table, &[row(1, "x", "y", text("z"))]).await?;
+    assert_eq!(standing, [Inserted::Conflict(row(1, "a", "b", text("c")))]);
+    let columns = [0, 1, 2, 3];
+    for (refused, code) in [(row(2, "a", "other", text("c")), "unique"), (row(2, "other", "b", text("c")), "unique")] {
+        let rows = Rows { table: &table, columns: &columns, key: &[0], rows: &[refused.as_slice()] };
+        let updated = transaction.update(rows).await;
+        assert_eq!(refusal(updated.map(|()| Vec::new()))?.code, code);
+    }
+    let keys: Vec<Vec<Value>> = (1..=3).map(|id| vec![Value::Integer(id)]).collect();
+    assert_eq!(transaction.find(&table, &[0], &keys, &columns).await?.len(), 2);
+    Ok(transaction.rollback().await?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_update_that_a_trigger_swallows_is_refused() -> Test {
     let fixture = fixture(
         "CREATE TABLE t (id INT PRIMARY KEY, name TEXT);
