@@ -106,6 +106,10 @@ fn inherited(table: &TablePlan, origins: &BTreeMap<String, BTreeSet<String>>) ->
 
 #[cfg(test)]
 mod tests {
+    use super::super::Later;
+    use super::super::OnMissing;
+    use super::super::ReferencePlan;
+    use super::super::TablePlan;
     use super::unpredicted;
     use crate::record::Column;
     use crate::record::ColumnType;
@@ -164,5 +168,67 @@ mod tests {
         );
         schema.columns[3].nullable = false;
         assert!(unpredicted(&schema, &[1, 2, 3]).is_empty());
+    }
+
+    /// A table of this name that refers to these, and what it says of itself.
+    fn table(name: &str, parents: &[&str], words: &[&str]) -> TablePlan {
+        let schema = |name: &str, words: &[&str]| TableSchema {
+            name: name.to_owned(),
+            columns: vec![column("id")],
+            primary_key: vec![0],
+            uniques: Vec::new(),
+            foreign_keys: Vec::new(),
+            not_predicted: words.iter().map(|&words| words.to_owned()).collect(),
+        };
+        let reference = |parent: &&str| ReferencePlan {
+            columns: vec![0],
+            entity: None,
+            parent: schema(parent, &[]),
+            parent_columns: vec![0],
+            asked: None,
+            usual: None,
+            on_missing: OnMissing::DeadLetter,
+            choice: None,
+            to_itself: *parent == name,
+            later: Later::Never,
+        };
+        TablePlan {
+            schema: schema(name, words),
+            columns: vec![0],
+            key: vec![0],
+            id: None,
+            references: parents.iter().map(reference).collect(),
+            junction: None,
+            unforeseen: Vec::new(),
+        }
+    }
+
+    fn spread_over(mut tables: Vec<TablePlan>, filled: &[&str]) -> Vec<String> {
+        super::spread(tables.iter_mut().collect(), &filled.iter().map(|&name| name.to_owned()).collect());
+        tables.iter().map(|table| table.unforeseen.join(", ")).collect()
+    }
+
+    #[test]
+    fn what_is_not_predicted_spreads_to_children_and_not_back() {
+        let tables = vec![
+            table("grandchild", &["child", "child"], &[]),
+            table("child", &["root", "sound"], &["a trigger"]),
+            table("root", &["root", "child"], &["a check"]),
+            table("sound", &["sound"], &[]),
+        ];
+        let in_root = "parents in `root`, which is not predicted";
+        let in_child = "parents in `child`, which is not predicted";
+        assert_eq!(spread_over(tables, &[]), [in_child, in_root, in_child, ""]);
+        // What comes round to a table began there.
+        let circle = vec![table("a", &["b"], &["a check"]), table("b", &["a"], &[])];
+        assert_eq!(spread_over(circle, &[]), ["", "parents in `a`, which is not predicted"]);
+    }
+
+    #[test]
+    fn what_the_schema_file_fills_is_not_predicted() {
+        let tables = vec![table("a", &["states"], &[]), table("b", &["b"], &[])];
+        let told = spread_over(tables, &["states", "b"]);
+        let in_states = "parents in `states`, into which the schema file puts rows";
+        assert_eq!(told, [in_states, "rows that the schema file puts into it"]);
     }
 }
