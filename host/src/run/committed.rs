@@ -87,7 +87,14 @@ pub struct KnownRow {
 impl Reread {
     /// Begins behind the entry of this number; 0 is the beginning.
     pub fn new(entity: &str, source: Box<dyn Source>, sequence: i64) -> Self {
-        Self { entity: entity.to_owned(), source, at: Position::default(), sequence, is_placed: sequence == 0, new: Vec::new() }
+        Self {
+            entity: entity.to_owned(),
+            source,
+            at: Position::default(),
+            sequence,
+            is_placed: sequence == 0,
+            new: Vec::new(),
+        }
     }
 
     /// Returns the next batch, or `None` behind the last one.

@@ -43,6 +43,9 @@ impl FoundParents {
     }
 }
 
+/// Keys by their compact form.
+type Keys = HashMap<Vec<u8>, Vec<Value>>;
+
 /// Which parents stand in the target: asked once a batch.
 #[derive(Default)]
 pub struct Parents {
@@ -83,7 +86,7 @@ pub(super) async fn find_parents(
     looked_up: &HashMap<usize, Vec<Value>>,
     unresolved: &HashSet<(usize, usize)>,
 ) -> Result<FoundParents, TargetError> {
-    let mut wanted: BTreeMap<(&str, &[usize]), (&TableSchema, HashMap<Vec<u8>, Vec<Value>>)> = BTreeMap::new();
+    let mut wanted: BTreeMap<(&str, &[usize]), (&TableSchema, Keys)> = BTreeMap::new();
     for (index, row) in resolved.rows.iter().enumerate().filter(|(_, row)| !row.is_deferred) {
         let table = &entity.tables[row.table];
         let values = looked_up.get(&index).unwrap_or(&row.values);
@@ -95,7 +98,7 @@ pub(super) async fn find_parents(
             }
             if let Some((key, true)) = key_of_parent(reference, values) {
                 let parent = (reference.parent.name.as_str(), reference.parent_columns.as_slice());
-                let (_, keys) = wanted.entry(parent).or_insert_with(|| (&reference.parent, HashMap::new()));
+                let (_, keys) = wanted.entry(parent).or_insert_with(|| (&reference.parent, Keys::new()));
                 keys.insert(value::encode(&key), key);
             }
         }

@@ -164,7 +164,7 @@ fn a_source_that_has_lost_records_is_told_of_these_alone() {
         let lines: Vec<&str> = people.lines().collect();
         let verify = |lines: &[&str]| {
             story.write("people.json", &format!("{}\n", lines.join("\n")));
-            story.call(&database, &["verify"], &["--entity", "people"])
+            story.call(&database, &["verify"], &["--entity", "people", "--limit", "1000"])
         };
         let told = |report: &Json| {
             let told = report["entities"][0]["differences"].as_array().unwrap().clone();

@@ -124,7 +124,7 @@ pub fn tell(differences: &mut Vec<Told>, told: Told) {
     if let Some(last) = differences.last_mut()
         && told.what == SOURCE_CHANGED
         && (&last.what, &last.entity, &last.message) == (&told.what, &told.entity, &told.message)
-        && last.last_document().map(|document| document + 1) == told.document
+        && last.last_document().is_some_and(|document| told.document == Some(document + 1))
     {
         last.through = told.document;
     } else if differences.len() < TOLD_MAX {
