@@ -231,7 +231,11 @@ fn check_numbered(entity: &EntityTable, plan: &EntityPlan, found: &mut Found) {
     let Some((table, id)) = plan.main_table() else {
         let message =
             format!("the ids of `{}` are numbers of the target, and its transformer names no id column", plan.name);
-        found.push((at, message, Some("name the column with the id in the transformer's configuration".to_owned())));
+        let key = plan.key.iter().map(|field| format!("\"{field}\"")).collect::<Vec<_>>().join(", ");
+        let made = if plan.key.len() > 1 { format!("{{ from = [{key}] }}") } else { key };
+        let hint =
+            format!("make the id column of the record's key in the transformer's configuration: `columns.id = {made}`");
+        found.push((at, message, Some(hint)));
         return;
     };
     let column = &table.schema.columns[table.columns[id]];
@@ -352,7 +356,11 @@ fn check_key(at: &str, schema: &TableSchema, columns: &[usize], key: &[usize], f
         found.push((
             at.to_owned(),
             format!("the table `{}` has no primary key, and its rows cannot be told apart", schema.name),
-            Some("give the table a primary key, or name the columns of a unique constraint as its `key`".to_owned()),
+            Some(
+                "give the table a primary key; in `mongo-to-sql` a table of `children` may instead name the columns of a \
+                 unique constraint as its `key`"
+                    .to_owned(),
+            ),
         ));
     } else if !same(&schema.primary_key) && !schema.uniques.iter().any(|unique| same(&unique.columns)) {
         let names: Vec<&str> = key.iter().map(|&column| schema.columns[column].name.as_str()).collect();

@@ -21,6 +21,8 @@ use crate::clock::Clock;
 use crate::config::Cast;
 use crate::config::Column;
 use crate::config::Config;
+use crate::id;
+use crate::id::Id;
 use crate::json;
 
 /// One entity's configuration, ready for rows.
@@ -42,8 +44,8 @@ enum Feed {
     Json(Vec<(String, usize)>),
     /// The record's own id; several columns are those of a composite key.
     Id(String, Vec<usize>),
-    Reference(String, usize),
-    CompositeReference(String, Vec<usize>),
+    /// A reference to a record of one of these entities; several columns are those of a composite key.
+    Reference(Vec<String>, Vec<usize>),
     Constant(serde_json::Value),
 }
 
@@ -60,9 +62,9 @@ impl Feed {
     /// Returns the places of the source columns that it takes.
     fn places(&self) -> Vec<usize> {
         match self {
-            Self::Column(place, ..) | Self::Reference(_, place) => vec![*place],
+            Self::Column(place, ..) => vec![*place],
             Self::Json(fields) => fields.iter().map(|(_, place)| *place).collect(),
-            Self::Id(_, places) | Self::CompositeReference(_, places) => places.clone(),
+            Self::Id(_, places) | Self::Reference(_, places) => places.clone(),
             Self::Constant(_) => Vec::new(),
         }
     }
@@ -87,9 +89,10 @@ pub(crate) fn compile(setup: &Setup, config: &Config) -> Result<Compiled, Vec<Pr
         }
     };
     let mut compiled = Compiled { table, places: HashMap::new(), names: Vec::new(), columns: Vec::new() };
+    let id = id::column(setup, config);
     for (name, column) in &config.columns {
         let at = Pointer::root().key("columns").key(name);
-        match compiled.feed(setup, column) {
+        match compiled.feed(setup, name, column, id) {
             Ok(feed) => compiled.columns.push((name.clone(), feed)),
             Err(message) => problems.push(Problem::new(at, message)),
         }
@@ -98,7 +101,8 @@ pub(crate) fn compile(setup: &Setup, config: &Config) -> Result<Compiled, Vec<Pr
 }
 
 impl Compiled {
-    fn feed(&mut self, setup: &Setup, column: &Column) -> Result<Feed, String> {
+    /// `id` is the column of the record's own id.
+    fn feed(&mut self, setup: &Setup, name: &str, column: &Column, id: Option<Id<'_>>) -> Result<Feed, String> {
         let column = match column {
             Column::Value(value) if value.is_array() || value.is_object() => {
                 return Err("expected text, a number, true, false or null, found a list or a table".to_owned());
@@ -128,18 +132,20 @@ impl Compiled {
             }
             None => None,
         };
+        if column.reference.as_ref().is_some_and(Vec::is_empty) {
+            return Err("expected an entity, found an empty list".to_owned());
+        }
+        if id.is_some_and(|id| id.column == name) {
+            return Ok(Feed::Id(setup.entity.clone(), places));
+        }
+        if let Some(id) = id.filter(|_| id::is_plain_key(setup, column)) {
+            id.check_second(setup, name)?;
+        }
         let is_more = column.array || column.default.is_some();
         let place = match (&places[..], &column.reference) {
             ([], _) => return Err("expected a source column, found none".to_owned()),
-            ([place], Some(entity)) if !is_more => return Ok(Feed::Reference(entity.clone(), *place)),
-            // The id is what the entity's strategy makes of the key.
-            (places, None) if column.from == setup.key && !ways.contains(&true) && !is_more => {
-                return Ok(Feed::Id(setup.entity.clone(), places.to_vec()));
-            }
+            (_, Some(entities)) if !is_more => return Ok(Feed::Reference(entities.clone(), places)),
             ([place], _) => *place,
-            (places, Some(entity)) if !is_more => {
-                return Ok(Feed::CompositeReference(entity.clone(), places.to_vec()));
-            }
             (_, Some(_)) => {
                 return Err("expected one source column beside `array` or `default`, found several".to_owned());
             }
@@ -159,7 +165,10 @@ impl Compiled {
             (None, Some(cast), ..) => Made::Cast(cast),
             (_, _, Some(allowed), _) => Made::Enum(allowed.clone()),
             // In an array it is no reference that is described: nobody looks for the parents.
-            (_, _, _, Some(entity)) if column.array => Made::Reference(entity.clone()),
+            (_, _, _, Some(entities)) if column.array => match &entities[..] {
+                [entity] => Made::Reference(entity.clone()),
+                _ => return Err("expected one entity beside `array`, found several".to_owned()),
+            },
             (_, _, _, Some(_)) => return Err("expected no `default` for a reference, found one".to_owned()),
             _ => Made::Same,
         };
@@ -179,12 +188,8 @@ impl Compiled {
         let mut table = Table::new(&self.table);
         for (name, feed) in &self.columns {
             table = match feed {
-                // Only the first can be what references to the entity mean.
-                Feed::Id(..) if table.id.is_none() => table.id(name),
-                Feed::Id(_, places) if places.len() == 1 => table.column(name),
-                Feed::Id(entity, _) | Feed::Reference(entity, _) | Feed::CompositeReference(entity, _) => {
-                    table.reference(name, entity)
-                }
+                Feed::Id(..) => table.id(name),
+                Feed::Reference(entities, _) => table.reference_to_any(name, entities.iter()),
                 _ => table.column(name),
             };
             table = table.of(feed.places().into_iter().map(|place| &self.names[place]));
@@ -209,7 +214,6 @@ impl Compiled {
         }
         let given = |place: usize| Some(values[place]).filter(|value| !value.is_null());
         let mut row = Row::new(0);
-        let mut has_id = false;
         for (name, feed) in &self.columns {
             match feed {
                 Feed::Column(place, made, is_array, default) => match (given(*place), default) {
@@ -227,24 +231,27 @@ impl Compiled {
                     let at = |refused: Rejection| refused.at(name);
                     row.json(name, &json::object(fields).map_err(at)?);
                 }
-                Feed::Id(entity, places) if places.len() == 1 && !has_id => {
-                    has_id = true;
-                    row.optional_reference(name, entity, given(places[0]));
-                }
-                Feed::Id(_, places) if places.len() == 1 => Made::Same.write(&mut row, name, values[places[0]])?,
-                Feed::Reference(entity, place) => drop(row.optional_reference(name, entity, given(*place))),
-                Feed::Id(entity, places) | Feed::CompositeReference(entity, places) => {
-                    let key: Option<Vec<Raw<'_>>> = places.iter().map(|place| given(*place)).collect();
-                    match key {
-                        Some(key) => row.composite_reference(name, entity, &key),
-                        None => row.null(name),
-                    };
+                Feed::Id(entity, places) => write_reference(&mut row, name, entity, places.iter().map(|&at| given(at))),
+                Feed::Reference(entities, places) => {
+                    // Which of several it is, only the host can find out.
+                    let entity = if let [only] = &entities[..] { only } else { "" };
+                    write_reference(&mut row, name, entity, places.iter().map(|&at| given(at)));
                 }
                 Feed::Constant(value) => cast::constant(&mut row, name, value),
             }
         }
         Ok(row.into())
     }
+}
+
+/// Writes a reference to the record with this key; NULL where a value of the key is.
+fn write_reference<'r>(row: &mut Row, column: &str, entity: &str, key: impl Iterator<Item = Option<Raw<'r>>>) {
+    let key: Option<Vec<Raw<'_>>> = key.collect();
+    match key.as_deref() {
+        Some([only]) => row.reference(column, entity, *only),
+        Some(key) => row.composite_reference(column, entity, key),
+        None => row.null(column),
+    };
 }
 
 impl Made {

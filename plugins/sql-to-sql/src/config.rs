@@ -35,7 +35,8 @@ pub(crate) struct From {
     /// One, or several for a composite key: the record's own, or a reference's.
     pub from: Vec<String>,
     pub cast: Option<Cast>,
-    pub reference: Option<String>,
+    /// The entities of which one has the record that is referred to.
+    pub reference: Option<Vec<String>>,
     /// Source text to target text; anything else is rejected.
     pub allowed: Option<BTreeMap<String, String>>,
     /// The zone in which a clock shows a timestamp without one.
@@ -69,7 +70,7 @@ struct ColumnTable {
     from: Option<Names>,
     #[serde(rename = "as")]
     cast: Option<Cast>,
-    reference: Option<String>,
+    reference: Option<Names>,
     #[serde(rename = "enum")]
     allowed: Option<BTreeMap<String, String>>,
     zone: Option<String>,
@@ -100,6 +101,15 @@ enum Names {
     Several(Vec<String>),
 }
 
+impl Names {
+    fn into_list(self) -> Vec<String> {
+        match self {
+            Self::One(name) => vec![name],
+            Self::Several(names) => names,
+        }
+    }
+}
+
 /// Keeps `null` apart from an absent key.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
     serde_json::Value::deserialize(deserializer).map(Some)
@@ -127,10 +137,7 @@ impl<'de> Deserialize<'de> for Column {
                 let ColumnTable { from, cast, reference, allowed, zone, array, default, json, value } = table;
                 match (from, value, json) {
                     (Some(from), None, None) => {
-                        let from = match from {
-                            Names::One(name) => vec![name],
-                            Names::Several(names) => names,
-                        };
+                        let (from, reference) = (from.into_list(), reference.map(Names::into_list));
                         Ok(Column::From(From { from, cast, reference, allowed, zone, array, default }))
                     }
                     (None, Some(value), None) if is_bare => Ok(Column::Value(value)),

@@ -8,6 +8,7 @@ mod cast;
 mod clock;
 mod compile;
 mod config;
+mod id;
 mod json;
 
 use whimbrel_sdk::Description;

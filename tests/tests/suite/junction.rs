@@ -342,3 +342,42 @@ fn a_repair_hands_rows_over_again() {
         assert_eq!(places(&kept)["rows"], deferred("clubs") + deferred("cards"), "{kept}");
     }
 }
+
+/// A row without a parent has no number for it, and is known by what it was left out as.
+#[test]
+fn verify_knows_rows_whose_parents_have_no_number() {
+    components::plugins();
+    for database in Database::each() {
+        let schema = if database.kind() == "sqlite" { "schema.sqlite.sql" } else { "schema.sql" };
+        let case = whimbrel_tests::root().join("tests/cases/junction-sequence");
+        let folder = tempfile::tempdir().expect("a folder");
+        let manifest = fs::read_to_string(case.join("migration.toml")).expect("a manifest");
+        let plugins = whimbrel_tests::root().join("plugins");
+        let manifest = manifest
+            .replace("mongoexport:./export", &format!("mongoexport:{}", case.join("export").display()))
+            .replace("\"schema.sql\"", &format!("{:?}", case.join(schema)))
+            // The column without a parent comes first: the other one has its number all the same.
+            .replace(
+                r#"{ person = { from = "^_id", reference = "people" }, team = { from = "$", reference = "teams" } }"#,
+                r#"{ team = { from = "$", reference = "teams" }, person = { from = "^_id", reference = "people" } }"#,
+            )
+            .replace("version = 1\n", &format!("version = 1\nplugins = {plugins:?}\n"));
+        let path = folder.path().join("migration.toml");
+        fs::write(&path, manifest).expect("the manifest is written");
+        let path = path.display().to_string();
+        let call = |command: &str, more: &[&str]| {
+            let arguments = [command, path.as_str(), "--json"];
+            let call = Whimbrel::new(arguments.iter().chain(more)).env("TARGET_URL", &database.url);
+            call.run()
+        };
+        let done = call("run", &["--execute", "--yes"]).expect(3).json();
+        assert_eq!(places(&done)["dropped"], 3, "{done}");
+        call("verify", &[]).expect(0);
+        let digest = done["plugins"][0]["digest"].as_str().expect("a digest").to_owned();
+        let repaired = call("repair", &["--from", &digest]).expect(0).json();
+        assert!(
+            repaired["entities"].as_array().expect("entities").iter().all(|entity| entity["theirs"] == 0),
+            "{repaired}"
+        );
+    }
+}

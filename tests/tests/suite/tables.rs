@@ -18,6 +18,7 @@ use super::chinook::TABLES;
 use super::chinook::snake_case;
 
 mod composite;
+mod references;
 
 const ROWS: u64 = 15_607;
 
