@@ -11,6 +11,7 @@ use whimbrel_tests::components;
 use whimbrel_tests::dump;
 
 mod excluded;
+mod spelled;
 
 const PEOPLE: u32 = 40;
 const CLUBS: u32 = 30;
