@@ -9,6 +9,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
+use std::thread;
 
 use crate::plugins;
 use crate::say;
@@ -19,6 +20,8 @@ const SKIPPED: &str = "SKIPPED";
 /// Where nextest leaves the output of passed tests, as `.config/nextest.toml` says.
 const JUNIT: &str = "nextest/default/junit.xml";
 
+/// Says how many tests run side by side.
+const THREADS: &str = "NEXTEST_TEST_THREADS";
 /// Says which PostgreSQL the tests use.
 const POSTGRES: &str = "WHIMBREL_TEST_POSTGRES";
 
@@ -123,6 +126,11 @@ impl Tests<'_> {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(arguments).current_dir(self.root).stdout(Stdio::piped());
         cargo.envs(self.server.map(|url| (POSTGRES, url)));
+        if env::var_os(THREADS).is_none() {
+            // Tests wait for servers, and for processes that they have ended, as much as for cores.
+            let cores = thread::available_parallelism().map_or(1, usize::from);
+            cargo.env(THREADS, (cores * 3 / 2).to_string());
+        }
         let mut child = cargo.spawn().map_err(failed)?;
         if let Some(output) = child.stdout.take() {
             let mut shown = io::stdout().lock();

@@ -85,10 +85,12 @@ impl Chains {
                     break Some(format!("waits for {name}, which is a dead letter (`{code}`)"));
                 }
                 Some(Next::Nobody(..)) if steps.is_empty() => {
-                    return Ok(Some("; no record that was read brings it".to_owned()));
+                    return Ok(Some("; no record that was written or waits brings it".to_owned()));
                 }
                 Some(Next::Nobody(key, table)) => {
-                    break Some(format!("waits for {key} in `{table}`, and no record that was read brings that"));
+                    break Some(format!(
+                        "waits for {key} in `{table}`, and no record that was written or waits brings that"
+                    ));
                 }
             }
         };
