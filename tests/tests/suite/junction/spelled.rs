@@ -60,7 +60,7 @@ fn keys_that_differ_in_case_are_one_where_the_target_says_so() {
             write("migration.toml", &manifest);
             components::link(folder.path());
             database.empty();
-            let run = Whimbrel::new(&["run", "migration.toml", "--execute", "--yes", "--json"]);
+            let run = Whimbrel::new(["run", "migration.toml", "--execute", "--yes", "--json"]);
             let report = run.at(folder.path()).env("TARGET_URL", &database.url).run().expect(0).json();
             assert_eq!(report["junctions"][0]["total"]["conflicting"], 1, "{rows}: {report}");
             let stands = database.query("SELECT person, team, role FROM members");
