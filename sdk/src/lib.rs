@@ -1,4 +1,5 @@
-//! Write whimbrel plugins in Rust: a transformer turns source documents into rows, a validator checks rows.
+//! Write whimbrel plugins in Rust: a transformer turns source documents into rows, a validator checks rows, a merger makes
+//! one record of several.
 //!
 //! Implement one trait, export it with one macro, and build for `wasm32-wasip2` with `crate-type = ["cdylib", "rlib"]`.
 //!
@@ -38,6 +39,7 @@ pub mod bson;
 pub mod config;
 pub mod decimal;
 pub mod log;
+mod merger;
 mod outcome;
 mod problem;
 mod record;
@@ -55,6 +57,10 @@ pub mod zone;
 
 pub use config::Empty;
 pub use decimal::Decimal;
+pub use merger::Group;
+pub use merger::Member;
+pub use merger::Merger;
+pub use merger::MergerSetup;
 pub use outcome::Accepted;
 pub use outcome::Outcome;
 pub use outcome::Rejection;

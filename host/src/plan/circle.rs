@@ -11,9 +11,12 @@ use super::order::Edge;
 /// Returns the references between entities: one edge for a child and a parent, required where one of its references is.
 pub(super) fn edges(entities: &[EntityPlan]) -> Vec<Edge> {
     let mut edges: Vec<Edge> = Vec::new();
+    for (merged, entity) in entities.iter().enumerate() {
+        edges.extend(entity.merges.iter().map(|&parent| Edge { parent, child: merged, is_required: true }));
+    }
     for (child, table, reference) in references(entities) {
         let is_required = !may_wait_as_null(table, reference);
-        let mut parents: Vec<usize> = reference.entity.into_iter().collect();
+        let mut parents: Vec<usize> = reference.entity.map(|entity| writer(entities, entity)).into_iter().collect();
         if !reference.to_itself {
             parents.extend(feeding(entities, reference));
         }
@@ -77,7 +80,8 @@ pub(super) fn settle(entities: &mut [EntityPlan], ordered: &[Vec<usize>]) {
         })
         .collect();
     let laters = whole;
-    let own = entities.iter_mut().flat_map(|entity| &mut entity.tables).filter(|table| table.junction.is_none());
+    let writing = entities.iter_mut().filter(|entity| entity.merged_into.is_none());
+    let own = writing.flat_map(|entity| &mut entity.tables).filter(|table| table.junction.is_none());
     let all = own.flat_map(|table| &mut table.references);
     for (reference, later) in all.zip(laters) {
         reference.on_missing = reference.asked.unwrap_or(match (reference.usual, later) {
@@ -108,16 +112,22 @@ fn may_wait_as_null(table: &TablePlan, reference: &ReferencePlan) -> bool {
 
 /// The entities that feed the table which a reference points to.
 fn feeding<'a>(entities: &'a [EntityPlan], reference: &'a ReferencePlan) -> impl Iterator<Item = usize> + 'a {
-    let feeds = |entity: &EntityPlan| entity.tables.iter().any(|fed| fed.schema.name == reference.parent.name);
+    let feeds = |entity: &EntityPlan| {
+        entity.merged_into.is_none() && entity.tables.iter().any(|fed| fed.schema.name == reference.parent.name)
+    };
     (0..entities.len()).filter(move |&other| feeds(&entities[other]))
 }
 
-/// Every reference with its entity and its table, in the order of the plan.
+/// The entity that writes the rows of another one's records.
+fn writer(entities: &[EntityPlan], entity: usize) -> usize {
+    entities[entity].merged_into.unwrap_or(entity)
+}
+
+/// Every reference of rows that entities write themselves, with its entity and its table, in the order of the plan.
 fn references(entities: &[EntityPlan]) -> impl Iterator<Item = (usize, &TablePlan, &ReferencePlan)> {
     entities.iter().enumerate().flat_map(|(child, entity)| {
         let tables = entity.tables.iter();
-        // What a junction refers to is for its own step to wait for.
-        let own = tables.filter(|table| table.junction.is_none());
+        let own = tables.filter(|table| !entity.leaves(table));
         own.flat_map(move |table| table.references.iter().map(move |reference| (child, table, reference)))
     })
 }

@@ -8,6 +8,7 @@ use super::Manifest;
 use super::hint;
 use super::manifest::place;
 use super::mend::mend;
+use super::merge;
 use super::position::Places;
 use super::problem::Problems;
 use super::schema::Finding;
@@ -95,9 +96,10 @@ impl Draft {
 
 /// Finds names that are there twice, and names of sources that are not there.
 fn check_names(tables: &Tables, found: &mut Vec<Finding>) {
+    merge::check(tables, found);
     for (index, entity) in tables.entity.iter().enumerate() {
         let source = entity.source_and_collection().0;
-        if !tables.source.contains_key(source) {
+        if entity.merged().is_none() && !tables.source.contains_key(source) {
             found.push((
                 format!("/entity/{index}/from"),
                 format!("there is no source `{source}`"),

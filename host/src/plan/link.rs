@@ -31,8 +31,10 @@ pub(super) fn link(
         for (name, all) in columns {
             let position = table.columns.iter().position(|&column| table.schema.columns[column].name == *name);
             let Some(column) = position else { continue };
-            let is_own_id = |referred: &String| names[index] == *referred && table.id == Some(column);
-            if all.len() > 1 && all.iter().any(is_own_id) {
+            let merges = |entity: &String| entities[index].merges.iter().any(|&member| names[member] == *entity);
+            let is_own_id =
+                |referred: &String| table.id == Some(column) && (names[index] == *referred || merges(referred));
+            if all.len() > 1 && all.iter().any(is_own_id) && !all.iter().all(is_own_id) {
                 let message = format!("the id column `{}.{name}` refers to other entities too", table.schema.name);
                 found.push((at.clone(), message, Some("a record's id is its own alone".to_owned())));
                 continue;
@@ -70,7 +72,7 @@ pub(super) fn link(
                     later: Later::Never,
                 });
             }
-            if all.len() > 1 {
+            if all.len() > 1 && references.len() > first {
                 check_choice(&at, table, name, &references[first..], found);
             }
         }
@@ -134,7 +136,9 @@ fn add_foreign_keys(
         }
         references.push(ReferencePlan {
             choice: None,
-            entity: entities.iter().position(|entity| entity.tables.iter().any(|fed| fed.schema.name == parent.name)),
+            entity: entities.iter().position(|entity| {
+                entity.merged_into.is_none() && entity.tables.iter().any(|fed| fed.schema.name == parent.name)
+            }),
             to_itself: parent.name == table.schema.name,
             columns,
             parent: parent.clone(),

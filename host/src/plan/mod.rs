@@ -8,6 +8,7 @@ pub mod junction;
 mod link;
 pub mod manifest;
 mod mend;
+pub mod merge;
 pub mod order;
 pub mod plugin_table;
 pub mod position;
@@ -64,8 +65,12 @@ pub struct EntityPlan {
     pub described: Vec<String>,
     /// For each table of the component's description, its index in `tables`.
     pub table_order: Vec<usize>,
-    /// The transformer's name.
+    /// The transformer's name, or the merger's.
     pub transform: String,
+    /// The entity whose records its own are merged into: its rows are gathered for that, and not written.
+    pub merged_into: Option<usize>,
+    /// The entities whose records are merged into its own, in the manifest's order.
+    pub merges: Vec<usize>,
     /// Records in one plugin call.
     pub batch_records: usize,
     /// Rows in one commit, about.
@@ -102,7 +107,13 @@ impl EntityPlan {
     /// Returns whether both feed some table; a junction is nobody's.
     pub fn shares_table(&self, other: &Self) -> bool {
         let feeds = |name: &str| other.tables.iter().any(|table| table.schema.name == name);
-        self.tables.iter().any(|table| table.junction.is_none() && feeds(&table.schema.name))
+        let is_written = self.merged_into.is_none() && other.merged_into.is_none();
+        is_written && self.tables.iter().any(|table| table.junction.is_none() && feeds(&table.schema.name))
+    }
+
+    /// Returns whether its rows of a table are left to somebody else: to a junction's step, or to a merged entity.
+    pub fn leaves(&self, table: &TablePlan) -> bool {
+        table.junction.is_some() || self.merged_into.is_some()
     }
 }
 
@@ -193,12 +204,16 @@ pub enum IdStrategy {
     Column,
     /// A number that the target gives, as it does to rows without an id.
     Sequence,
+    /// That of the record which its own is merged into; no manifest says so.
+    #[serde(skip_deserializing)]
+    #[schemars(skip)]
+    Merged,
 }
 
 impl IdStrategy {
     /// Returns whether ids are kept by source key, as nobody could compute them.
     pub fn is_stored(self) -> bool {
-        matches!(self, Self::Column | Self::Sequence)
+        matches!(self, Self::Column | Self::Sequence | Self::Merged)
     }
 
     /// Returns the manifest's word for it.
@@ -208,6 +223,7 @@ impl IdStrategy {
             Self::Keep => "keep",
             Self::Column => "column",
             Self::Sequence => "sequence",
+            Self::Merged => "merged",
         }
     }
 }

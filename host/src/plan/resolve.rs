@@ -14,6 +14,7 @@ use super::circle;
 use super::hint;
 use super::junction;
 use super::link;
+use super::merge;
 use super::order;
 use super::schema::Finding;
 use super::tables::DeadLettersMax;
@@ -72,6 +73,7 @@ pub fn resolve(
     for (index, (entity, description)) in tables.entity.iter().zip(described).enumerate() {
         entities.push(entity_plan(manifest, index, entity, description, target, &mut found));
     }
+    merge::link(tables, &mut entities, &mut found);
     for index in 0..entities.len() {
         link::link(index, &described[index], &mut entities, target, &mut found);
         let entity = &tables.entity[index];
@@ -163,6 +165,8 @@ fn reordered(entities: Vec<EntityPlan>, groups: &[Vec<usize>], edges: &[(usize, 
             entity.group = group.iter().map(|&member| new_index[member]).collect();
             entity.after =
                 edges.iter().filter(|(_, child)| *child == old).map(|(parent, _)| new_index[*parent]).collect();
+            entity.merged_into = entity.merged_into.map(|merged| new_index[merged]);
+            entity.merges.iter_mut().for_each(|member| *member = new_index[*member]);
             entity.after.sort_unstable();
             entity.after.dedup();
             for table in &mut entity.tables {
@@ -203,7 +207,9 @@ fn entity_plan(
         tables,
         described: description.tables.iter().map(|table| table.name.clone()).collect(),
         table_order,
-        transform: settings.transform.clone().unwrap_or_default(),
+        transform: entity.merge.clone().or_else(|| settings.transform.clone()).unwrap_or_default(),
+        merged_into: None,
+        merges: Vec::new(),
         batch_records: settings.batch_records.unwrap_or(1_000),
         transaction_rows: settings.transaction_rows.unwrap_or(5_000),
         on_conflict: settings.on_conflict.unwrap_or(OnConflict::Fail),

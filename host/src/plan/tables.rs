@@ -138,9 +138,12 @@ pub struct EntityTable {
     /// Its name, unique in the manifest.
     #[schemars(length(min = 1, max = 200), example = &"users")]
     pub name: String,
-    /// What is read: `source.Collection`.
-    #[schemars(regex(pattern = r"^[^.]+\..+$"), extend("x-form" = "`source.Collection`"), example = &"crm.Users")]
-    pub from: String,
+    /// What is read: `source.Collection`; or the entities whose records are merged, the ones of the highest priority first.
+    #[schemars(example = &"crm.Users")]
+    pub from: From,
+    /// The merger, where records of other entities are merged.
+    #[schemars(length(min = 1), example = &"user-dedup")]
+    pub merge: Option<String>,
     /// The field, or fields, that make the record's key; `_id` where it is left out.
     pub key: Option<KeyFields>,
     /// Which rows of a table are read: a condition in the source's SQL, in which `:now` is the migration's first run.
@@ -163,6 +166,18 @@ pub struct EntityTable {
     /// What differs from `[defaults]`.
     #[serde(flatten)]
     pub settings: Settings,
+}
+
+/// Where an entity's records come from.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum From {
+    /// A collection, or a table, of a source.
+    Collection(
+        #[schemars(regex(pattern = r"^[^.]+\..+$"), extend("x-form" = "`source.Collection`"))] String,
+    ),
+    /// Entities whose records are merged.
+    Entities(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
 }
 
 /// One field or several.
@@ -301,9 +316,20 @@ impl EntityTable {
         }
     }
 
-    /// Returns the source's name and the collection's.
+    /// Returns the source's name and the collection's; both are empty where the records of other entities are merged.
     pub fn source_and_collection(&self) -> (&str, &str) {
-        self.from.split_once('.').unwrap_or((&self.from, ""))
+        match &self.from {
+            From::Collection(from) => from.split_once('.').unwrap_or((from, "")),
+            From::Entities(_) => ("", ""),
+        }
+    }
+
+    /// Returns the entities whose records are merged.
+    pub fn merged(&self) -> Option<&[String]> {
+        match &self.from {
+            From::Collection(_) => None,
+            From::Entities(entities) => Some(entities),
+        }
     }
 
     /// Returns the pointer to where the configuration names something, if it does so once; `index` is the entity's own.

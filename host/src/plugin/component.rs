@@ -17,6 +17,7 @@ use super::signature;
 use super::store;
 use super::store::State;
 use super::wit::since_v0_1_0::VERSION;
+use super::wit::since_v0_1_0::merger::MergerPluginPre;
 use super::wit::since_v0_1_0::transformer::TransformerPluginPre;
 use super::wit::since_v0_1_0::validator::ValidatorPluginPre;
 
@@ -30,6 +31,8 @@ pub enum World {
     Transformer,
     /// Checks rows.
     Validator,
+    /// Makes one record of several.
+    Merger,
 }
 
 impl World {
@@ -38,6 +41,7 @@ impl World {
         match self {
             Self::Transformer => "transformer",
             Self::Validator => "validator",
+            Self::Merger => "merger",
         }
     }
 }
@@ -95,6 +99,7 @@ struct Inner {
 pub(super) enum Pre {
     Transformer(TransformerPluginPre<State>),
     Validator(ValidatorPluginPre<State>),
+    Merger(MergerPluginPre<State>),
 }
 
 impl Component {
@@ -171,6 +176,7 @@ impl Component {
         match self.0.pre {
             Pre::Transformer(_) => World::Transformer,
             Pre::Validator(_) => World::Validator,
+            Pre::Merger(_) => World::Merger,
         }
     }
 
@@ -222,7 +228,9 @@ impl fmt::Debug for Component {
 
 /// Reads world and version from the names of the exports, before anything is instantiated.
 fn world(name: &str, exports: &[String]) -> Result<World, PluginError> {
-    let expected = format!("`{PACKAGE}transformer@{VERSION}` or `{PACKAGE}validator@{VERSION}`");
+    let expected = format!(
+        "`{PACKAGE}transformer@{VERSION}`, `{PACKAGE}validator@{VERSION}` or `{PACKAGE}merger@{VERSION}`"
+    );
     let ours: Vec<_> = exports
         .iter()
         .filter_map(|export| {
@@ -230,6 +238,7 @@ fn world(name: &str, exports: &[String]) -> Result<World, PluginError> {
             let world = match interface {
                 "transformer" => World::Transformer,
                 "validator" => World::Validator,
+                "merger" => World::Merger,
                 _ => return None,
             };
             Some((export, world, version))
@@ -283,6 +292,7 @@ fn prepare(engine: &Engine, compiled: &wasmtime::component::Component, world: Wo
     Ok(match world {
         World::Transformer => Pre::Transformer(TransformerPluginPre::new(pre)?),
         World::Validator => Pre::Validator(ValidatorPluginPre::new(pre)?),
+        World::Merger => Pre::Merger(MergerPluginPre::new(pre)?),
     })
 }
 
@@ -298,6 +308,10 @@ fn ask_about(engine: &Engine, name: &str, limits: &Limits, grants: &Grants, pre:
         Pre::Validator(pre) => {
             let instance = pre.instantiate(&mut store).map_err(|error| fault(store::INSTANTIATE, &store, error))?;
             instance.whimbrel_plugin_validator().call_about(&mut store)
+        }
+        Pre::Merger(pre) => {
+            let instance = pre.instantiate(&mut store).map_err(|error| fault(store::INSTANTIATE, &store, error))?;
+            instance.whimbrel_plugin_merger().call_about(&mut store)
         }
     };
     about.map(About::from).map_err(|error| fault("about", &store, error))

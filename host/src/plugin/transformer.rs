@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bson::RawDocument;
@@ -11,6 +12,7 @@ use wasmtime::component::ComponentExportIndex;
 use super::bisect::Until;
 use super::bisect::bisect;
 use super::component::Component;
+use super::component::PACKAGE;
 use super::component::Payload;
 use super::component::Pre;
 use super::component::World;
@@ -20,12 +22,14 @@ use super::error::Problem;
 use super::extended_json;
 use super::grants::Pins;
 use super::limits::Limits;
+use super::merger::Merger;
 use super::row;
 use super::row::PluginRow;
 use super::row::RecordFault;
 use super::store;
 use super::store::State;
 use super::wit::since_v0_1_0::LentDocuments;
+use super::wit::since_v0_1_0::VERSION;
 use super::wit::since_v0_1_0::transformer::TransformerPluginIndices;
 use super::wit::since_v0_1_0::transformer::TransformerPluginPre;
 use super::wit::since_v0_1_0::transforming as wire;
@@ -88,6 +92,30 @@ pub struct Documents<'a> {
     pub ranges: &'a [Range<usize>],
 }
 
+impl Documents<'_> {
+    /// Hands them out in the form that a component asks for.
+    pub(super) fn lend<T>(
+        self,
+        component: &Component,
+        call: &'static str,
+        to: impl FnOnce(LentDocuments<'_>) -> T,
+    ) -> Result<T, PluginError> {
+        let bodies = self.ranges.iter().map(|range| &self.bytes[range.clone()]);
+        Ok(match component.about().payload {
+            Payload::Bson => match contiguous(self.ranges) {
+                Some(whole) => to(LentDocuments::Bson(&self.bytes[whole])),
+                None => to(LentDocuments::Bson(&bodies.collect::<Vec<_>>().concat())),
+            },
+            Payload::ExtendedJson => {
+                let texts: Result<Vec<String>, _> =
+                    bodies.map(|body| RawDocument::from_bytes(body).and_then(extended_json::write)).collect();
+                let texts = texts.map_err(|error| component.contract(call, format!("expected BSON, found {error}")))?;
+                to(LentDocuments::ExtendedJson(&texts))
+            }
+        })
+    }
+}
+
 /// What became of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -109,19 +137,42 @@ pub enum Outcome {
 /// A transformer with its configuration. Every call has a fresh instance; calls may run side by side.
 pub struct Transformer {
     component: Component,
-    pre: TransformerPluginPre<State>,
-    indices: TransformerPluginIndices,
-    function: ComponentExportIndex,
-    setup: wire::Setup,
+    work: Work,
     limits: Limits,
-    pins: Pins,
     /// The columns of each described table.
     columns: Vec<Vec<String>>,
     /// What the environment lacks has been said.
     has_said: AtomicBool,
 }
 
+/// What makes the outcomes.
+enum Work {
+    /// A component that transforms documents.
+    Transform(Box<Transforming>),
+    /// One that merges groups of records: these are the documents then.
+    Merge(Arc<Merger>),
+}
+
+struct Transforming {
+    pre: TransformerPluginPre<State>,
+    indices: TransformerPluginIndices,
+    function: ComponentExportIndex,
+    setup: wire::Setup,
+    pins: Pins,
+}
+
 impl Transformer {
+    /// Takes a merger for the transformer of groups, whose rows are for these tables.
+    pub fn merging(merger: Arc<Merger>, tables: &[Described]) -> Self {
+        Self {
+            component: merger.component().clone(),
+            limits: merger.limits().clone(),
+            columns: names(tables),
+            work: Work::Merge(merger),
+            has_said: AtomicBool::new(false),
+        }
+    }
+
     /// Hands a component its configuration and asks what it leads to.
     pub fn open(
         component: &Component,
@@ -134,8 +185,9 @@ impl Transformer {
 
     /// Opens another component as this one was opened, or under another setup: same limits, same pins.
     pub fn beside(&self, component: &Component, setup: Option<Setup>) -> Result<(Self, Description), OpenError> {
-        let setup = setup.map_or_else(|| self.setup.clone(), wire::Setup::from);
-        Self::open_wired(component, setup, self.limits.clone(), self.pins)
+        let Work::Transform(work) = &self.work else { return Err(component.wrong_role(World::Merger).into()) };
+        let setup = setup.map_or_else(|| work.setup.clone(), wire::Setup::from);
+        Self::open_wired(component, setup, self.limits.clone(), work.pins)
     }
 
     fn open_wired(
@@ -164,20 +216,16 @@ impl Transformer {
             Err(problems) => return Err(OpenError::Problems(problems.into_iter().map(Problem::from).collect())),
         };
         check_description(&description).map_err(|message| component.contract("describe", message))?;
-        let names = |table: &Described| table.columns.iter().map(|column| column.name.clone()).collect();
-        let columns = description.tables.iter().map(names).collect();
-        let function = instance_export(&pre, "transform").map_err(|error| fault(store::INSTANTIATE, &store, error))?;
+        let columns = names(&description.tables);
+        let function = export(pre.instance_pre().component(), World::Transformer, "transform");
+        let function = function.map_err(|error| fault(store::INSTANTIATE, &store, error))?;
         let indices = TransformerPluginIndices::new(pre.instance_pre());
         let indices = indices.map_err(|error| fault(store::INSTANTIATE, &store, error))?;
         Ok((
             Self {
                 component: component.clone(),
-                pre,
-                indices,
-                function,
-                setup,
+                work: Work::Transform(Box::new(Transforming { pre, indices, function, setup, pins })),
                 limits,
-                pins,
                 columns,
                 has_said: AtomicBool::new(false),
             },
@@ -187,7 +235,26 @@ impl Transformer {
 
     /// Returns the entity that it is for.
     pub fn entity(&self) -> &str {
-        &self.setup.entity
+        match &self.work {
+            Work::Transform(work) => &work.setup.entity,
+            Work::Merge(merger) => merger.entity(),
+        }
+    }
+
+    /// Returns what a call of it is called.
+    fn verb(&self) -> &'static str {
+        match &self.work {
+            Work::Transform(_) => "transform",
+            Work::Merge(_) => "merge",
+        }
+    }
+
+    /// Returns the merger, where it merges groups.
+    pub fn merger(&self) -> Option<&Arc<Merger>> {
+        match &self.work {
+            Work::Transform(_) => None,
+            Work::Merge(merger) => Some(merger),
+        }
     }
 
     /// Returns the component.
@@ -211,15 +278,15 @@ impl Transformer {
         }
         if transformed.rows.tables.len() > self.limits.output_rows {
             let (plugin, value) = (self.component.name().to_owned(), self.limits.output_rows.to_string());
-            return Err(PluginError::Limit { plugin, call: "transform", name: "output-rows", value });
+            return Err(PluginError::Limit { plugin, call: self.verb(), name: "output-rows", value });
         }
         let untold =
-            |message| PluginError::Rows { plugin: self.component.name().to_owned(), call: "transform", message };
+            |message| PluginError::Rows { plugin: self.component.name().to_owned(), call: self.verb(), message };
         let mut rows = Rows::new(transformed.rows).map_err(untold)?;
         let outcomes = transformed.outcomes.into_iter().map(|outcome| match outcome {
-            wire::Outcome::Rows(count) => self.rows(&mut rows, count).map_err(untold),
-            wire::Outcome::Skip(reason) => Ok(Ok(Outcome::Skip(reason))),
-            wire::Outcome::Reject(rejection) => {
+            types::Outcome::Rows(count) => self.rows(&mut rows, count).map_err(untold),
+            types::Outcome::Skip(reason) => Ok(Ok(Outcome::Skip(reason))),
+            types::Outcome::Reject(rejection) => {
                 Ok(Ok(Outcome::Reject { code: rejection.code, field: rejection.field, message: rejection.message }))
             }
         });
@@ -229,17 +296,21 @@ impl Transformer {
     }
 
     /// Hands a batch to a fresh instance.
-    fn call(&self, documents: Documents<'_>) -> Result<wire::Transformed, PluginError> {
+    fn call(&self, documents: Documents<'_>) -> Result<types::Transformed, PluginError> {
+        let work = match &self.work {
+            Work::Transform(work) => work,
+            Work::Merge(merger) => return merger.merge(documents),
+        };
         let component = &self.component;
-        let mut store = store::open(component.engine(), component.name(), &self.limits, component.grants(), self.pins)?;
+        let mut store = store::open(component.engine(), component.name(), &self.limits, component.grants(), work.pins)?;
         let fault = |call, store: &_, error| store::fault(self.component.name(), &self.limits, call, store, error);
-        let instance = self.pre.instance_pre().instantiate(&mut store);
+        let instance = work.pre.instance_pre().instantiate(&mut store);
         let instance = instance.map_err(|error| fault(store::INSTANTIATE, &store, error))?;
-        let guest = self.indices.load(&mut store, &instance);
+        let guest = work.indices.load(&mut store, &instance);
         let guest = guest.map_err(|error| fault(store::INSTANTIATE, &store, error))?;
         let configured = guest
             .whimbrel_plugin_transformer()
-            .call_configure(&mut store, &self.setup)
+            .call_configure(&mut store, &work.setup)
             .map_err(|error| fault("configure", &store, error))?;
         if let Err(problems) = configured {
             let first = problems.first().map_or("none", |problem| problem.message.as_str());
@@ -248,32 +319,12 @@ impl Transformer {
         }
         // The generated function takes owned documents, which would be one more copy of the batch.
         let function =
-            instance.get_typed_func::<(LentDocuments<'_>,), (wire::Transformed,)>(&mut store, &self.function);
+            instance.get_typed_func::<(LentDocuments<'_>,), (types::Transformed,)>(&mut store, &work.function);
         let function = function.map_err(|error| fault(store::INSTANTIATE, &store, error))?;
-        let transformed = match self.component.about().payload {
-            Payload::Bson => match contiguous(documents.ranges) {
-                Some(whole) => function.call(&mut store, (LentDocuments::Bson(&documents.bytes[whole]),)),
-                None => {
-                    let bodies: Vec<_> = documents.ranges.iter().map(|range| &documents.bytes[range.clone()]).collect();
-                    function.call(&mut store, (LentDocuments::Bson(&bodies.concat()),))
-                }
-            },
-            Payload::ExtendedJson => {
-                let texts = self.texts(documents)?;
-                function.call(&mut store, (LentDocuments::ExtendedJson(&texts),))
-            }
-        };
+        let transformed = documents.lend(component, "transform", |lent| function.call(&mut store, (lent,)))?;
         let transformed = transformed.map_err(|error| fault("transform", &store, error))?;
         store.data().say_what_lacks(component.name(), &self.has_said);
         Ok(transformed.0)
-    }
-
-    fn texts(&self, documents: Documents<'_>) -> Result<Vec<String>, PluginError> {
-        let bodies = documents.ranges.iter().map(|range| &documents.bytes[range.clone()]);
-        bodies
-            .map(|body| RawDocument::from_bytes(body).and_then(extended_json::write))
-            .collect::<Result<_, _>>()
-            .map_err(|error| self.component.contract("transform", format!("expected BSON, found {error}")))
     }
 
     /// As [`Self::transform`]; a batch that traps or goes over a limit is split on fresh instances until the records
@@ -284,7 +335,7 @@ impl Transformer {
     ) -> Result<Vec<Result<Outcome, RecordFault>>, PluginError> {
         let until = Until::new(self.limits.deadline);
         bisect(0..documents.ranges.len(), &mut |range| {
-            until.check(self.component.name(), "transform")?;
+            until.check(self.component.name(), self.verb())?;
             self.transform(Documents { bytes: documents.bytes, ranges: &documents.ranges[range] })
         })
     }
@@ -385,11 +436,20 @@ fn split(rest: &mut Bytes) -> Result<Bytes, String> {
     }
 }
 
-fn instance_export(pre: &TransformerPluginPre<State>, name: &str) -> wasmtime::Result<ComponentExportIndex> {
-    let component = pre.instance_pre().component();
-    let interface = component.get_export_index(None, "whimbrel:plugin/transformer@0.1.0");
+/// Finds a function among a component's exports.
+pub(super) fn export(
+    component: &wasmtime::component::Component,
+    world: World,
+    name: &str,
+) -> wasmtime::Result<ComponentExportIndex> {
+    let interface = component.get_export_index(None, &format!("{PACKAGE}{world}@{VERSION}"));
     let function = interface.and_then(|interface| component.get_export_index(Some(&interface), name));
     function.ok_or_else(|| wasmtime::Error::msg(format!("expected the function `{name}`, found none")))
+}
+
+/// The columns of these tables.
+fn names(tables: &[Described]) -> Vec<Vec<String>> {
+    tables.iter().map(|table| table.columns.iter().map(|column| column.name.clone()).collect()).collect()
 }
 
 /// Returns the range that all of these make together, where they follow one another without a gap.

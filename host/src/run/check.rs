@@ -37,8 +37,8 @@ pub struct Checked {
     pub manifest: Manifest,
     /// Where entities are read.
     pub origins: Origins,
-    /// One an entity, in the manifest's order; none where nothing is read.
-    pub sources: Vec<Box<dyn Source>>,
+    /// One an entity, in the manifest's order, but for merged ones; none where nothing is read.
+    pub sources: Vec<Option<Box<dyn Source>>>,
     /// Every component that an entity names.
     pub loaded: BTreeMap<String, Loaded>,
     /// One an entity, in the manifest's order.
@@ -125,7 +125,7 @@ async fn open_sources(
     origins: &Origins,
     pins: Pins,
     found: &mut Vec<Finding>,
-) -> Vec<Box<dyn Source>> {
+) -> Vec<Option<Box<dyn Source>>> {
     let (mut sources, mut broken) = (Vec::new(), BTreeSet::new());
     for name in manifest.tables.source.keys() {
         if let Err(error) = origins.try_out(name).await {
@@ -134,12 +134,16 @@ async fn open_sources(
         }
     }
     for (index, entity) in manifest.tables.entity.iter().enumerate() {
+        if entity.merged().is_some() {
+            sources.push(None);
+            continue;
+        }
         if broken.contains(entity.source_and_collection().0) {
             continue;
         }
         let Some(origin) = origins.of(entity, pins.now_us) else { continue };
         match origin.open().await {
-            Ok(source) => sources.push(source),
+            Ok(source) => sources.push(Some(source)),
             Err(error @ (SourceError::NoKeyColumn { .. } | SourceError::DottedKey { .. })) => {
                 let place = if entity.key.is_some() { "key" } else { "from" };
                 found.push(problem(format!("/entity/{index}/{place}"), error.into()));

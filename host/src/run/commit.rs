@@ -6,6 +6,7 @@
 mod account;
 mod again;
 mod defer;
+mod gather;
 mod sift;
 mod write;
 
@@ -29,7 +30,6 @@ use super::budget::Reserved;
 use super::budget::RunBudget;
 use super::claimed::Claimed;
 use super::claimed::RowKey;
-use super::layout::Dead;
 use super::layout::Layout;
 use super::layout::LayoutError;
 use super::layout::Place;
@@ -281,7 +281,7 @@ impl Committer {
         let mut tx = self.target.begin().await?;
         let mut numbered = Numbered::new(place, &*self.target, &mut *tx, resolved, &mut parents).await?;
         tx.savepoint("batch").await?;
-        let mut refused = Dead::new();
+        let mut refused = self.repeated_members(&mut *tx, resolved).await?;
         let mut foreign: HashSet<RowKey> = HashSet::new();
         let mut checks_each = false;
         let (layout, row_fates) = loop {
@@ -359,6 +359,8 @@ impl Committer {
         self.books.insert_references(&mut *tx, name, false, &layout.nulled(is_written)).await?;
         self.books.insert_references(&mut *tx, name, true, &layout.deferred(is_changed)).await?;
         self.defer(&mut *tx, resolved, &dead).await?;
+        self.gather(&mut *tx, resolved, &dead).await?;
+        self.store_merges(&mut *tx, resolved, &layout, &dead).await?;
         self.books.insert_ids(&mut *tx, name, &layout.ids_of_living(self.entity(), resolved, &dead)).await?;
         let living = || layout.records.iter().copied().filter(|record| !dead.contains_key(record)).collect();
         let living: Option<HashSet<usize>> = (!matches!(self.again, Again::No)).then(living);

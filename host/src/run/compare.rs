@@ -249,7 +249,7 @@ async fn standing(
         wanted.entry(row.table).or_default().insert(&row.key);
     }
     for row in known.iter().flatten().flat_map(|known| &known.rows) {
-        let is_meant = |table: &TablePlan| table.schema.name == row.table && table.junction.is_none();
+        let is_meant = |table: &TablePlan| table.schema.name == row.table && !entity.leaves(table);
         if let Some(table) = entity.tables.iter().position(is_meant) {
             wanted.entry(table).or_default().insert(&row.key);
         }

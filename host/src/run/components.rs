@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::failure::problem;
+use super::merge;
 use super::permits;
 use super::stand_in::StandIn;
 use crate::error::Failure;
@@ -19,6 +21,8 @@ use crate::plugin::Component;
 use crate::plugin::Description;
 use crate::plugin::Engine;
 use crate::plugin::Limits;
+use crate::plugin::Merger;
+use crate::plugin::MergerSetup;
 use crate::plugin::OpenError;
 use crate::plugin::Pins;
 use crate::plugin::PluginError;
@@ -79,6 +83,11 @@ fn names(manifest: &Manifest, found: &mut Found) -> Vec<Named> {
         let settings = entity.settings.or(&manifest.tables.defaults);
         let at = |own: bool, key: &str| if own { format!("/entity/{index}/{key}") } else { format!("/defaults/{key}") };
         match &settings.transform {
+            _ if entity.merged().is_some() => named.extend(entity.merge.as_ref().map(|name| Named {
+                name: name.clone(),
+                pointer: format!("/entity/{index}/merge"),
+                world: World::Merger,
+            })),
             Some(name) => named.push(Named {
                 name: name.clone(),
                 pointer: at(entity.settings.transform.is_some(), "transform"),
@@ -178,8 +187,65 @@ pub fn open_transformers(
     pins: Pins,
     found: &mut Found,
 ) -> Result<Vec<Option<(Transformer, Description)>>, Failure> {
-    let entities = manifest.tables.entity.iter().enumerate();
-    entities.map(|(index, entity)| open_transformer(manifest, index, entity, components, pins, found)).collect()
+    let entities = || manifest.tables.entity.iter().enumerate();
+    let is_merged = |entity: &EntityTable| entity.merged().is_some();
+    let mut opened = Vec::new();
+    for (index, entity) in entities() {
+        opened.push(match is_merged(entity) {
+            true => None,
+            false => open_transformer(manifest, index, entity, components, pins, found)?,
+        });
+    }
+    // What a merger works on is known with what its members describe.
+    for (index, entity) in entities().filter(|(_, entity)| is_merged(entity)) {
+        opened[index] = open_merger(manifest, index, entity, &opened, components, pins, found)?;
+    }
+    Ok(opened)
+}
+
+fn open_merger(
+    manifest: &Manifest,
+    index: usize,
+    entity: &EntityTable,
+    opened: &[Option<(Transformer, Description)>],
+    components: &BTreeMap<String, Loaded>,
+    pins: Pins,
+    found: &mut Found,
+) -> Result<Option<(Transformer, Description)>, Failure> {
+    let pointer = format!("/entity/{index}/config");
+    check_validators(index, entity, &entity.settings.or(&manifest.tables.defaults), components, found)?;
+    let sources = entity.merged().unwrap_or_default();
+    let place = |name: &String| manifest.tables.entity.iter().position(|entity| entity.name == *name);
+    let members = sources.iter().map(|name| opened.get(place(name)?)?.as_ref().map(|(_, description)| description));
+    let of_role = |loaded: &&Loaded| loaded.component.world() == World::Merger;
+    let loaded = entity.merge.as_ref().and_then(|name| components.get(name)).filter(of_role);
+    let (Some(loaded), Some(members)) = (loaded, members.collect::<Option<Vec<_>>>()) else { return Ok(None) };
+    let junctions: Vec<&String> = manifest.tables.junction.keys().collect();
+    let description = match merge::together(&members, &junctions) {
+        Ok(description) => description,
+        Err(message) => {
+            found.push((format!("/entity/{index}/from"), message, None));
+            return Ok(None);
+        }
+    };
+    let config = entity.config_text();
+    if !config_fits(&loaded.component, &config, &pointer, found)? {
+        return Ok(None);
+    }
+    let setup = MergerSetup {
+        entity: entity.name.clone(),
+        sources: sources.to_vec(),
+        tables: description.tables.clone(),
+        config_json: config,
+    };
+    match Merger::open(&loaded.component, setup, loaded.limits.clone(), pins) {
+        Ok(merger) => Ok(Some((Transformer::merging(Arc::new(merger), &description.tables), description))),
+        Err(OpenError::Problems(problems)) => {
+            found.extend(placed(&pointer, problems));
+            Ok(None)
+        }
+        Err(OpenError::Plugin(error)) => Err(of_entity(error.into(), &entity.name)),
+    }
 }
 
 fn open_transformer(

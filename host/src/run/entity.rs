@@ -20,6 +20,7 @@ use super::commit::CommitError;
 use super::commit::Committer;
 use super::finish;
 use super::hold::Hold;
+use super::merge;
 use super::origin::Origin;
 use super::progress::EntityProgress;
 use super::resolve::Resolved;
@@ -322,10 +323,14 @@ impl Mapper {
     pub fn map_only(&self, version: &Version, batch: Batch) -> Result<Resolved, Failure> {
         let begun = Instant::now();
         let transformed = transform::transform(batch, &version.transformer, self.call_records)?;
-        let validated = transform::validate(transformed, &version.transformer, &version.validators)?;
+        let mut validated = transform::validate(transformed, &version.transformer, &version.validators)?;
+        let gathered = match &version.gathering {
+            Some(gathering) => merge::identify(&mut validated, &version.transformer, gathering)?,
+            None => Vec::new(),
+        };
         self.stages.add(Stage::Transform, begun);
         let begun = Instant::now();
-        let resolved = self.resolver.resolve(validated);
+        let resolved = Resolved { gathered, ..self.resolver.resolve(validated) };
         self.stages.add(Stage::Resolve, begun);
         Ok(resolved)
     }

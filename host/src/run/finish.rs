@@ -71,8 +71,8 @@ fn judge(member: &Member) -> Result<(), Failure> {
                 .hint("with a larger `dead-letters-max` the same command completes the entity"),
         ));
     }
-    // A junction is judged as a whole, by its own step.
-    let own = entity.tables.iter().filter(|table| table.junction.is_none());
+    // A junction is judged as a whole, by its own step, and what is merged by the merged entity.
+    let own = entity.tables.iter().filter(|table| !entity.leaves(table));
     let empty = own.map(|table| &table.schema.name).find(|name| {
         checkpoint.rows.get(*name).is_none_or(|rows: &RowCounts| rows.standing() == 0)
             && !entity.allow_empty.contains(name)

@@ -10,9 +10,9 @@ use crate::plan::Plan;
 use crate::record::Value;
 use crate::record::convert;
 
-/// Ids by source key, with the record that gave each: the first of a key, as in what is stored.
+/// Ids by entity and source key, with the record that gave each: the first of a key, as in what is stored.
 #[derive(Default)]
-pub struct GivenIds<'a>(HashMap<&'a str, (usize, &'a Value)>);
+pub struct GivenIds<'a>(HashMap<(usize, &'a str), (usize, &'a Value)>);
 
 /// An id for a reference that found none stored.
 pub struct GivenId {
@@ -31,24 +31,23 @@ impl<'a> GivenIds<'a> {
     }
 
     /// Adds the id of a record; its own rows may refer to it.
-    pub fn begin(&mut self, entity: &EntityPlan, resolved: &'a Resolved, record: usize) {
-        let (true, Settled::Rows(range), Some(key)) =
-            (entity.id.is_stored(), &resolved.records[record], &resolved.batch.records[record].key)
-        else {
-            return;
-        };
+    pub fn begin(&mut self, index: usize, entity: &EntityPlan, resolved: &'a Resolved, record: usize) {
+        let keys = keys(index, entity, resolved, record);
+        let (false, Settled::Rows(range)) = (keys.is_empty(), &resolved.records[record]) else { return };
         let given = resolved.rows[range.clone()].iter().find_map(|row| row.values.get(entity.tables[row.table].id?));
         if let Some(id) = given.filter(|id| !id.is_null()) {
-            self.0.entry(key.as_str()).or_insert((record, id));
+            for key in keys {
+                self.0.entry(key).or_insert((record, id));
+            }
         }
     }
 
     /// Takes the id of a record away again: the record is set aside.
-    pub fn forget(&mut self, resolved: &Resolved, record: usize) {
-        if let Some(key) = &resolved.batch.records[record].key
-            && self.0.get(key.as_str()).is_some_and(|(giver, _)| *giver == record)
-        {
-            self.0.remove(key.as_str());
+    pub fn forget(&mut self, index: usize, entity: &EntityPlan, resolved: &'a Resolved, record: usize) {
+        for key in keys(index, entity, resolved, record) {
+            if self.0.get(&key).is_some_and(|(giver, _)| *giver == record) {
+                self.0.remove(&key);
+            }
         }
     }
 
@@ -63,13 +62,21 @@ impl<'a> GivenIds<'a> {
     ) -> Vec<GivenId> {
         let resolved_row = &resolved.rows[row];
         let table = &plan.entities[entity].tables[resolved_row.table];
-        let own = resolved_row.pending.iter().filter(|(_, parent, _)| *parent == entity);
-        own.filter(|(column, ..)| unresolved.contains(&(row, *column)))
-            .filter_map(|(column, _, key)| {
-                let (record, id) = self.0.get(key.as_str())?;
+        let open = resolved_row.pending.iter().filter(|(column, ..)| unresolved.contains(&(row, *column)));
+        open.filter_map(|(column, parent, key)| {
+                let (record, id) = self.0.get(&(*parent, key.as_str()))?;
                 let value = convert::fit((*id).clone(), &table.schema.columns[table.columns[*column]]).ok()?;
                 Some(GivenId { column: *column, value, record: *record })
             })
             .collect()
+    }
+}
+
+/// The keys that a record's id is stored under, each with its entity: its own, or those of its members.
+fn keys<'a>(index: usize, entity: &EntityPlan, resolved: &'a Resolved, record: usize) -> Vec<(usize, &'a str)> {
+    match (resolved.groups.get(&record), &resolved.batch.records[record].key) {
+        (Some(group), _) => group.members.iter().map(|member| (member.entity, member.key.as_str())).collect(),
+        (None, Some(key)) if entity.id.is_stored() => vec![(index, key.as_str())],
+        _ => Vec::new(),
     }
 }

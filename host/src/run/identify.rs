@@ -207,8 +207,8 @@ impl<'a> Look<'a> {
         Ok(match self.plan.id {
             IdStrategy::UuidV5 => Some(Value::Uuid(ids.id(key))),
             IdStrategy::Keep => self.column().and_then(|column| kept(key, column)),
-            IdStrategy::Column | IdStrategy::Sequence if !self.has_books => None,
-            IdStrategy::Column | IdStrategy::Sequence => {
+            IdStrategy::Column | IdStrategy::Sequence | IdStrategy::Merged if !self.has_books => None,
+            IdStrategy::Column | IdStrategy::Sequence | IdStrategy::Merged => {
                 let mut tx = self.opened.target.begin().await?;
                 let mut found = self.books.ids(&mut *tx, &self.plan.name, &[key.as_str()]).await?;
                 tx.rollback().await?;

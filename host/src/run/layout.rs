@@ -144,7 +144,7 @@ impl Layout {
                 let row = &resolved.rows[row];
                 (entity.tables[row.table].schema.name.as_str(), row.key.as_slice())
             };
-            given.begin(entity, resolved, index);
+            given.begin(entity_index, entity, resolved, index);
             let own = parents_among(entity, resolved, range.clone());
             let (mut leans, mut waits) = (Vec::new(), Vec::new());
             // The rows of a junction are for its final step to judge.
@@ -222,7 +222,7 @@ impl Layout {
             }
             let is_aside = layout.set_aside.contains_key(&index) || layout.skipped.contains_key(&index);
             if is_aside || !waits.is_empty() {
-                given.forget(resolved, index);
+                given.forget(entity_index, entity, resolved, index);
                 if let Some(parked) = Parked::new(waits).filter(|_| !is_aside) {
                     layout.parked.insert(index, parked);
                 }
@@ -240,7 +240,7 @@ impl Layout {
                     let from = format!("document {}", earlier.document);
                     layout.set_aside.insert(index, repeated_key(table, &resolved.rows[row], &from, &resolved.plugin));
                     layout.repeats.push((index, first));
-                    given.forget(resolved, index);
+                    given.forget(entity_index, entity, resolved, index);
                     continue;
                 }
             }

@@ -30,6 +30,8 @@ pub enum Fate {
     Dead = 4,
     /// Waiting for a parent.
     Parked = 5,
+    /// Gathered for a merged entity, which makes one record of it and others.
+    Merged = 6,
 }
 
 impl Fate {
@@ -41,6 +43,7 @@ impl Fate {
             Self::Skipped => "skipped",
             Self::Dead => "dead",
             Self::Parked => "parked",
+            Self::Merged => "merged",
         }
     }
 
@@ -200,6 +203,7 @@ pub fn records<'a>(packed: &'a [u8], each: &mut dyn FnMut(LedgerRecord<'a>)) -> 
             3 => Fate::Skipped,
             4 => Fate::Dead,
             5 => Fate::Parked,
+            6 => Fate::Merged,
             _ => return None,
         };
         let (document, source) = (take_u64(&mut rest)?, take_u64(&mut rest)?);

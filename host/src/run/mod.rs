@@ -27,6 +27,7 @@ pub mod junction;
 pub mod layout;
 pub mod ledger;
 pub mod locked;
+mod merge;
 pub mod numbering;
 pub mod open;
 pub mod origin;

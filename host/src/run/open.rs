@@ -19,6 +19,8 @@ use super::fingerprint::EntityParts;
 use super::fingerprint::Fingerprint;
 use super::fingerprint::PluginParts;
 use super::fingerprint::table_json;
+use super::merge::Gathering;
+use super::origin::GatheredOrigin;
 use super::origin::Origin;
 use super::report::PluginReport;
 use super::resolve::Resolver;
@@ -49,6 +51,7 @@ use crate::plan::resolve::Described;
 use crate::plan::resolve::DescribedTable;
 use crate::plugin::Component;
 use crate::plugin::Description;
+use crate::plugin::Merger;
 use crate::plugin::Pins;
 use crate::plugin::Transformer;
 use crate::plugin::Validator;
@@ -157,23 +160,47 @@ pub async fn open_with(
     let Tables { known, schema, missing, filled } = tables::find(&manifest, &*target, script, &described).await?;
     let plan = Arc::new(resolve::resolve(&manifest, &described, &known, &filled)?);
 
+    let mergers: Vec<Option<Arc<Merger>>> =
+        transformers.iter().map(|(transformer, _)| transformer.merger().cloned()).collect();
     let mut by_index: Vec<_> = transformers.into_iter().map(Some).collect();
-    let mut sources: Vec<_> = sources.into_iter().map(Some).collect();
+    let mut sources = sources;
     let mut ordered = Vec::new();
     let mut found = Found::new();
     let (mut mappers, mut origins, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     for (index, entity) in plan.entities.iter().enumerate() {
         let taken = by_index.get_mut(entity.index).and_then(Option::take);
-        let origin = systems.of(&manifest.tables.entity[entity.index], pins.now_us);
+        let table = &manifest.tables.entity[entity.index];
+        let origin = match table.merged() {
+            None => systems.of(table, pins.now_us),
+            Some(members) => Some(Origin::Gathered(GatheredOrigin {
+                target: target.clone(),
+                books: Bookkeeping::new(&*target, &plan.name),
+                entity: entity.name.clone(),
+                members: members.to_vec(),
+            })),
+        };
         let (Some((transformer, description)), Some(origin)) = (taken, origin) else {
             return Err(Failure::bug(format!("the entity `{}` has no transformer or no source", entity.name)));
         };
         let validators = components::open_validators(&manifest, entity, &loaded, pins, &mut found)?;
-        parts.push(entity_parts(&manifest, &plan, entity, &transformer, &validators, &loaded, &origin));
+        let merger = entity.merged_into.and_then(|merged| mergers[plan.entities[merged].index].clone());
+        let described = || description.tables.iter().map(|table| table.name.as_str());
+        let gathering = merger.and_then(|merger| Gathering::new(merger, &entity.name, described()));
+        parts.push(entity_parts(
+            &manifest,
+            &plan,
+            entity,
+            &transformer,
+            &validators,
+            gathering.as_ref(),
+            &loaded,
+            &origin,
+        ));
         let source = sources.get_mut(entity.index).and_then(Option::take);
         ordered.extend(match source {
             // It was opened with another time than what is pinned.
             Some(_) if pins != fresh && origin.has_now() => Some(origin.open().await?),
+            None if reads == Reads::Sources => Some(origin.open().await?),
             source => source,
         });
         origins.push(origin);
@@ -182,6 +209,7 @@ pub async fn open_with(
                 transformer: Arc::new(transformer),
                 description: Arc::new(description),
                 validators: validators.into_iter().map(|(validator, _)| Arc::new(validator)).collect(),
+                gathering: gathering.map(Arc::new),
             }),
             resolver: Resolver::new(plan.clone(), index),
             call_records: entity.batch_records,
@@ -288,12 +316,14 @@ pub(super) fn described(description: &Description) -> Described {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "one call, each argument another thing")]
 fn entity_parts(
     manifest: &Manifest,
     plan: &Plan,
     entity: &EntityPlan,
     transformer: &Transformer,
     validators: &[(Validator, String)],
+    gathering: Option<&Gathering>,
     loaded: &BTreeMap<String, Loaded>,
     origin: &Origin,
 ) -> EntityParts {
@@ -305,8 +335,12 @@ fn entity_parts(
     };
     let mut plugins = vec![parts(transformer.component(), "{}")];
     plugins.extend(validators.iter().map(|(validator, config)| parts(validator.component(), config)));
+    if let (Some(gathering), Some(merged)) = (gathering, entity.merged_into) {
+        let config = manifest.tables.entity[plan.entities[merged].index].config_text();
+        plugins.push(parts(gathering.merger.component(), &config));
+    }
     let tables = entity.tables.iter().map(|table| (table.schema.name.clone(), table_json(table)));
-    let own = entity.tables.iter().filter(|table| table.junction.is_none());
+    let own = entity.tables.iter().filter(|table| !entity.leaves(table));
     let references = own.flat_map(|table| {
         table.references.iter().map(|reference| {
             format!(

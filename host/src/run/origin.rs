@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use super::bookkeeping::Bookkeeping;
+use super::merge::GatheredSource;
 use crate::connector;
 use crate::connector::Filter;
 use crate::connector::Source;
 use crate::connector::SourceError;
 use crate::connector::System;
+use crate::connector::Target;
 use crate::plan::Manifest;
 use crate::plan::tables::EntityTable;
 
@@ -27,11 +30,33 @@ struct Old {
 
 /// Where the records of one entity come from.
 #[derive(Clone)]
-pub struct Origin {
+pub enum Origin {
+    /// From an old system.
+    System(Collection),
+    /// From what other entities have gathered.
+    Gathered(GatheredOrigin),
+}
+
+/// A collection, or a table, of an old system.
+#[derive(Clone)]
+pub struct Collection {
     old: Arc<Old>,
-    collection: String,
+    name: String,
     key: Vec<String>,
     filter: Option<Filter>,
+}
+
+/// The groups of a merged entity.
+#[derive(Clone)]
+pub struct GatheredOrigin {
+    /// Where they are.
+    pub target: Arc<dyn Target>,
+    /// The statements on whimbrel's own tables there.
+    pub books: Bookkeeping,
+    /// The merged entity.
+    pub entity: String,
+    /// Those whose records are merged.
+    pub members: Vec<String>,
 }
 
 impl Origins {
@@ -60,7 +85,8 @@ impl Origins {
         let (source, collection) = entity.source_and_collection();
         let old = self.0.get(source)?.clone();
         let filter = entity.filter.clone().map(|text| Filter { text, now_us });
-        Some(Origin { old, collection: collection.to_owned(), key: entity.key_fields(), filter })
+        let name = collection.to_owned();
+        Some(Origin::System(Collection { old, name, key: entity.key_fields(), filter }))
     }
 }
 
@@ -80,21 +106,53 @@ impl Old {
 impl Origin {
     /// Returns what identifies it for the fingerprint.
     pub fn identity(&self) -> String {
-        connector::source::identity(&self.old.url, &self.collection)
+        match self {
+            Self::System(collection) => connector::source::identity(&collection.old.url, &collection.name),
+            Self::Gathered(gathered) => gathered.members.join(" + "),
+        }
+    }
+
+    /// Returns whether it is what other entities have gathered.
+    pub fn is_gathered(&self) -> bool {
+        matches!(self, Self::Gathered(_))
     }
 
     /// Returns the name of its source in the manifest.
     pub fn source(&self) -> &str {
-        &self.old.name
+        match self {
+            Self::System(collection) => &collection.old.name,
+            Self::Gathered(gathered) => &gathered.entity,
+        }
     }
 
     /// Returns whether what is read depends on the time that the migration has pinned.
     pub fn has_now(&self) -> bool {
-        self.filter.as_ref().is_some_and(Filter::has_now)
+        match self {
+            Self::System(collection) => collection.filter.as_ref().is_some_and(Filter::has_now),
+            Self::Gathered(_) => false,
+        }
     }
 
     /// Opens it afresh.
     pub async fn open(&self) -> Result<Box<dyn Source>, SourceError> {
-        self.old.open().await?.source(&self.collection, &self.key, self.filter.as_ref()).await
+        match self {
+            Self::System(Collection { old, name, key, filter }) => {
+                old.open().await?.source(name, key, filter.as_ref()).await
+            }
+            Self::Gathered(GatheredOrigin { target, books, entity, members }) => {
+                Ok(Box::new(GatheredSource::new(target.clone(), books.clone(), entity, members)))
+            }
+        }
+    }
+
+    /// Returns the same where what is gathered is in this target: a prediction writes into one of its own.
+    #[must_use]
+    pub fn within(self, target: &Arc<dyn Target>, books: &Bookkeeping) -> Self {
+        match self {
+            Self::Gathered(gathered) => {
+                Self::Gathered(GatheredOrigin { target: target.clone(), books: books.clone(), ..gathered })
+            }
+            system => system,
+        }
     }
 }

@@ -184,7 +184,7 @@ pub(super) type InBatch<'a> = HashMap<(&'a str, &'a [usize]), HashMap<Vec<u8>, u
 /// Rows that other rows of this entity may have as parents.
 pub(super) fn parents_among<'a>(entity: &'a EntityPlan, resolved: &Resolved, rows: Range<usize>) -> InBatch<'a> {
     let mut among = InBatch::new();
-    let own = entity.tables.iter().filter(|table| table.junction.is_none());
+    let own = entity.tables.iter().filter(|table| !entity.leaves(table));
     for reference in own.flat_map(|table| &table.references) {
         let place = (reference.parent.name.as_str(), reference.parent_columns.as_slice());
         for row in rows.clone() {

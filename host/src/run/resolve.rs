@@ -13,9 +13,12 @@ use bson::RawDocument;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::ledger;
+use super::merge::Gathered;
+use super::merge::Group;
 use super::transform::Mapped;
 use super::transform::Refused;
 use super::transform::Validated;
+use crate::plan::EntityPlan;
 use crate::plan::IdStrategy;
 use crate::plan::Plan;
 use crate::plan::TablePlan;
@@ -54,6 +57,10 @@ pub struct Resolved {
     pub repeats_keys: bool,
     /// The transformer that made the rows.
     pub plugin: Arc<PluginId>,
+    /// One a record, where they are gathered for a merged entity.
+    pub gathered: Vec<Option<Gathered>>,
+    /// The members of records that are merged, by record.
+    pub groups: HashMap<usize, Group>,
 }
 
 /// What a record is before it is written.
@@ -123,6 +130,8 @@ pub struct Resolver {
     ids: Vec<EntityIds>,
     columns: Vec<Vec<Column>>,
     key_positions: Vec<Vec<usize>>,
+    /// For a merged entity: the described index of the table of its own rows, and the id column there.
+    own: Option<(u32, String)>,
 }
 
 impl ResolvedRow {
@@ -152,6 +161,7 @@ impl Resolver {
             ids: plan.entities.iter().map(|entity| EntityIds::new(&plan.namespace, &entity.name)).collect(),
             columns,
             key_positions,
+            own: own_rows(&plan.entities[entity]),
             plan,
             entity,
         }
@@ -177,6 +187,8 @@ impl Resolver {
             rows_of_dead: HashMap::new(),
             repeats_keys: false,
             plugin: transformed.plugin,
+            gathered: Vec::new(),
+            groups: HashMap::new(),
         };
         for (index, mapped) in transformed.mapped.into_iter().enumerate() {
             let settled = match mapped {
@@ -229,10 +241,14 @@ impl Resolver {
             ordered.push((table, row));
         }
         ordered.sort_by_key(|(table, _)| *table);
+        if let Some(own) = &self.own {
+            let group = self.group(index, rows, own, resolved)?;
+            resolved.groups.insert(index, group);
+        }
         // Few rows are compared one by one; of many, the first of each key is remembered.
         let mut firsts: Option<HashMap<(usize, Vec<u8>), usize>> = (ordered.len() > COMPARED_MAX).then(HashMap::new);
         for (table, row) in ordered {
-            let row = self.row(index, table, &row.body)?;
+            let row = self.row(index, table, &row.body, resolved.groups.get(&index))?;
             self.check_own_id(&row, resolved)?;
             let equal = match &mut firsts {
                 Some(firsts) => match firsts.entry((table, row.key.clone())) {
@@ -271,6 +287,21 @@ impl Resolver {
         Ok(())
     }
 
+    /// Reads of which members a merged record is made.
+    fn group(
+        &self,
+        index: usize,
+        rows: &[PluginRow],
+        (table, id): &(u32, String),
+        resolved: &Resolved,
+    ) -> Result<Group, Box<Refused>> {
+        let entity = &self.plan.entities[self.entity];
+        let names: Vec<&str> = self.plan.entities.iter().map(|entity| entity.name.as_str()).collect();
+        let body = resolved.batch.body(&resolved.batch.records[index]);
+        Group::read(entity, &names, body, rows, (*table, id))
+            .map_err(|message| self.refuse("no-survivor", Some(id.clone()), message))
+    }
+
     /// A number of the target's belongs to the record's own key and to nothing else.
     fn check_own_id(&self, row: &ResolvedRow, resolved: &Resolved) -> Result<(), Box<Refused>> {
         let entity = &self.plan.entities[self.entity];
@@ -287,13 +318,19 @@ impl Resolver {
         Err(self.refuse("unusable-reference", Some(column.clone()), message))
     }
 
-    fn row(&self, index: usize, table: usize, body: &[u8]) -> Result<ResolvedRow, Box<Refused>> {
+    fn row(
+        &self,
+        index: usize,
+        table: usize,
+        body: &[u8],
+        group: Option<&Group>,
+    ) -> Result<ResolvedRow, Box<Refused>> {
         let plan = &self.plan.entities[self.entity].tables[table];
         let columns = &self.columns[table];
         let malformed = |message: String| self.refuse("malformed-row", None, message);
         let document = RawDocument::from_bytes(body).map_err(|error| malformed(error.to_string()))?;
         let values = vec![Value::Null; columns.len()];
-        let is_deferred = plan.junction.is_some();
+        let is_deferred = self.plan.entities[self.entity].leaves(plan);
         let mut resolved = ResolvedRow { record: index, table, values, is_deferred, ..ResolvedRow::default() };
         let mut is_set = Seen::new(columns.len());
         let mut next = 0;
@@ -320,7 +357,7 @@ impl Resolver {
                 match convert::convert(value, column).map_err(|m| self.mismatch(plan, column, &m))? {
                     Converted::Value(value) => value,
                     Converted::Reference { entity, id } => {
-                        self.reference(plan, position, column, entity, id, &mut resolved)?
+                        self.reference(plan, position, column, entity, id, &mut resolved, group)?
                     }
                     Converted::Array(items) => self.elements(plan, column, items)?,
                 };
@@ -363,6 +400,13 @@ impl Resolver {
     fn refuse(&self, code: &str, field: Option<String>, message: String) -> Box<Refused> {
         Box::new(Refused { stage: "resolve", code: code.to_owned(), field, message, plugin: None })
     }
+}
+
+/// Where the own rows of a merged entity's records are.
+fn own_rows(entity: &EntityPlan) -> Option<(u32, String)> {
+    let (table, id) = entity.main_table().filter(|_| !entity.merges.is_empty())?;
+    let described = entity.described.iter().position(|name| *name == table.schema.name)?;
+    Some((u32::try_from(described).ok()?, table.schema.columns[table.columns[id]].name.clone()))
 }
 
 /// Returns whether two rows of a table have the same key. Equal hashes are taken for equal keys: the commit, which

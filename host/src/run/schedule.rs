@@ -143,8 +143,9 @@ pub async fn run_entities(
                         throughs[index],
                     ),
                 },
-                source: Some(source),
-                origin,
+                // What a prediction gathers is not where it was opened.
+                source: Some(source).filter(|_| !origin.is_gathered()),
+                origin: origin.within(target, books),
                 limit: options.limit,
                 on_plugin_failure: match plan.entities[index].on_plugin_failure {
                     Some(asked) if options.execute => asked,

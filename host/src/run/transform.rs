@@ -56,7 +56,7 @@ pub struct Transformed {
 pub struct Validated(pub Transformed);
 
 /// Which records a call is about, so that a person finds them.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     entity: &'a str,
     first: u64,
     last: u64,
@@ -65,17 +65,17 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// `records` are indexes into the batch, in order.
-    fn new(entity: &'a str, batch: &Batch, records: &[usize]) -> Self {
+    pub(super) fn new(entity: &'a str, batch: &Batch, records: &[usize]) -> Self {
         let document = |index: Option<&usize>| index.map_or(0, |&index| batch.records[index].document);
         Self { entity, first: document(records.first()), last: document(records.last()), origin: batch.origin.clone() }
     }
 
     /// A span of the highest level, so that no filter hides where a line of the plugin comes from.
-    fn span(&self) -> tracing::Span {
+    pub(super) fn span(&self) -> tracing::Span {
         tracing::error_span!("batch", entity = self.entity, documents = format!("{}-{}", self.first, self.last))
     }
 
-    fn failure(&self, error: PluginError) -> Failure {
+    pub(super) fn failure(&self, error: PluginError) -> Failure {
         let Self { entity, first, last, origin } = self;
         let mut failure = Failure::from(error);
         failure.message.push_str(&format!(" (entity `{entity}`, documents {first} to {last} of `{origin}`)"));
@@ -119,7 +119,7 @@ pub fn transform(batch: Batch, transformer: &Transformer, call_records: usize) -
                     let refused = Refused { stage: "transform", code, field, message, plugin: Some(plugin.clone()) };
                     Mapped::Dead(Box::new(refused), Vec::new())
                 }
-                Err(fault) => Mapped::Dead(Box::new(faulty(fault, transformer)), Vec::new()),
+                Err(fault) => Mapped::Dead(Box::new(faulty(fault, plugin)), Vec::new()),
             });
         }
     }
@@ -128,8 +128,8 @@ pub fn transform(batch: Batch, transformer: &Transformer, call_records: usize) -
     Ok(Transformed { batch, mapped, plugin: plugin.clone() })
 }
 
-fn faulty(fault: RecordFault, transformer: &Transformer) -> Refused {
-    let plugin = Some(transformer.component().id().clone());
+pub(super) fn faulty(fault: RecordFault, plugin: &Arc<PluginId>) -> Refused {
+    let plugin = Some(plugin.clone());
     Refused { stage: "transform", code: fault.code.to_owned(), field: None, message: fault.message, plugin }
 }
 
@@ -145,7 +145,7 @@ pub fn validate(
         for mapped in &mut transformed.mapped {
             let Mapped::Rows(rows) = mapped else { continue };
             if let Some(fault) = rows.iter().find_map(|row| transformer.check(row).err()) {
-                let refused = faulty(fault, transformer);
+                let refused = faulty(fault, transformer.component().id());
                 *mapped = Mapped::Dead(Box::new(refused), Vec::new());
             }
         }

@@ -10,6 +10,7 @@ use std::sync::PoisonError;
 
 use tokio::sync::watch;
 
+use super::merge::Gathering;
 use super::swap::canary::Trial;
 use super::swap::history::Announcement;
 use crate::plugin::Component;
@@ -26,6 +27,8 @@ pub struct Version {
     pub description: Arc<Description>,
     /// The validators, in order.
     pub validators: Vec<Arc<Validator>>,
+    /// Who knows which records are one thing, where they are merged into those of another entity.
+    pub gathering: Option<Arc<Gathering>>,
 }
 
 impl Version {
@@ -33,6 +36,7 @@ impl Version {
     pub fn components(&self) -> impl Iterator<Item = &Component> {
         std::iter::once(self.transformer.component())
             .chain(self.validators.iter().map(|validator| validator.component()))
+            .chain(self.gathering.iter().map(|gathering| gathering.merger.component()))
     }
 
     /// Returns which component has this name, where one has.

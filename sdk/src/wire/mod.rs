@@ -2,6 +2,7 @@
 
 mod allocator;
 pub mod log;
+pub mod merger;
 pub mod transformer;
 pub mod validator;
 

@@ -4,17 +4,17 @@ use std::cell::OnceCell;
 
 pub use bindings::exports::whimbrel::plugin::transformer::Description;
 pub use bindings::exports::whimbrel::plugin::transformer::Guest;
-pub use bindings::exports::whimbrel::plugin::transformer::Outcome;
-pub use bindings::exports::whimbrel::plugin::transformer::Rejection;
 pub use bindings::exports::whimbrel::plugin::transformer::Setup;
-pub use bindings::exports::whimbrel::plugin::transformer::Transformed;
 use bindings::whimbrel::plugin::types::Column;
 pub use bindings::whimbrel::plugin::types::Documents;
 pub use bindings::whimbrel::plugin::types::Identity;
+use bindings::whimbrel::plugin::types::Outcome;
 use bindings::whimbrel::plugin::types::PayloadKind;
 pub use bindings::whimbrel::plugin::types::Problem;
+use bindings::whimbrel::plugin::types::Rejection;
 use bindings::whimbrel::plugin::types::Rows;
 use bindings::whimbrel::plugin::types::Table;
+pub use bindings::whimbrel::plugin::types::Transformed;
 
 use crate::Accepted;
 use crate::Record;
@@ -67,6 +67,11 @@ pub fn configure<T: Transformer>(setup: Setup, cell: &OnceCell<T>) -> Result<(),
 /// Transforms a batch.
 pub fn transform<T: Transformer>(cell: &OnceCell<T>, documents: Documents) -> Transformed {
     let transformer = cell.get().expect("the host configures an instance before it transforms");
+    each(documents, |document| transformer.transform(Record::new(document)))
+}
+
+/// Puts together what each of these documents gives.
+pub fn each(documents: Documents, mut outcome: impl FnMut(Document<'_>) -> crate::Outcome) -> Transformed {
     let Documents::Bson(bytes) = documents else { panic!("the host sends the payload that was asked for") };
     let mut outcomes = Vec::with_capacity(bytes.len() / DOCUMENT_BYTES);
     let mut tables = Vec::with_capacity(outcomes.capacity());
@@ -74,7 +79,7 @@ pub fn transform<T: Transformer>(cell: &OnceCell<T>, documents: Documents) -> Tr
     let mut rest = bytes.as_slice();
     while !rest.is_empty() {
         let (document, after) = Document::split(rest).expect("the host frames documents by their length");
-        outcomes.push(match transformer.transform(Record::new(document)) {
+        outcomes.push(match outcome(document) {
             Ok(Accepted::Rows(rows)) => {
                 let count = u32::try_from(rows.len()).expect("rows fit into the memory");
                 for row in rows {
@@ -96,6 +101,7 @@ fn read<T: Transformer>(setup: Setup) -> Result<(crate::Setup, T::Config), Vec<P
     Ok((crate::Setup { entity: setup.entity, key: setup.key, into: setup.into }, config))
 }
 
-fn problems(problems: Vec<crate::Problem>) -> Vec<Problem> {
+/// Puts problems into the contract's words.
+pub fn problems(problems: Vec<crate::Problem>) -> Vec<Problem> {
     problems.into_iter().map(|problem| Problem { pointer: problem.pointer, message: problem.message }).collect()
 }

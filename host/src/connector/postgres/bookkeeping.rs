@@ -8,7 +8,7 @@ use crate::connector::TargetError;
 
 /// The schema that holds them.
 pub(super) const SCHEMA: &str = "whimbrel";
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 18] = [
     "migration",
     "holder",
     "checkpoint",
@@ -20,6 +20,8 @@ const TABLES: [&str; 16] = [
     "nulled_reference",
     "deferred_row",
     "left_out_row",
+    "gathered_row",
+    "merge",
     "id_map",
     "numbering",
     "run",

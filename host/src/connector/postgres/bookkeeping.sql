@@ -195,6 +195,37 @@ CREATE TABLE whimbrel.left_out_row (
 
 CREATE INDEX left_out_row_record ON whimbrel.left_out_row (migration, entity, document);
 
+CREATE TABLE whimbrel.gathered_row (
+    migration TEXT NOT NULL,
+    merged TEXT NOT NULL, -- the entity that it is gathered for
+    generation BIGINT NOT NULL,
+    sort_key BYTEA NOT NULL, -- of what it is known by
+    place BIGINT NOT NULL, -- of its entity among those that are merged
+    document BIGINT NOT NULL,
+    entity TEXT NOT NULL,
+    record_key TEXT NOT NULL,
+    body BYTEA NOT NULL, -- BSON: its rows
+    PRIMARY KEY (migration, merged, generation, sort_key, place, document)
+);
+
+CREATE UNIQUE INDEX gathered_row_record ON whimbrel.gathered_row (migration, entity, record_key);
+
+CREATE INDEX gathered_row_known ON whimbrel.gathered_row (migration, merged, sort_key);
+
+CREATE TABLE whimbrel.merge (
+    migration TEXT NOT NULL,
+    merged TEXT NOT NULL, -- the entity
+    document BIGINT NOT NULL, -- the number of the group
+    identity TEXT NOT NULL,
+    survivor TEXT NOT NULL, -- JSON
+    id BYTEA NOT NULL,
+    members TEXT NOT NULL, -- JSON
+    fields TEXT NOT NULL, -- JSON: by column, the member that its value is of
+    PRIMARY KEY (migration, merged, document)
+);
+
+CREATE INDEX merge_id ON whimbrel.merge (migration, merged, id);
+
 CREATE TABLE whimbrel.id_map (
     migration TEXT NOT NULL,
     entity TEXT NOT NULL,

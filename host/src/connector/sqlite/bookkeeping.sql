@@ -195,6 +195,37 @@ CREATE TABLE IF NOT EXISTS whimbrel_left_out_row (
 
 CREATE INDEX IF NOT EXISTS whimbrel_left_out_row_record ON whimbrel_left_out_row (migration, entity, document);
 
+CREATE TABLE IF NOT EXISTS whimbrel_gathered_row (
+    migration TEXT NOT NULL,
+    merged TEXT NOT NULL, -- the entity that it is gathered for
+    generation INTEGER NOT NULL,
+    sort_key BLOB NOT NULL, -- of what it is known by
+    place INTEGER NOT NULL, -- of its entity among those that are merged
+    document INTEGER NOT NULL,
+    entity TEXT NOT NULL,
+    record_key TEXT NOT NULL,
+    body BLOB NOT NULL, -- BSON: its rows
+    PRIMARY KEY (migration, merged, generation, sort_key, place, document)
+);
+
+CREATE UNIQUE INDEX IF NOT EXISTS whimbrel_gathered_row_record ON whimbrel_gathered_row (migration, entity, record_key);
+
+CREATE INDEX IF NOT EXISTS whimbrel_gathered_row_known ON whimbrel_gathered_row (migration, merged, sort_key);
+
+CREATE TABLE IF NOT EXISTS whimbrel_merge (
+    migration TEXT NOT NULL,
+    merged TEXT NOT NULL, -- the entity
+    document INTEGER NOT NULL, -- the number of the group
+    identity TEXT NOT NULL,
+    survivor TEXT NOT NULL, -- JSON
+    id BLOB NOT NULL,
+    members TEXT NOT NULL, -- JSON
+    fields TEXT NOT NULL, -- JSON: by column, the member that its value is of
+    PRIMARY KEY (migration, merged, document)
+);
+
+CREATE INDEX IF NOT EXISTS whimbrel_merge_id ON whimbrel_merge (migration, merged, id);
+
 CREATE TABLE IF NOT EXISTS whimbrel_id_map (
     migration TEXT NOT NULL,
     entity TEXT NOT NULL,

@@ -163,6 +163,10 @@ impl Case {
         let opened = match component.world() {
             World::Transformer => self.transformer(component, limits)?,
             World::Validator => self.validator(component, limits)?,
+            World::Merger => {
+                let message = "the cases of a merger are run by its own tests".to_owned();
+                return Err(self.wrong("setup", message));
+            }
         };
         match opened {
             Ok(opened) => Ok(opened),

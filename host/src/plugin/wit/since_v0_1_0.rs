@@ -6,6 +6,7 @@ use wasmtime::component::Lower;
 use crate::plugin::component::About;
 use crate::plugin::component::Payload;
 use crate::plugin::error::Problem;
+use crate::plugin::merger::MergerSetup;
 use crate::plugin::transformer::Described;
 use crate::plugin::transformer::DescribedColumn;
 use crate::plugin::transformer::Description;
@@ -38,6 +39,20 @@ pub(in crate::plugin) mod validator {
     });
 }
 
+/// The world `merger`.
+#[allow(missing_docs, clippy::all, reason = "generated")]
+pub(in crate::plugin) mod merger {
+    wasmtime::component::bindgen!({
+        path: "../wit/since-v0.1.0",
+        world: "merger-plugin",
+        with: {
+            "whimbrel:plugin/types@0.1.0": crate::plugin::wit::since_v0_1_0::transformer::whimbrel::plugin::types,
+            "whimbrel:plugin/log@0.1.0": crate::plugin::wit::since_v0_1_0::transformer::whimbrel::plugin::log,
+        },
+    });
+}
+
+pub(in crate::plugin) use merger::exports::whimbrel::plugin::merger as merging;
 pub(in crate::plugin) use transformer::exports::whimbrel::plugin::transformer as transforming;
 pub(in crate::plugin) use transformer::whimbrel::plugin::types;
 pub(in crate::plugin) use validator::exports::whimbrel::plugin::validator as validating;
@@ -95,6 +110,28 @@ impl From<transforming::Description> for Description {
             tables: description.tables.into_iter().map(table).collect(),
             reads: description.reads,
             ignores: description.ignores,
+        }
+    }
+}
+
+impl From<MergerSetup> for merging::Setup {
+    fn from(setup: MergerSetup) -> Self {
+        let column = |column: DescribedColumn| types::Column {
+            name: column.name,
+            references: column.references,
+            sources: column.sources,
+        };
+        let table = |table: Described| types::Table {
+            name: table.name,
+            columns: table.columns.into_iter().map(column).collect(),
+            key: table.key,
+            id: table.id,
+        };
+        Self {
+            entity: setup.entity,
+            sources: setup.sources,
+            tables: setup.tables.into_iter().map(table).collect(),
+            config: setup.config_json,
         }
     }
 }

@@ -37,6 +37,25 @@ impl Bookkeeping {
         append(tx, &self.tables.id_map, "migration, entity, key, id", &lacking, row).await
     }
 
+    /// Stores ids by source key in the place of those that are there.
+    pub async fn replace_ids(
+        &self,
+        tx: &mut dyn Transaction,
+        entity: &str,
+        ids: &[(String, Vec<u8>)],
+    ) -> Result<(), TargetError> {
+        let keys: Vec<&str> = ids.iter().map(|(key, _)| key.as_str()).collect();
+        let known: HashSet<String> = self.ids(tx, entity, &keys).await?.into_keys().map(stored).collect();
+        let sql = format!(
+            "UPDATE {} SET id = $4 WHERE migration = $1 AND entity = $2 AND key = $3 AND id <> $4",
+            self.tables.id_map
+        );
+        for (key, id) in ids.iter().filter(|(key, _)| known.contains(&stored(key))) {
+            tx.execute(&sql, &[text(&self.migration), text(entity), text(key), Value::Bytes(id.clone())]).await?;
+        }
+        self.insert_ids(tx, entity, ids).await
+    }
+
     /// Returns the stored ids, compact, of those of these source keys that have one; one statement for all of them.
     pub async fn ids<'k>(
         &self,

@@ -4,10 +4,12 @@ mod attempt;
 mod checkpoint;
 mod dead_letter;
 mod deferred_row;
+mod gathered_row;
 mod id_map;
 mod ledger;
 mod left_out_row;
 mod letters;
+mod merge;
 mod migration;
 mod parked_key;
 mod plugin_event;
@@ -25,6 +27,8 @@ pub use dead_letter::DeadLetter;
 pub use dead_letter::StoredLetter;
 pub use deferred_row::DeferredRow;
 pub use deferred_row::SourceKey;
+pub use gathered_row::GatheredRow;
+pub use gathered_row::Known;
 pub use id_map::Numbering;
 pub use ledger::Entry;
 pub use ledger::EntryKind;
@@ -35,6 +39,8 @@ pub use left_out_row::LeftOut;
 pub use left_out_row::LeftOutRow;
 pub use left_out_row::REFUSED;
 pub use letters::Letters;
+pub use merge::Merge;
+pub use merge::Named;
 pub use migration::MigrationRow;
 pub use parked_key::ParkedKey;
 pub use parked_key::RecordPlace;
@@ -75,6 +81,8 @@ struct Names {
     nulled_reference: String,
     deferred_row: String,
     left_out_row: String,
+    gathered_row: String,
+    merge: String,
     id_map: String,
     numbering: String,
     run: String,
@@ -100,6 +108,8 @@ impl Bookkeeping {
                 nulled_reference: own("nulled_reference"),
                 deferred_row: own("deferred_row"),
                 left_out_row: own("left_out_row"),
+                gathered_row: own("gathered_row"),
+                merge: own("merge"),
                 id_map: own("id_map"),
                 numbering: own("numbering"),
                 run: own("run"),
@@ -173,6 +183,12 @@ impl Bookkeeping {
                  packed, sources",
                 "id",
             ),
+            (
+                &self.tables.gathered_row,
+                &into.tables.gathered_row,
+                "merged, generation, sort_key, place, document, record_key, body",
+                "document",
+            ),
         ] {
             // A prediction has only the dead letters that it foretells.
             let which = if source == &self.tables.dead_letter { " AND state = 'parked'" } else { "" };
@@ -237,6 +253,8 @@ impl Bookkeeping {
             ("nulled_reference", &self.tables.nulled_reference, of_migration.clone()),
             ("deferred_row", &self.tables.deferred_row, of_migration.clone()),
             ("left_out_row", &self.tables.left_out_row, of_migration.clone()),
+            ("gathered_row", &self.tables.gathered_row, of_migration.clone()),
+            ("merge", &self.tables.merge, of_migration.clone()),
             ("id_map", &self.tables.id_map, not_numbered),
             ("run", &self.tables.run, of_migration.clone()),
             ("review", &self.tables.review, of_migration.clone()),

@@ -143,7 +143,9 @@ impl Committer {
             // A record with nothing but rows of junctions has handed them over.
             let is_handed_over = !range.is_empty() && of_record().all(|(_, fate)| *fate == RowFate::Deferred);
             let is_written = |fate: &RowFate| matches!(fate, RowFate::Inserted | RowFate::Updated(_));
-            let fate = if is_handed_over || of_record().any(|(_, fate)| is_written(fate)) {
+            let fate = if is_handed_over && resolved.gathered.get(index).is_some_and(Option::is_some) {
+                Fate::Merged
+            } else if is_handed_over || of_record().any(|(_, fate)| is_written(fate)) {
                 Fate::Written
             } else if of_record().any(|(_, fate)| *fate == RowFate::Skipped) {
                 Fate::Skipped
@@ -160,6 +162,7 @@ impl Committer {
                 Fate::Unchanged => fates.unchanged += 1,
                 Fate::Dead => fates.dead += 1,
                 Fate::Parked => fates.parked += 1,
+                Fate::Merged => fates.merged += 1,
             }
             packer.record(fate, document, source);
             for (row, fate) in of_record() {

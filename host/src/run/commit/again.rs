@@ -189,6 +189,7 @@ impl Again {
                         Fate::Skipped => gone.skipped += 1,
                         Fate::Dead => gone.dead += 1,
                         Fate::Parked => gone.parked += 1,
+                        Fate::Merged => gone.merged += 1,
                     }
                 }
                 gone
@@ -202,6 +203,7 @@ impl Again {
             (&mut fates.skipped, gone.skipped, outcome.fates.skipped),
             (&mut fates.dead, gone.dead, outcome.fates.dead),
             (&mut fates.parked, gone.parked, outcome.fates.parked),
+            (&mut fates.merged, gone.merged, outcome.fates.merged),
         ];
         let mut is_sound = true;
         for (total, gone, come) in moves {

@@ -22,8 +22,10 @@ impl Committer {
         resolved: &Resolved,
         dead: &Dead,
     ) -> Result<(), TargetError> {
-        let is_meant =
-            |row: &&ResolvedRow| row.is_deferred && !dead.contains_key(&row.record) && self.kept_digest(row).is_none();
+        let is_of_junction = |row: &ResolvedRow| self.entity().tables[row.table].junction.is_some();
+        let is_meant = |row: &&ResolvedRow| {
+            is_of_junction(row) && !dead.contains_key(&row.record) && self.kept_digest(row).is_none()
+        };
         let rows: Vec<DeferredRow> =
             resolved.rows.iter().filter(is_meant).map(|row| self.deferred_row(resolved, row)).collect();
         self.books.insert_deferred_rows(tx, &rows).await

@@ -98,7 +98,8 @@ impl Committer {
         records: &[usize],
     ) -> Result<HashSet<usize>, Attempt> {
         let mut standing = HashSet::new();
-        let own = self.entity().tables.iter().enumerate().filter(|(_, table)| table.junction.is_none());
+        let entity = self.entity();
+        let own = entity.tables.iter().enumerate().filter(|(_, table)| !entity.leaves(table));
         for (index, table) in own {
             let rows: Vec<usize> = rows_of(resolved, records, index).map(|(_, row)| row).collect();
             let places: Vec<usize> =
@@ -127,7 +128,7 @@ impl Committer {
     ) -> Result<Option<usize>, Attempt> {
         let all = &self.entity().tables;
         // The rows of a junction are for its final step to write.
-        let own: Vec<usize> = (0..all.len()).filter(|&table| all[table].junction.is_none()).collect();
+        let own: Vec<usize> = (0..all.len()).filter(|&table| !self.entity().leaves(&all[table])).collect();
         let (mut rows, mut of): (Vec<Vec<usize>>, Vec<Vec<usize>>) = (Vec::new(), Vec::new());
         for &index in &own {
             let (numbers, of_table) = rows_of(resolved, records, index).unzip();

@@ -241,7 +241,7 @@ impl Committer {
                 .map(|(_, row)| row)
                 .partition(|&row| self.kept_digest(&resolved.rows[row]).is_some());
             fates.extend(kept.into_iter().map(|row| (row, RowFate::Unchanged)));
-            if table.junction.is_some() {
+            if entity.leaves(table) {
                 fates.extend(rows.into_iter().map(|row| (row, RowFate::Deferred)));
                 continue;
             }

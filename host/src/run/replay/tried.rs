@@ -71,7 +71,7 @@ impl Tried {
         for letter in self.letters.values().filter(|letter| letter.entity == entity) {
             replayed.tried += 1;
             match letter.fate {
-                Fate::Written => replayed.written += 1,
+                Fate::Written | Fate::Merged => replayed.written += 1,
                 Fate::Unchanged => replayed.unchanged += 1,
                 Fate::Skipped => replayed.skipped += 1,
                 // A replay parks nothing.

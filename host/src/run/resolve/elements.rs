@@ -74,6 +74,10 @@ impl Resolver {
                 let id = convert::plain(kept.as_raw_bson_ref(), element.unwrap_or(column));
                 id.and_then(|id| element.map_or(Ok(id.clone()), |element| convert::fit(id, element)))
             }
+            IdStrategy::Merged => {
+                let message = format!("expected an entity whose ids are computed, found `{entity}`, which is merged");
+                return Err(refuse("unusable-reference", message));
+            }
             stored @ (IdStrategy::Column | IdStrategy::Sequence) => {
                 let id = stored.name();
                 let message =

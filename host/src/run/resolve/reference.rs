@@ -15,6 +15,7 @@ use crate::record::convert;
 use crate::record::convert::Converted;
 use crate::record::kept::Kept;
 use crate::record::key;
+use crate::run::merge::Group;
 use crate::run::transform::Refused;
 
 impl Resolver {
@@ -27,6 +28,7 @@ impl Resolver {
         entity: &str,
         id: RawBsonRef<'_>,
         resolved: &mut ResolvedRow,
+        group: Option<&Group>,
     ) -> Result<Value, Box<Refused>> {
         let place = || format!("`{}.{}`", plan.schema.name, column.name);
         let refuse = |code: &str, message: String| self.refuse(code, Some(column.name.clone()), message);
@@ -37,16 +39,23 @@ impl Resolver {
             .entities
             .get(entity)
             .ok_or_else(|| refuse("unknown-entity", format!("{}: expected an entity, found `{entity}`", place())))?;
-        let is_own_id = parent == self.entity && plan.id == Some(position);
+        let is_own = parent == self.entity || self.plan.entities[self.entity].merges.contains(&parent);
+        let is_own_id = is_own && plan.id == Some(position);
         let points_there = |r: &ReferencePlan| r.columns == [position] && r.entity == Some(parent);
         if !is_own_id && !plan.references.iter().any(points_there) {
             // Nobody would look for the parent, and the entities might run in the wrong order.
             let message = format!("{}: the transformer did not describe a reference to `{entity}` here", place());
             return Err(refuse("undeclared-reference", message));
         }
-        let strategy = self.plan.entities[parent].id;
-        let key = key::of_reference(id, self.plan.entities[parent].key.len())
+        let mut key = key::of_reference(id, self.plan.entities[parent].key.len())
             .map_err(|fault| refuse("unusable-reference", format!("{}: {}", place(), fault.message)))?;
+        let (mut parent, mut strategy) = (parent, self.plan.entities[parent].id);
+        // Whichever of the members of its own group a row means, it means what they have become.
+        if let Some(group) = group.filter(|group| group.has(parent, &key)) {
+            let survivor = group.survivor();
+            (parent, key) = (survivor.entity, survivor.key.clone());
+            strategy = self.plan.entities[self.entity].id;
+        }
         if plan.references.iter().any(|reference| reference.choice.is_some() && points_there(reference)) {
             let choice = Choice { column: position, of: vec![(parent, key.clone())], is: Decided::One(parent) };
             resolved.choices.push(choice);
@@ -75,7 +84,7 @@ impl Resolver {
                 let message = format!("{}: with `id = \"column\"` the transformer gives the id itself", place());
                 return Err(refuse("unusable-reference", message));
             }
-            IdStrategy::Column | IdStrategy::Sequence => {
+            IdStrategy::Column | IdStrategy::Sequence | IdStrategy::Merged => {
                 resolved.pending.push((position, parent, key));
                 Ok(Value::Null)
             }

@@ -15,6 +15,7 @@ use crate::plan::Plan;
 use crate::plugin::Component;
 use crate::plugin::Limits;
 use crate::plugin::OpenError;
+use crate::plugin::World;
 use crate::plugin::PluginId;
 use crate::plugin::Validator;
 use crate::plugin::golden;
@@ -123,10 +124,15 @@ fn version(
     plan: &Plan,
 ) -> Result<Version, String> {
     let name = component.name();
+    if component.world() == World::Merger {
+        // What is known by one version and merged by another would fall apart.
+        return Err("a merger is not swapped while it is at work: `whimbrel reset`, and run again with it".to_owned());
+    }
     let mut version = Version {
         transformer: active.transformer.clone(),
         description: active.description.clone(),
         validators: active.validators.clone(),
+        gathering: active.gathering.clone(),
     };
     let table = &manifest.tables.entity[plan.entities[entity.index].index];
     if active.transformer.component().name() == name {

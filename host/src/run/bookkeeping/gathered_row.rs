@@ -1,0 +1,257 @@
+//! Records that wait for being merged, in the order of what they are known by.
+
+use std::collections::HashMap;
+
+use super::Bookkeeping;
+use super::statement::Columns;
+use super::statement::append;
+use super::statement::integer;
+use super::statement::text;
+use crate::connector::TargetError;
+use crate::connector::Transaction;
+use crate::record::Value;
+
+/// One record, as its own entity has gathered it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatheredRow {
+    /// What it is known by.
+    pub known: Known,
+    /// Its entity's place among those that are merged.
+    pub place: u64,
+    /// Its number in the source.
+    pub document: u64,
+    /// Its entity.
+    pub entity: String,
+    /// Its key.
+    pub key: String,
+    /// Its rows, as the merger gets them.
+    pub body: Vec<u8>,
+    /// Whether others that are known by the same are left out, as there are too many.
+    pub is_cut: bool,
+}
+
+/// What members are known by, in a form that sorts the same in every target; the empty one is before all others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Known {
+    /// Groups that came to be behind a replay stand behind all that stood before, so that places stay what they were.
+    pub generation: u64,
+    sort_key: Vec<u8>,
+}
+
+impl Known {
+    const ALONE: u8 = 0;
+    const BY_TEXT: u8 = 1;
+
+    /// A member that is known by a text, or alone: by its place.
+    pub fn new(identity: Option<&str>, place: u64, document: u64) -> Self {
+        let sort_key = match identity {
+            Some(text) => [&[Self::BY_TEXT], text.as_bytes()].concat(),
+            None => [&[Self::ALONE][..], &place.to_be_bytes(), &document.to_be_bytes()].concat(),
+        };
+        Self { generation: 0, sort_key }
+    }
+
+    /// Returns the text that it is known by, where it is known by one.
+    pub fn identity(&self) -> Option<&str> {
+        let (&Self::BY_TEXT, text) = self.sort_key.split_first()? else { return None };
+        std::str::from_utf8(text).ok()
+    }
+
+    /// Returns it as the token of a position.
+    pub fn to_token(&self) -> String {
+        let digits: String = self.sort_key.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}:{digits}", self.generation)
+    }
+
+    /// Reads a token; the empty one is the start.
+    pub fn parse(token: &str) -> Option<Self> {
+        if token.is_empty() {
+            return Some(Self::default());
+        }
+        let (generation, digits) = token.split_once(':')?;
+        let pairs = digits.as_bytes().chunks(2).map(|pair| {
+            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
+            u8::from_str_radix(pair, 16).ok()
+        });
+        Some(Self { generation: generation.parse().ok()?, sort_key: pairs.collect::<Option<_>>()? })
+    }
+}
+
+const COLUMNS: &str = "generation, sort_key, place, document, entity, record_key, body";
+
+impl Bookkeeping {
+    /// Gathers records for a merged entity. Those that are known by what stands there already join it.
+    pub async fn insert_gathered(
+        &self,
+        tx: &mut dyn Transaction,
+        merged: &str,
+        rows: &[GatheredRow],
+    ) -> Result<(), TargetError> {
+        let columns = format!("migration, merged, {COLUMNS}");
+        let row = |row: &GatheredRow| {
+            vec![
+                text(&self.migration),
+                text(merged),
+                integer(row.known.generation),
+                Value::Bytes(row.known.sort_key.clone()),
+                integer(row.place),
+                integer(row.document),
+                text(&row.entity),
+                text(&row.key),
+                Value::Bytes(row.body.clone()),
+            ]
+        };
+        append(tx, &self.tables.gathered_row, &columns, rows, row).await
+    }
+
+    /// Finds where records belong that come behind a replay: beside those that are known by the same, or, where there are
+    /// none, behind all others. What was gathered of these records before is forgotten.
+    pub async fn join_gathered(
+        &self,
+        tx: &mut dyn Transaction,
+        merged: &str,
+        rows: &mut [GatheredRow],
+    ) -> Result<(), TargetError> {
+        let own = &self.tables.gathered_row;
+        let forget =
+            format!("DELETE FROM {own} WHERE migration = $1 AND merged = $2 AND entity = $3 AND document = $4");
+        let find = format!("SELECT generation FROM {own} WHERE migration = $1 AND merged = $2 AND sort_key = $3 LIMIT 1");
+        let last = format!("SELECT COALESCE(MAX(generation), 0) FROM {own} WHERE migration = $1 AND merged = $2");
+        let last = tx.query(&last, &[text(&self.migration), text(merged)]).await?;
+        let next = last.into_iter().next().map_or(0, |row| Columns::new(row).unsigned()) + 1;
+        for row in rows {
+            let record = [text(&self.migration), text(merged), text(&row.entity), integer(row.document)];
+            tx.execute(&forget, &record).await?;
+            let known = [text(&self.migration), text(merged), Value::Bytes(row.known.sort_key.clone())];
+            let standing = tx.query(&find, &known).await?.into_iter().next();
+            row.known.generation = standing.map_or(next, |row| Columns::new(row).unsigned());
+        }
+        Ok(())
+    }
+
+    /// Returns the numbers of the records of an entity that were gathered under these keys.
+    pub async fn gathered_keys(
+        &self,
+        tx: &mut dyn Transaction,
+        entity: &str,
+        keys: &[&str],
+    ) -> Result<HashMap<String, u64>, TargetError> {
+        let asked = serde_json::json!(keys);
+        let sql = format!(
+            "SELECT record_key, document FROM {} WHERE migration = $1 AND entity = $2 AND record_key {}",
+            self.tables.gathered_row, self.among
+        );
+        let rows = tx.query(&sql, &[text(&self.migration), text(entity), text(&asked.to_string())]).await?;
+        let of_row = |row| {
+            let mut row = Columns::new(row);
+            (row.text(), row.unsigned())
+        };
+        Ok(rows.into_iter().map(of_row).collect())
+    }
+
+    /// Returns what the next members are known by, and their sizes in bytes.
+    pub async fn gathered_sizes(
+        &self,
+        tx: &mut dyn Transaction,
+        merged: &str,
+        after: &Known,
+        count: usize,
+    ) -> Result<Vec<(Known, u64)>, TargetError> {
+        let sql = format!("SELECT generation, sort_key, length(body) {}", self.behind());
+        let rows = tx.query(&sql, &self.place_of(merged, after, count)).await?;
+        let of_row = |row| {
+            let mut row = Columns::new(row);
+            let (generation, sort_key) = (row.unsigned(), row.bytes());
+            (Known { generation, sort_key }, row.unsigned())
+        };
+        Ok(rows.into_iter().map(of_row).collect())
+    }
+
+    /// Returns the sizes in bytes of so many members of one group.
+    pub async fn gathered_sizes_of(
+        &self,
+        tx: &mut dyn Transaction,
+        merged: &str,
+        known: &Known,
+        count: usize,
+    ) -> Result<Vec<u64>, TargetError> {
+        let sql = format!(
+            "SELECT length(body) FROM {} WHERE migration = $1 AND merged = $2 AND generation = $3 AND sort_key = $4 \
+             ORDER BY place, document LIMIT $5",
+            self.tables.gathered_row
+        );
+        let rows = tx.query(&sql, &self.place_of(merged, known, count)).await?;
+        Ok(rows.into_iter().map(|row| Columns::new(row).unsigned()).collect())
+    }
+
+    /// Returns the next members, in the order of what they are known by, then of their entities, then of their sources.
+    pub async fn gathered(
+        &self,
+        tx: &mut dyn Transaction,
+        merged: &str,
+        after: &Known,
+        count: usize,
+    ) -> Result<Vec<GatheredRow>, TargetError> {
+        let sql = format!("SELECT {COLUMNS} {}", self.behind());
+        let rows = tx.query(&sql, &self.place_of(merged, after, count)).await?;
+        Ok(rows.into_iter().map(stored).collect())
+    }
+
+    fn behind(&self) -> String {
+        format!(
+            "FROM {} WHERE migration = $1 AND merged = $2 AND (generation, sort_key) > ($3, $4) \
+             ORDER BY generation, sort_key, place, document LIMIT $5",
+            self.tables.gathered_row
+        )
+    }
+
+    fn place_of(&self, merged: &str, known: &Known, count: usize) -> [Value; 5] {
+        [
+            text(&self.migration),
+            text(merged),
+            integer(known.generation),
+            Value::Bytes(known.sort_key.clone()),
+            Value::Integer(i64::try_from(count).unwrap_or(i64::MAX)),
+        ]
+    }
+}
+
+fn stored(row: Vec<Value>) -> GatheredRow {
+    let mut row = Columns::new(row);
+    let known = Known { generation: row.unsigned(), sort_key: row.bytes() };
+    GatheredRow {
+        known,
+        place: row.unsigned(),
+        document: row.unsigned(),
+        entity: row.text(),
+        key: row.text(),
+        body: row.bytes(),
+        is_cut: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Known;
+
+    #[test]
+    fn tokens_come_back_and_sort_as_what_they_stand_for() {
+        let known = [
+            Known::default(),
+            Known::new(None, 0, 7),
+            Known::new(None, 1, 2),
+            Known::new(Some("a@b"), 9, 9),
+            Known::new(Some("ä"), 0, 0),
+        ];
+        assert!(known.is_sorted());
+        for known in &known[1..] {
+            assert_eq!(Known::parse(&known.to_token()).as_ref(), Some(known));
+        }
+        assert_eq!(Known::parse(""), Some(Known::default()));
+        assert_eq!(known[3].identity(), Some("a@b"));
+        assert_eq!(known[1].identity(), None);
+        for token in ["1", "x:00", "0:0", "0:zz"] {
+            assert_eq!(Known::parse(token), None, "{token}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Records of several entities that are one thing: their rows are gathered by what they are known by, and the merged
+//! entity reads them as its source, a group of members a record.
+//!
+//! ```text
+//! friday-users ──rows──▶ identify ──▶ gathered_row ─┐
+//!                                                    ├─ a group a record ──▶ merge ──▶ THE LOOP, as for every entity
+//! mwr-users ─────rows──▶ identify ──▶ gathered_row ─┘
+//! ```
+//! The id of the survivor is stored for every member, so that whoever refers to one of them comes to what they have become.
+
+mod group;
+mod identify;
+mod source;
+mod together;
+
+pub use group::Group;
+pub use group::GroupMember;
+pub use identify::Gathered;
+pub use identify::Gathering;
+pub use identify::identify;
+pub use source::GatheredSource;
+pub use together::together;
