@@ -3,6 +3,7 @@
 pub mod dead_letter;
 pub mod generate;
 pub mod id;
+pub mod merges;
 pub mod plan;
 pub mod plugin;
 pub mod repair;
@@ -73,6 +74,9 @@ pub enum Command {
     Repair(repair::RepairArgs),
     /// Print the id that a source key has in the target, or the key of an id; exit code 1 where there is none
     Id(id::IdArgs),
+    /// Show which records have become one, and where their values come from
+    #[command(subcommand)]
+    Merges(merges::MergesCommand),
     /// Write, test and look at components
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -143,6 +147,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Verify(args) => verify::verify(&args, json).await,
         Command::Repair(args) => repair::repair(&args, json).await,
         Command::Id(args) => id::id(&args, json).await,
+        Command::Merges(command) => merges::merges(&command, json).await,
         Command::Plugin(command) => plugin::plugin(&command, json).await,
         Command::Completions(args) => generate::completions(&args, json),
         Command::Man(args) => generate::man(&args, json),

@@ -77,6 +77,8 @@ pub struct EntityPlan {
     pub transaction_rows: usize,
     /// What happens to a row whose key is there already.
     pub on_conflict: OnConflict,
+    /// What happens to a row that a merge has made the same as another one.
+    pub on_collision: OnCollision,
     /// How many dead letters are borne.
     pub budget: Budget,
     /// What happens where its components cannot go on; the run decides where the manifest does not.
@@ -238,6 +240,17 @@ pub enum OnConflict {
     Skip,
     /// The standing row gets the new values.
     Update,
+}
+
+/// What happens to a row that a merge has made the same as another one: its key, or what is unique of it, holds the id of
+/// what two records have become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnCollision {
+    /// Its record becomes a dead letter.
+    DeadLetter,
+    /// The first one stands; of one record the other row, of two the other record is left out, and counted.
+    KeepFirst,
 }
 
 /// What happens to a reference without a parent.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::EntityPlan;
 use super::IdStrategy;
 use super::Manifest;
+use super::OnCollision;
 use super::OnConflict;
 use super::Plan;
 use super::Sources;
@@ -213,6 +214,7 @@ fn entity_plan(
         batch_records: settings.batch_records.unwrap_or(1_000),
         transaction_rows: settings.transaction_rows.unwrap_or(5_000),
         on_conflict: settings.on_conflict.unwrap_or(OnConflict::Fail),
+        on_collision: settings.on_collision.unwrap_or(OnCollision::DeadLetter),
         budget: settings.budget(),
         on_plugin_failure: settings.on_plugin_failure,
         allow_empty: entity.allow_empty.clone(),

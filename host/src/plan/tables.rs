@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::Budget;
 use super::IdStrategy;
+use super::OnCollision;
 use super::OnConflict;
 use super::OnMissing;
 use super::junction::OnDifference;
@@ -118,6 +119,9 @@ pub struct Settings {
     pub transaction_rows: Option<usize>,
     /// What happens to a row whose key stands in the target already; `fail` where it is left out.
     pub on_conflict: Option<OnConflict>,
+    /// What happens to a row that a merge has made the same as another one, where they are not equal; `dead-letter` where
+    /// it is left out.
+    pub on_collision: Option<OnCollision>,
     /// What happens to a reference without a parent where `references` does not say: `null` holds for columns that may
     /// be NULL, and the record becomes a dead letter for the others; `dead-letter` where it is left out.
     pub on_missing: Option<OnMissing>,
@@ -387,6 +391,7 @@ impl Settings {
             batch_records: self.batch_records.or(defaults.batch_records),
             transaction_rows: self.transaction_rows.or(defaults.transaction_rows),
             on_conflict: self.on_conflict.or(defaults.on_conflict),
+            on_collision: self.on_collision.or(defaults.on_collision),
             on_missing: self.on_missing.or(defaults.on_missing),
             dead_letters_max: self.dead_letters_max.clone().or_else(|| defaults.dead_letters_max.clone()),
             parked_max: self.parked_max.or(defaults.parked_max),

@@ -34,6 +34,7 @@ use super::layout::Layout;
 use super::layout::LayoutError;
 use super::layout::Place;
 use super::ledger::RowFate;
+use super::merge;
 use super::numbering;
 use super::numbering::Numbered;
 use super::parents::Parents;
@@ -273,6 +274,7 @@ impl Committer {
         budget: &'b RunBudget,
         reserved: &mut Option<Reserved<'b>>,
     ) -> Result<(Checkpoint, Vec<u8>), Attempt> {
+        let original = resolved;
         let plan = self.plan.clone();
         let books = self.books.clone();
         let place = Place { plan: &plan, entity: self.entity, books: &books, parks: self.again.parks() };
@@ -284,7 +286,7 @@ impl Committer {
         let mut refused = self.repeated_members(&mut *tx, resolved).await?;
         let mut foreign: HashSet<RowKey> = HashSet::new();
         let mut checks_each = false;
-        let (layout, row_fates) = loop {
+        let (mut layout, row_fates) = loop {
             self.remove(&mut *tx).await?;
             let mut layout = Layout::new(place, &mut *tx, numbered.batch(), &refused, &foreign, &mut parents).await?;
             while numbered.is_changed_by(&refused, &layout.aside())? {
@@ -314,6 +316,8 @@ impl Committer {
         dead.extend(layout.set_aside.iter().map(|(record, refused)| (*record, refused.clone())));
         dead.extend(self.again.lost(&layout));
         dead.extend(self.ask_about_repeated(&mut *tx, from, resolved, &layout, &row_fates, checks_each).await?);
+        let collided = merge::collided(place, &mut *tx, original, &parents, &mut dead).await?;
+        layout.skipped.extend(collided);
         let outcome = self.account(resolved, &layout, &dead, &row_fates);
         let letters = self.letters(resolved, &dead);
         conserve(self.entity(), resolved, &outcome)?;

@@ -16,7 +16,7 @@ use super::ledger;
 use super::ledger::Fate;
 use crate::connector::Source;
 use crate::connector::SourceError;
-use crate::connector::Transaction;
+use crate::connector::Target;
 use crate::connector::source::ReadLimit;
 use crate::error::Failure;
 use crate::record::Batch;
@@ -29,9 +29,11 @@ const STEP: ReadLimit = ReadLimit { records: 1_000, bytes: 16 << 20 };
 const AHEAD_MAX: usize = 20_000;
 
 /// The committed batches of one entity, in order.
-pub struct Reread {
+pub struct Reread<'a> {
     entity: String,
     source: Box<dyn Source>,
+    target: &'a dyn Target,
+    books: &'a Bookkeeping,
     /// Where the source stands, by its own account.
     at: Position,
     /// The last entry that was read.
@@ -84,12 +86,20 @@ pub struct KnownRow {
     pub digest: u64,
 }
 
-impl Reread {
+impl<'a> Reread<'a> {
     /// Begins behind the entry of this number; 0 is the beginning.
-    pub fn new(entity: &str, source: Box<dyn Source>, sequence: i64) -> Self {
+    pub fn new(
+        entity: &str,
+        source: Box<dyn Source>,
+        target: &'a dyn Target,
+        books: &'a Bookkeeping,
+        sequence: i64,
+    ) -> Self {
         Self {
             entity: entity.to_owned(),
             source,
+            target,
+            books,
             at: Position::default(),
             sequence,
             is_placed: sequence == 0,
@@ -98,19 +108,19 @@ impl Reread {
     }
 
     /// Returns the next batch, or `None` behind the last one.
-    pub async fn next(&mut self, tx: &mut dyn Transaction, books: &Bookkeeping) -> Result<Option<Committed>, Failure> {
+    pub async fn next(&mut self) -> Result<Option<Committed>, Failure> {
         if !self.is_placed {
             self.is_placed = true;
-            self.place(tx, books).await?;
+            self.place().await?;
         }
-        let Some(entry) = books.next_entry(tx, &self.entity, self.sequence, None).await? else { return Ok(None) };
+        let Some(entry) = self.entry(self.sequence, None).await? else { return Ok(None) };
         let mut records = self.unpack(&entry)?;
-        let batch = self.read(tx, books, entry.sequence, &records).await?;
+        let batch = self.read(entry.sequence, &records).await?;
         let places: HashMap<u64, usize> =
             records.iter().enumerate().map(|(place, record)| (record.document, place)).collect();
         let mut since = entry.sequence;
         let range = Some((entry.first, entry.end.document));
-        while let Some(later) = books.next_entry(tx, &self.entity, since, range).await? {
+        while let Some(later) = self.entry(since, range).await? {
             since = later.sequence;
             for known in self.unpack(&later)? {
                 if let Some(&place) = places.get(&known.document) {
@@ -122,10 +132,18 @@ impl Reread {
         Ok(Some(Committed { sequence: entry.sequence, batch, records }))
     }
 
+    /// Returns the entry behind one; no transaction is open while the source is read, which may lie in the target too.
+    async fn entry(&self, after: i64, range: Option<(u64, u64)>) -> Result<Option<StoredEntry>, Failure> {
+        let mut tx = self.target.begin().await?;
+        let entry = self.books.next_entry(&mut *tx, &self.entity, after, range).await?;
+        tx.rollback().await?;
+        Ok(entry)
+    }
+
     /// Goes to where an earlier look has come; in a source that has changed, by all that lies before.
-    async fn place(&mut self, tx: &mut dyn Transaction, books: &Bookkeeping) -> Result<(), Failure> {
+    async fn place(&mut self) -> Result<(), Failure> {
         let end = self.sequence;
-        let entry = books.next_entry(tx, &self.entity, end - 1, None).await?;
+        let entry = self.entry(end - 1, None).await?;
         let Some(entry) = entry.filter(|entry| entry.sequence == end) else { return Ok(()) };
         match self.source.read(&entry.end, ReadLimit { records: 1, bytes: 1 }).await {
             Ok(_) => {
@@ -135,12 +153,12 @@ impl Reread {
             Err(SourceError::Position { .. }) => self.sequence = 0,
             Err(error) => return Err(error.into()),
         }
-        while let Some(entry) = books.next_entry(tx, &self.entity, self.sequence, None).await? {
+        while let Some(entry) = self.entry(self.sequence, None).await? {
             if entry.sequence > end {
                 break;
             }
             let records = self.unpack(&entry)?;
-            self.read(tx, books, entry.sequence, &records).await?;
+            self.read(entry.sequence, &records).await?;
             self.sequence = entry.sequence;
         }
         self.sequence = end;
@@ -161,13 +179,7 @@ impl Reread {
     }
 
     /// Reads the records of an entry; those that the source does not have any more are left out.
-    async fn read(
-        &mut self,
-        tx: &mut dyn Transaction,
-        books: &Bookkeeping,
-        sequence: i64,
-        records: &[Known],
-    ) -> Result<Batch, Failure> {
+    async fn read(&mut self, sequence: i64, records: &[Known]) -> Result<Batch, Failure> {
         let mut known: Vec<u64> = records.iter().map(|record| record.source).collect();
         let batch = self.read_only(known.len()).await?;
         if digests(&batch) == known {
@@ -178,7 +190,7 @@ impl Reread {
         for wanted in [records.len() + 1, records.len() + AHEAD_MAX] {
             // What the next entries have shows which of the records that follow are not of this one.
             while known.len() < wanted
-                && let Some(next) = books.next_entry(tx, &self.entity, last, None).await?
+                && let Some(next) = self.entry(last, None).await?
             {
                 last = next.sequence;
                 known.extend(self.unpack(&next)?.iter().map(|record| record.source));

@@ -15,6 +15,7 @@ use super::junction;
 use super::layout::column_names;
 use super::ledger;
 use super::ledger::Fate;
+use super::merge;
 use super::numbering;
 use super::parents::Parents;
 use super::parents::look_up_ids;
@@ -233,6 +234,7 @@ pub async fn compare(
         }
     }
     junction::compare(place, tx, resolved, known, &mut compared).await?;
+    merge::compare(place, tx, resolved, known, &mut compared).await?;
     Ok(compared)
 }
 

@@ -28,6 +28,7 @@ pub mod layout;
 pub mod ledger;
 pub mod locked;
 mod merge;
+pub mod merges;
 pub mod numbering;
 pub mod open;
 pub mod origin;

@@ -20,6 +20,7 @@ use super::layout::Dead;
 use super::layout::LayoutError;
 use super::layout::Place;
 use super::ledger;
+use super::merge;
 use super::parents::Parents;
 use super::parents::fetch_ids;
 use super::resolve::Decided;
@@ -151,6 +152,7 @@ pub async fn known<'a>(
         row.pending.retain(|(column, ..)| values[*column].is_null());
         row.digest = ledger::digest(values);
     }
+    merge::collapse(plan, &plan.entities[entity], &resolved.rows, &mut batch);
     Ok(Cow::Owned(batch))
 }
 
@@ -367,6 +369,7 @@ impl<'a> Numbered<'a> {
                 living.entry(key.as_str()).or_insert(record);
             }
         }
+        merge::collapse(self.plan, entity, &original.rows, &mut batch);
         batch.repeats_keys = repeats_keys(&entity.tables, &batch.rows);
         self.batch = Cow::Owned(batch);
         Ok(())

@@ -41,11 +41,13 @@ use crate::connector::target::Written;
 use crate::error::Failure;
 use crate::plan::Draft;
 use crate::plan::EntityPlan;
+use crate::plan::IdStrategy;
 use crate::plan::JunctionPlan;
 use crate::plan::Later;
 use crate::plan::Manifest;
 use crate::plan::OnConflict;
 use crate::plan::Plan;
+use crate::plan::ReferencePlan;
 use crate::plan::resolve;
 use crate::plan::resolve::Described;
 use crate::plan::resolve::DescribedTable;
@@ -351,6 +353,10 @@ fn entity_parts(
             )
         })
     });
+    let is_merged = |reference: &ReferencePlan| {
+        reference.entity.is_some_and(|parent| plan.entities[parent].id == IdStrategy::Merged)
+    };
+    let refers_to_merged = entity.tables.iter().flat_map(|table| &table.references).any(is_merged);
     let is_fed = |junction: &&JunctionPlan| {
         entity.tables.iter().any(|table| table.junction.is_some() && table.schema.name == junction.name())
     };
@@ -369,6 +375,7 @@ fn entity_parts(
         plugins,
         tables: tables.collect(),
         policies: std::iter::once(format!("on-conflict: {:?}", entity.on_conflict))
+            .chain(refers_to_merged.then(|| format!("on-collision: {:?}", entity.on_collision)))
             .chain(references)
             .chain(junctions)
             .collect::<Vec<_>>()

@@ -255,12 +255,10 @@ impl Repair<'_> {
                 self.review = stored;
             }
         }
-        let mut reread = Reread::new(&name, source, self.review.sequence);
+        let (target, books) = (self.opened.target.clone(), self.committer.books().clone());
+        let mut reread = Reread::new(&name, source, &*target, &books, self.review.sequence);
         while !self.review.is_done && !shutdown.is_asked() {
-            let mut tx = self.opened.target.begin().await?;
-            let committed = reread.next(&mut *tx, self.committer.books()).await?;
-            tx.rollback().await?;
-            match committed {
+            match reread.next().await? {
                 Some(committed) => self.batch(&committed).await?,
                 None => {
                     self.review.is_done = true;

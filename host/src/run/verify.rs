@@ -165,7 +165,7 @@ impl Look<'_> {
         if review.is_done {
             return Ok(counts);
         }
-        let mut reread = Reread::new(&plan.name, source, review.sequence);
+        let mut reread = Reread::new(&plan.name, source, &*self.opened.target, self.books, review.sequence);
         let place = compare::Place {
             plan: &self.opened.plan,
             entity: index,
@@ -173,10 +173,7 @@ impl Look<'_> {
             waits: start.state != State::Completed,
         };
         while !self.shutdown.is_asked() {
-            let mut tx = self.opened.target.begin().await?;
-            let committed = reread.next(&mut *tx, self.books).await?;
-            tx.rollback().await?;
-            let Some(committed) = committed else {
+            let Some(committed) = reread.next().await? else {
                 // What an entity that is not complete has yet to read is not new.
                 let is_complete = start.state == State::Completed;
                 loop {

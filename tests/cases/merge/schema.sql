@@ -21,3 +21,10 @@ CREATE TABLE team_members (
     PRIMARY KEY (team_id, user_id)
 );
 CREATE TABLE reviews (id UUID PRIMARY KEY, author_id UUID REFERENCES users);
+CREATE TABLE memberships (
+    id UUID PRIMARY KEY,
+    team_id UUID NOT NULL REFERENCES teams,
+    user_id UUID NOT NULL REFERENCES users,
+    since INTEGER,
+    UNIQUE (team_id, user_id)
+);

@@ -30,6 +30,15 @@ pub struct GatheredRow {
     pub is_cut: bool,
 }
 
+/// How large a group is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupSize {
+    /// Its members.
+    pub members: u64,
+    /// The bytes of these.
+    pub bytes: u64,
+}
+
 /// What members are known by, in a form that sorts the same in every target; the empty one is before all others.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Known {
@@ -55,6 +64,11 @@ impl Known {
     pub fn identity(&self) -> Option<&str> {
         let (&Self::BY_TEXT, text) = self.sort_key.split_first()? else { return None };
         std::str::from_utf8(text).ok()
+    }
+
+    /// Returns whether both are known by the same.
+    pub fn is_by(&self, other: &Self) -> bool {
+        self.sort_key == other.sort_key
     }
 
     /// Returns it as the token of a position.
@@ -149,39 +163,41 @@ impl Bookkeeping {
         Ok(rows.into_iter().map(of_row).collect())
     }
 
-    /// Returns what the next members are known by, and their sizes in bytes.
-    pub async fn gathered_sizes(
+    /// Returns what was gathered of the records of an entity with these keys.
+    pub async fn gathered_of(
+        &self,
+        tx: &mut dyn Transaction,
+        entity: &str,
+        keys: &[&str],
+    ) -> Result<HashMap<String, GatheredRow>, TargetError> {
+        let asked = serde_json::json!(keys);
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {} WHERE migration = $1 AND entity = $2 AND record_key {}",
+            self.tables.gathered_row, self.among
+        );
+        let rows = tx.query(&sql, &[text(&self.migration), text(entity), text(&asked.to_string())]).await?;
+        Ok(rows.into_iter().map(stored).map(|row| (row.key.clone(), row)).collect())
+    }
+
+    /// Returns the sizes of so many groups that come next.
+    pub async fn gathered_groups(
         &self,
         tx: &mut dyn Transaction,
         merged: &str,
         after: &Known,
         count: usize,
-    ) -> Result<Vec<(Known, u64)>, TargetError> {
-        let sql = format!("SELECT generation, sort_key, length(body) {}", self.behind());
+    ) -> Result<Vec<GroupSize>, TargetError> {
+        let sql = format!(
+            "SELECT COUNT(*), SUM(length(body)) {} GROUP BY generation, sort_key ORDER BY generation, sort_key LIMIT $5",
+            self.behind()
+        );
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
         let rows = tx.query(&sql, &self.place_of(merged, after, count)).await?;
         let of_row = |row| {
             let mut row = Columns::new(row);
-            let (generation, sort_key) = (row.unsigned(), row.bytes());
-            (Known { generation, sort_key }, row.unsigned())
+            GroupSize { members: row.unsigned(), bytes: row.unsigned() }
         };
         Ok(rows.into_iter().map(of_row).collect())
-    }
-
-    /// Returns the sizes in bytes of so many members of one group.
-    pub async fn gathered_sizes_of(
-        &self,
-        tx: &mut dyn Transaction,
-        merged: &str,
-        known: &Known,
-        count: usize,
-    ) -> Result<Vec<u64>, TargetError> {
-        let sql = format!(
-            "SELECT length(body) FROM {} WHERE migration = $1 AND merged = $2 AND generation = $3 AND sort_key = $4 \
-             ORDER BY place, document LIMIT $5",
-            self.tables.gathered_row
-        );
-        let rows = tx.query(&sql, &self.place_of(merged, known, count)).await?;
-        Ok(rows.into_iter().map(|row| Columns::new(row).unsigned()).collect())
     }
 
     /// Returns the next members, in the order of what they are known by, then of their entities, then of their sources.
@@ -190,28 +206,28 @@ impl Bookkeeping {
         tx: &mut dyn Transaction,
         merged: &str,
         after: &Known,
-        count: usize,
+        count: u64,
     ) -> Result<Vec<GatheredRow>, TargetError> {
-        let sql = format!("SELECT {COLUMNS} {}", self.behind());
+        let order = "ORDER BY generation, sort_key, place, document LIMIT $5";
+        let sql = format!("SELECT {COLUMNS} {} {order}", self.behind());
         let rows = tx.query(&sql, &self.place_of(merged, after, count)).await?;
         Ok(rows.into_iter().map(stored).collect())
     }
 
     fn behind(&self) -> String {
         format!(
-            "FROM {} WHERE migration = $1 AND merged = $2 AND (generation, sort_key) > ($3, $4) \
-             ORDER BY generation, sort_key, place, document LIMIT $5",
+            "FROM {} WHERE migration = $1 AND merged = $2 AND (generation, sort_key) > ($3, $4)",
             self.tables.gathered_row
         )
     }
 
-    fn place_of(&self, merged: &str, known: &Known, count: usize) -> [Value; 5] {
+    fn place_of(&self, merged: &str, known: &Known, count: u64) -> [Value; 5] {
         [
             text(&self.migration),
             text(merged),
             integer(known.generation),
             Value::Bytes(known.sort_key.clone()),
-            Value::Integer(i64::try_from(count).unwrap_or(i64::MAX)),
+            integer(count),
         ]
     }
 }

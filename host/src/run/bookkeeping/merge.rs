@@ -110,6 +110,19 @@ impl Bookkeeping {
         Ok(rows.into_iter().next().map(stored))
     }
 
+    /// Returns the merge of what is known by this, where there is one.
+    pub async fn merge_known_by(
+        &self,
+        tx: &mut dyn Transaction,
+        merged: &str,
+        identity: &str,
+    ) -> Result<Option<Merge>, TargetError> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM {} WHERE migration = $1 AND merged = $2 AND identity = $3", self.tables.merge);
+        let rows = tx.query(&sql, &[text(&self.migration), text(merged), text(identity)]).await?;
+        Ok(rows.into_iter().next().map(stored))
+    }
+
     /// Counts the merges of an entity, and the records that have become others by them.
     pub async fn count_merges(&self, tx: &mut dyn Transaction, merged: &str) -> Result<(u64, u64), TargetError> {
         let sql = format!("SELECT members FROM {} WHERE migration = $1 AND merged = $2", self.tables.merge);

@@ -28,6 +28,7 @@ pub use dead_letter::StoredLetter;
 pub use deferred_row::DeferredRow;
 pub use deferred_row::SourceKey;
 pub use gathered_row::GatheredRow;
+pub use gathered_row::GroupSize;
 pub use gathered_row::Known;
 pub use id_map::Numbering;
 pub use ledger::Entry;

@@ -8,11 +8,16 @@
 //! ```
 //! The id of the survivor is stored for every member, so that whoever refers to one of them comes to what they have become.
 
+mod collision;
+mod compare;
 mod group;
 mod identify;
 mod source;
 mod together;
 
+pub use collision::collapse;
+pub use collision::collided;
+pub use compare::compare;
 pub use group::Group;
 pub use group::GroupMember;
 pub use identify::Gathered;

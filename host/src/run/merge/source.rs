@@ -23,10 +23,11 @@ use crate::record::Fault;
 use crate::record::Position;
 use crate::run::bookkeeping::Bookkeeping;
 use crate::run::bookkeeping::GatheredRow;
+use crate::run::bookkeeping::GroupSize;
 use crate::run::bookkeeping::Known;
 
 /// Members that are taken for one thing at most: what a whole table is known by is a mistake.
-const MEMBERS_MAX: usize = 1_000;
+const MEMBERS_MAX: u64 = 1_000;
 /// Bytes of a group at most, as of a document.
 const GROUP_BYTES_MAX: u64 = 16 << 20;
 
@@ -53,42 +54,30 @@ impl GatheredSource {
         }
     }
 
-    /// Returns the members of the next groups, whole groups only, and whether one of them has more members than it may
-    /// have: that one then stands alone, with the first of them.
+    /// Returns the members of the next groups; of one with more members than it may have, which then stands alone, the first.
     async fn groups(&self, after: &Known, limit: ReadLimit) -> Result<Vec<GatheredRow>, TargetError> {
+        // A plan looks at its sources before anything was gathered.
+        if !self.target.has_own_tables().await? {
+            return Ok(Vec::new());
+        }
         let mut tx = self.target.begin().await?;
-        let (count, bytes) = (limit.records.clamp(1, MEMBERS_MAX) + 1, limit.bytes as u64);
-        let sizes = self.books.gathered_sizes(&mut *tx, &self.merged, after, count).await?;
-        // The last group may go on behind what was asked for.
-        let is_end = sizes.len() < count;
-        let (mut whole, mut sum) = (0, 0);
-        for (place, (known, size)) in sizes.iter().enumerate() {
-            sum += size;
-            let is_last = sizes.get(place + 1).map_or(is_end, |(next, _)| next != known);
-            if whole > 0 && sum > bytes {
+        let groups = self.books.gathered_groups(&mut *tx, &self.merged, after, limit.records.max(1)).await?;
+        let is_too_large = |group: &GroupSize| group.members > MEMBERS_MAX || group.bytes > GROUP_BYTES_MAX;
+        let is_cut = groups.first().is_some_and(is_too_large);
+        let (mut count, mut bytes) = (0, 0);
+        for (place, group) in groups.iter().enumerate() {
+            bytes += group.bytes;
+            if place > 0 && (is_cut || is_too_large(group) || bytes > limit.bytes as u64) {
                 break;
             }
-            if is_last {
-                whole = place + 1;
-            }
+            count += if is_cut { 1 } else { group.members };
         }
-        let rows = match (whole, sizes.first()) {
-            (_, None) => Vec::new(),
-            (0, Some((known, _))) => {
-                // One group fills it all.
-                let of_one = self.books.gathered_sizes_of(&mut *tx, &self.merged, known, MEMBERS_MAX + 1).await?;
-                let bytes: u64 = of_one.iter().sum();
-                let is_too_large = of_one.len() > MEMBERS_MAX || bytes > GROUP_BYTES_MAX;
-                let count = if is_too_large { 1 } else { of_one.len() };
-                let mut rows = self.books.gathered(&mut *tx, &self.merged, after, count).await?;
-                if is_too_large {
-                    rows.iter_mut().for_each(|row| row.is_cut = true);
-                }
-                rows
-            }
-            (whole, Some(_)) => self.books.gathered(&mut *tx, &self.merged, after, whole).await?,
+        let mut rows = match count {
+            0 => Vec::new(),
+            count => self.books.gathered(&mut *tx, &self.merged, after, count).await?,
         };
         tx.rollback().await?;
+        rows.iter_mut().for_each(|row| row.is_cut = is_cut);
         Ok(rows)
     }
 }
