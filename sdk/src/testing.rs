@@ -34,6 +34,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+pub use extended_json::from_bson;
 pub use extended_json::to_bson;
 
 use crate::Transformer;

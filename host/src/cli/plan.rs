@@ -85,6 +85,12 @@ pub struct PlannedEntity {
     pub transform: String,
     /// The validators.
     pub validate: Vec<String>,
+    /// The entities whose records are merged into its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub merges: Vec<String>,
+    /// The entity that its records are merged into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<String>,
     /// The entities that run first.
     pub after: Vec<String>,
     /// The tables that it feeds.
@@ -206,7 +212,7 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
                 references: table
                     .references
                     .iter()
-                    .filter(|_| table.junction.is_none())
+                    .filter(|_| !entity.leaves(table))
                     .map(|reference| PlannedReference {
                         columns: column_names(table, reference),
                         parent: reference.parent.name.clone(),
@@ -214,22 +220,29 @@ pub async fn plan(args: &PlanArgs, json: bool) -> Result<u8, Failure> {
                         later: reference.later,
                     })
                     .collect(),
-                not_predicted: table.not_predicted(),
+                not_predicted: if entity.merged_into.is_some() { Vec::new() } else { table.not_predicted() },
             }
         });
+        let name_of = |&entity: &usize| plan.entities[entity].name.clone();
+        let merges: Vec<String> = entity.merges.iter().map(name_of).collect();
         entities.push(PlannedEntity {
             name: entity.name.clone(),
-            from: format!("{}.{}", entity.source, entity.collection),
+            from: match merges.as_slice() {
+                [] => format!("{}.{}", entity.source, entity.collection),
+                merges => merges.join(", "),
+            },
             key: entity.key.clone(),
             id: entity.id.name(),
             transform: entity.transform.clone(),
             validate: opened.mappers[index]
                 .versions
                 .active()
-                .components()
-                .skip(1)
-                .map(|v| v.name().to_owned())
+                .validators
+                .iter()
+                .map(|validator| validator.component().name().to_owned())
                 .collect(),
+            merges,
+            merged_into: entity.merged_into.as_ref().map(name_of),
             after: entity.after.iter().map(|&parent| plan.entities[parent].name.clone()).collect(),
             tables: tables.collect(),
             left_out: entity.ignores.clone(),

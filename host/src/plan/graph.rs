@@ -80,16 +80,19 @@ fn edges(plan: &Plan) -> Vec<Edge> {
     let mut edges = Vec::new();
     for (child, entity) in plan.entities.iter().enumerate() {
         // The rows of junctions come last of all, and add nothing to the order.
-        for table in entity.tables.iter().filter(|table| table.junction.is_none()) {
+        for table in entity.tables.iter().filter(|table| !entity.leaves(table)) {
             for reference in &table.references {
                 let feeds = |other: &usize| {
-                    plan.entities[*other].tables.iter().any(|fed| fed.schema.name == reference.parent.name)
+                    let other = &plan.entities[*other];
+                    let mut fed = other.tables.iter().filter(|fed| !other.leaves(fed));
+                    fed.any(|fed| fed.schema.name == reference.parent.name)
                 };
                 let mut parents: Vec<usize> = match reference.to_itself {
                     true => vec![child],
                     false => (0..plan.entities.len()).filter(feeds).collect(),
                 };
-                parents.extend(reference.entity.filter(|parent| !parents.contains(parent)));
+                let writer = reference.entity.map(|parent| plan.entities[parent].merged_into.unwrap_or(parent));
+                parents.extend(writer.filter(|parent| !parents.contains(parent)));
                 let names: Vec<&str> = reference
                     .columns
                     .iter()
@@ -109,7 +112,12 @@ fn edges(plan: &Plan) -> Vec<Edge> {
                     continue;
                 }
                 let to = |parent: usize| Edge { to: Some(plan.entities[parent].name.clone()), ..edge.clone() };
-                edges.extend(parents.into_iter().map(to));
+                for edge in parents.into_iter().map(to) {
+                    // Members of one merged entity are one parent.
+                    if !edges.contains(&edge) {
+                        edges.push(edge);
+                    }
+                }
             }
         }
     }

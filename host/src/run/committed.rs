@@ -114,7 +114,7 @@ impl<'a> Reread<'a> {
             self.place().await?;
         }
         let Some(entry) = self.entry(self.sequence, None).await? else { return Ok(None) };
-        let mut records = self.unpack(&entry)?;
+        let mut records = unpack(&self.entity, &entry)?;
         let batch = self.read(entry.sequence, &records).await?;
         let places: HashMap<u64, usize> =
             records.iter().enumerate().map(|(place, record)| (record.document, place)).collect();
@@ -122,7 +122,7 @@ impl<'a> Reread<'a> {
         let range = Some((entry.first, entry.end.document));
         while let Some(later) = self.entry(since, range).await? {
             since = later.sequence;
-            for known in self.unpack(&later)? {
+            for known in unpack(&self.entity, &later)? {
                 if let Some(&place) = places.get(&known.document) {
                     records[place] = known;
                 }
@@ -157,7 +157,7 @@ impl<'a> Reread<'a> {
             if entry.sequence > end {
                 break;
             }
-            let records = self.unpack(&entry)?;
+            let records = unpack(&self.entity, &entry)?;
             self.read(entry.sequence, &records).await?;
             self.sequence = entry.sequence;
         }
@@ -193,7 +193,7 @@ impl<'a> Reread<'a> {
                 && let Some(next) = self.entry(last, None).await?
             {
                 last = next.sequence;
-                known.extend(self.unpack(&next)?.iter().map(|record| record.source));
+                known.extend(unpack(&self.entity, &next)?.iter().map(|record| record.source));
             }
             found = self.ahead(known.len().max(wanted)).await;
             if align::have_same(&known, &found) {
@@ -251,33 +251,52 @@ impl<'a> Reread<'a> {
             end: self.at.clone(),
         }))
     }
+}
 
-    fn unpack(&self, entry: &StoredEntry) -> Result<Vec<Known>, Failure> {
-        let (mut records, mut left_out) = (Vec::new(), 0);
-        let whole = ledger::records(&entry.packed, &mut |record| {
-            let is_skipped = record.fate == Fate::Skipped;
-            let skipped = entry.skips.reason(left_out).filter(|_| is_skipped).cloned();
-            left_out += usize::from(is_skipped);
-            let rows = record.rows.iter().map(|row| KnownRow {
-                table: row.table.to_owned(),
-                is_ours: row.is_ours,
-                key: row.key.to_vec(),
-                digest: row.digest,
-            });
-            records.push(Known {
-                fate: record.fate,
-                document: record.document,
-                source: record.source,
-                plugin: entry.digest.clone(),
-                skipped,
-                rows: rows.collect(),
-            });
-        });
-        whole.ok_or_else(|| {
-            Failure::failed(format!("the ledger entry {} of `{}` is damaged", entry.sequence, self.entity))
-        })?;
-        Ok(records)
+/// Returns what the ledger says last about a record, by its number in the source.
+pub async fn last_word(
+    target: &dyn Target,
+    books: &Bookkeeping,
+    entity: &str,
+    document: u64,
+) -> Result<Option<Known>, Failure> {
+    let mut tx = target.begin().await?;
+    let mut last = None;
+    let mut entry = books.batch_of(&mut *tx, entity, document).await?;
+    while let Some(next) = entry {
+        let of_record = unpack(entity, &next)?.into_iter().find(|known| known.document == document);
+        last = of_record.or(last);
+        entry = books.next_entry(&mut *tx, entity, next.sequence, Some((document, document))).await?;
     }
+    tx.rollback().await?;
+    Ok(last)
+}
+
+fn unpack(entity: &str, entry: &StoredEntry) -> Result<Vec<Known>, Failure> {
+    let (mut records, mut left_out) = (Vec::new(), 0);
+    let whole = ledger::records(&entry.packed, &mut |record| {
+        let is_skipped = record.fate == Fate::Skipped;
+        let skipped = entry.skips.reason(left_out).filter(|_| is_skipped).cloned();
+        left_out += usize::from(is_skipped);
+        let rows = record.rows.iter().map(|row| KnownRow {
+            table: row.table.to_owned(),
+            is_ours: row.is_ours,
+            key: row.key.to_vec(),
+            digest: row.digest,
+        });
+        records.push(Known {
+            fate: record.fate,
+            document: record.document,
+            source: record.source,
+            plugin: entry.digest.clone(),
+            skipped,
+            rows: rows.collect(),
+        });
+    });
+    whole.ok_or_else(|| {
+        Failure::failed(format!("the ledger entry {} of `{entity}` is damaged", entry.sequence))
+    })?;
+    Ok(records)
 }
 
 impl Committed {

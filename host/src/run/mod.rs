@@ -251,7 +251,8 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         junction_ends = stands.into_iter().enumerate().map(unchanged).collect();
     }
     for (index, entity) in plan.entities.iter().enumerate().filter(|(index, _)| selected.contains(index)) {
-        let not_predicted = entity.tables.iter().filter(|table| !options.execute && !table.not_predicted().is_empty());
+        let is_said = !options.execute && entity.merged_into.is_none();
+        let not_predicted = entity.tables.iter().filter(|table| is_said && !table.not_predicted().is_empty());
         let mut entity = conclude::entity_report(&entity.name, &starts[index], ends[index].as_ref());
         entity.not_predicted = not_predicted.map(|table| (table.schema.name.clone(), table.not_predicted())).collect();
         entity.shown = options.show_rows.as_ref().and_then(|show_rows| show_rows.take(&entity.name));

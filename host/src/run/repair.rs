@@ -170,6 +170,7 @@ async fn every_entity(
                 digest: format!("{from} {:016x}", xxh3_64(opened.fingerprint.output.to_string().as_bytes())),
                 ..Review::default()
             },
+            is_whole: true,
             counts: Counts::default(),
         };
         let ended = entity.run(source, shutdown).await;
@@ -236,7 +237,45 @@ struct Repair<'a> {
     checkpoint: Checkpoint,
     dependents: Dependents,
     review: Review,
+    /// Whether it is of all records of the entity, and says how far it has come.
+    is_whole: bool,
     counts: Counts,
+}
+
+/// Writes one record of an entity again, as it comes out now, where it is another one than before; returns where the entity
+/// stands then.
+pub(super) async fn rewrite(
+    opened: &Opened,
+    committer: Committer,
+    index: usize,
+    checkpoint: Checkpoint,
+    batch: Batch,
+    known: &Known,
+) -> Result<Checkpoint, Failure> {
+    let dependents = Dependents::new(opened.target.clone(), opened.plan.clone());
+    let mut repair = Repair {
+        opened,
+        index,
+        from: &known.plugin,
+        execute: true,
+        committer,
+        checkpoint,
+        dependents,
+        review: Review::default(),
+        is_whole: false,
+        counts: Counts::default(),
+    };
+    let resolved = map(&opened.mappers[index], batch).await?;
+    let known = [Some(known)];
+    let decided = repair.decide(&resolved, &known).await?;
+    for (_, told) in decided.told.iter().filter(|(record, _)| !decided.records.contains(record)) {
+        let name = &opened.plan.entities[index].name;
+        tracing::warn!(entity = name, document = told.document, "left as it stands: {}", told.what);
+    }
+    if !decided.records.is_empty() {
+        repair.write(&resolved, &known, decided).await?;
+    }
+    Ok(repair.checkpoint)
 }
 
 impl Repair<'_> {
@@ -270,7 +309,7 @@ impl Repair<'_> {
     }
 
     async fn save(&mut self) -> Result<(), Failure> {
-        if !self.execute {
+        if !self.execute || !self.is_whole {
             return Ok(());
         }
         self.review.counts = json(&self.counts);
@@ -348,7 +387,7 @@ impl Repair<'_> {
                     .iter()
                     .filter_map(|(record, table, key, digest)| Some((at(*record)?, *table, key.clone(), *digest)))
                     .collect(),
-                review: Some((self.plan().name.clone(), review)),
+                review: self.is_whole.then(|| (self.plan().name.clone(), review)),
             };
             let again = Again::Repair(Arc::new(rewrite));
             match self.committer.commit_again(&self.checkpoint, &mapped, again).await {

@@ -4,6 +4,7 @@
 //! and reads nothing. References that were left NULL because a parent was dead are filled in behind it. The same command
 //! again goes on where it was ended: what has landed is no dead letter any more.
 
+mod join;
 mod report;
 mod tried;
 
@@ -200,6 +201,7 @@ impl<'a> Replay<'a> {
         loop {
             let before = self.moved;
             for entity in 0..self.entities.len() {
+                self.join(entity, shutdown).await?;
                 if !is_first || selected.contains(&entity) {
                     self.entity(entity, !is_first, shutdown).await?;
                 }
@@ -264,7 +266,11 @@ impl<'a> Replay<'a> {
     async fn commit(&mut self, index: usize, origin: &str, page: Vec<StoredLetter>) -> Result<(), Failure> {
         let entity = &mut self.entities[index];
         let plan = &self.opened.plan.entities[index];
-        let batch = originals::batch(plan, origin, &page, entity.checkpoint.position.clone());
+        let batch = match plan.merges.is_empty() {
+            true => originals::batch(plan, origin, &page, entity.checkpoint.position.clone()),
+            // Others may have joined the group since.
+            false => originals::groups(plan, &page, entity.checkpoint.position.clone(), &*self.opened.target, &self.stored).await?,
+        };
         let mapper = entity.mapper.clone();
         let resolved = tokio::task::spawn_blocking(move || mapper.map(batch))
             .await

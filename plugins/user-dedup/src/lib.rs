@@ -139,7 +139,8 @@ impl UserDedup {
                 }
             };
             // Nobody has one that says something; an empty text is still another thing than none.
-            let chosen = chosen.or_else(|| people.iter().find_map(|person| Some((person, value(person.row, column)?))));
+            let any = || people.iter().find_map(|person| Some((person, value(person.row, column)?)));
+            let chosen = chosen.or_else(|| any().filter(|_| policy != Field::Survivor));
             let Some((person, value)) = chosen else { continue };
             self.put(&mut row, column, person.member.source, value)?;
         }

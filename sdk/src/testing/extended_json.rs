@@ -17,7 +17,7 @@ pub fn to_bson(json: &Value) -> Result<Vec<u8>, String> {
 }
 
 /// Returns a row body in canonical Extended JSON, except that plain doubles, and integers of either size, are JSON numbers.
-pub(super) fn from_bson(bytes: &[u8]) -> Result<Value, String> {
+pub fn from_bson(bytes: &[u8]) -> Result<Value, String> {
     let document = bson::RawDocument::from_bytes(bytes).map_err(|error| error.to_string())?;
     let document = bson::Document::try_from(document).map_err(|error| error.to_string())?;
     Ok(bson::Bson::Document(document).into_relaxed_extjson())

@@ -75,6 +75,7 @@ cases! { super::check, CASES:
     junction_sequence
     junction_standing
     junction_stored_ids
+    merge
     missing_parent_skip
     nested_and_children
     one_of_several

@@ -24,15 +24,21 @@ pub fn plan(report: &PlanReport, as_json: bool) {
     }
     phases(&mut text, &report.graph);
     for (index, entity) in report.entities.iter().enumerate() {
-        let _ = writeln!(
-            text,
-            "\n{}. {}: {} documents of {}",
-            index + 1,
-            entity.name,
-            entity.source.documents,
-            entity.from
-        );
-        let _ = writeln!(text, "   key {}, id {}, through {}", entity.key.join(", "), entity.id, entity.transform);
+        let (name, from, place) = (&entity.name, &entity.from, index + 1);
+        let _ = match entity.merges.is_empty() {
+            true => writeln!(text, "\n{place}. {name}: {} documents of {from}", entity.source.documents),
+            false => writeln!(text, "\n{place}. {name}: the records of {from}, those that are one thing merged"),
+        };
+        let _ = match (&entity.merged_into, entity.merges.is_empty()) {
+            (Some(merged), _) => {
+                let (key, transform) = (entity.key.join(", "), &entity.transform);
+                writeln!(text, "   key {key}, through {transform}; merged into the records of {merged}, whose ids it has")
+            }
+            (None, true) => {
+                writeln!(text, "   key {}, id {}, through {}", entity.key.join(", "), entity.id, entity.transform)
+            }
+            (None, false) => writeln!(text, "   id of the survivor ({}), through {}", entity.id, entity.transform),
+        };
         if !entity.validate.is_empty() {
             list(&mut text, "   checked by", &entity.validate);
         }

@@ -205,6 +205,8 @@ CREATE TABLE whimbrel.gathered_row (
     entity TEXT NOT NULL,
     record_key TEXT NOT NULL,
     body BYTEA NOT NULL, -- BSON: its rows
+    late BIGINT NOT NULL, -- 0 or 1: it has come behind a replay, and its group is to be merged again
+    holds_id BIGINT NOT NULL, -- 0 or 1: its group has had its id before others joined
     PRIMARY KEY (migration, merged, generation, sort_key, place, document)
 );
 

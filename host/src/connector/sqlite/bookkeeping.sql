@@ -205,6 +205,8 @@ CREATE TABLE IF NOT EXISTS whimbrel_gathered_row (
     entity TEXT NOT NULL,
     record_key TEXT NOT NULL,
     body BLOB NOT NULL, -- BSON: its rows
+    late INTEGER NOT NULL, -- 0 or 1: it has come behind a replay, and its group is to be merged again
+    holds_id INTEGER NOT NULL, -- 0 or 1: its group has had its id before others joined
     PRIMARY KEY (migration, merged, generation, sort_key, place, document)
 );
 

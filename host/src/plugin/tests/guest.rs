@@ -199,6 +199,21 @@ const STRICT: &str = r#"
         (i32.const 520))
 "#;
 
+/// A merger that traps wherever it has something to do.
+const MERGER: &str = r#"
+    (func (export "whimbrel:plugin/merger@0.1.0#about") (result i32) (call $about))
+    (func (export "whimbrel:plugin/merger@0.1.0#configure") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+        (call $problems (i32.const 512) (local.get 7)))
+    (func (export "whimbrel:plugin/merger@0.1.0#identify") (param i32 i32 i32) (result i32) unreachable)
+    (func (export "whimbrel:plugin/merger@0.1.0#merge") (param i32 i32 i32) (result i32) unreachable)
+"#;
+
+/// The merger that traps.
+pub(super) fn merger() -> Vec<u8> {
+    let module = format!("(module {RUNTIME} {MERGER})");
+    component("merger-plugin", "0.1.0", "", &module.replace("PAYLOAD", "0"))
+}
+
 /// The echoing transformer, for BSON (0) or Extended JSON (1), which leaves out so many outcomes.
 pub(super) fn echo(payload: u8, missing: u8) -> Vec<u8> {
     component("transformer-plugin", "0.1.0", "", &echo_module(payload, missing))

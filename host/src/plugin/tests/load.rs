@@ -176,7 +176,7 @@ fn the_signatures_are_those_of_the_contract() {
     use wasmtime::component::types::ComponentItem;
     let (engine, _cache) = engine();
     let mut lines = std::collections::BTreeSet::new();
-    for bytes in [guest::echo(0, 0), guest::strict()] {
+    for bytes in [guest::echo(0, 0), guest::strict(), guest::merger()] {
         let compiled = wasmtime::component::Component::from_binary(&engine.inner, &bytes).unwrap();
         let kind = compiled.component_type();
         for (interface, item) in kind.imports(&engine.inner).chain(kind.exports(&engine.inner)) {

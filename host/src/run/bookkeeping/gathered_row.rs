@@ -26,6 +26,10 @@ pub struct GatheredRow {
     pub key: String,
     /// Its rows, as the merger gets them.
     pub body: Vec<u8>,
+    /// Whether it has come behind a replay, and its group is to be merged again.
+    pub is_late: bool,
+    /// Whether its group has had its id before others joined.
+    pub holds_id: bool,
     /// Whether others that are known by the same are left out, as there are too many.
     pub is_cut: bool,
 }
@@ -91,7 +95,7 @@ impl Known {
     }
 }
 
-const COLUMNS: &str = "generation, sort_key, place, document, entity, record_key, body";
+const COLUMNS: &str = "generation, sort_key, place, document, entity, record_key, body, late, holds_id";
 
 impl Bookkeeping {
     /// Gathers records for a merged entity. Those that are known by what stands there already join it.
@@ -113,6 +117,8 @@ impl Bookkeeping {
                 text(&row.entity),
                 text(&row.key),
                 Value::Bytes(row.body.clone()),
+                Value::Integer(i64::from(row.is_late)),
+                Value::Integer(i64::from(row.holds_id)),
             ]
         };
         append(tx, &self.tables.gathered_row, &columns, rows, row).await
@@ -139,8 +145,103 @@ impl Bookkeeping {
             let known = [text(&self.migration), text(merged), Value::Bytes(row.known.sort_key.clone())];
             let standing = tx.query(&find, &known).await?.into_iter().next();
             row.known.generation = standing.map_or(next, |row| Columns::new(row).unsigned());
+            row.is_late = true;
         }
         Ok(())
+    }
+
+    /// Returns some members that have come behind a replay, in the order of what they are known by.
+    pub async fn late_members(
+        &self,
+        tx: &mut dyn Transaction,
+        merged: &str,
+        count: u64,
+    ) -> Result<Vec<GatheredRow>, TargetError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {} WHERE migration = $1 AND merged = $2 AND late = 1 \
+             ORDER BY generation, sort_key, place, document LIMIT $3",
+            self.tables.gathered_row
+        );
+        let rows = tx.query(&sql, &[text(&self.migration), text(merged), integer(count)]).await?;
+        Ok(rows.into_iter().map(stored).collect())
+    }
+
+    /// Notes of a group that all who have joined are members like any other.
+    pub async fn forget_late(
+        &self,
+        tx: &mut dyn Transaction,
+        merged: &str,
+        known: &Known,
+    ) -> Result<(), TargetError> {
+        let sql = format!(
+            "UPDATE {} SET late = 0 WHERE migration = $1 AND merged = $2 AND generation = $3 AND sort_key = $4 \
+             AND late = 1",
+            self.tables.gathered_row
+        );
+        let [migration, merged, generation, sort_key, _] = self.place_of(merged, known, 0);
+        tx.execute(&sql, &[migration, merged, generation, sort_key]).await.map(drop)
+    }
+
+    /// Notes whose id a group has had before others joined.
+    pub async fn hold_id(&self, tx: &mut dyn Transaction, entity: &str, key: &str) -> Result<(), TargetError> {
+        let sql = format!(
+            "UPDATE {} SET holds_id = 1 WHERE migration = $1 AND entity = $2 AND record_key = $3",
+            self.tables.gathered_row
+        );
+        tx.execute(&sql, &[text(&self.migration), text(entity), text(key)]).await.map(drop)
+    }
+
+    /// Returns the number that a group has as a record of the merged entity: its place among all groups.
+    pub async fn group_number(
+        &self,
+        tx: &mut dyn Transaction,
+        merged: &str,
+        known: &Known,
+    ) -> Result<u64, TargetError> {
+        let sql = format!(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM {} WHERE migration = $1 AND merged = $2 \
+             AND (generation, sort_key) <= ($3, $4) GROUP BY generation, sort_key) AS groups",
+            self.tables.gathered_row
+        );
+        let [migration, merged, generation, sort_key, _] = self.place_of(merged, known, 0);
+        let rows = tx.query(&sql, &[migration, merged, generation, sort_key]).await?;
+        Ok(rows.into_iter().next().map_or(0, |row| Columns::new(row).unsigned()))
+    }
+
+    /// Returns the members that are known by a text.
+    pub async fn members_known_by(
+        &self,
+        tx: &mut dyn Transaction,
+        merged: &str,
+        identity: &str,
+        count: u64,
+    ) -> Result<Vec<GatheredRow>, TargetError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {} WHERE migration = $1 AND merged = $2 AND sort_key = $3 \
+             ORDER BY place, document LIMIT $4",
+            self.tables.gathered_row
+        );
+        let known = Known::new(Some(identity), 0, 0);
+        let place = [text(&self.migration), text(merged), Value::Bytes(known.sort_key), integer(count)];
+        let rows = tx.query(&sql, &place).await?;
+        Ok(rows.into_iter().map(stored).collect())
+    }
+
+    /// Returns the members of one group.
+    pub async fn members(
+        &self,
+        tx: &mut dyn Transaction,
+        merged: &str,
+        known: &Known,
+        count: u64,
+    ) -> Result<Vec<GatheredRow>, TargetError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {} WHERE migration = $1 AND merged = $2 AND generation = $3 AND sort_key = $4 \
+             ORDER BY place, document LIMIT $5",
+            self.tables.gathered_row
+        );
+        let rows = tx.query(&sql, &self.place_of(merged, known, count)).await?;
+        Ok(rows.into_iter().map(stored).collect())
     }
 
     /// Returns the numbers of the records of an entity that were gathered under these keys.
@@ -242,6 +343,8 @@ fn stored(row: Vec<Value>) -> GatheredRow {
         entity: row.text(),
         key: row.text(),
         body: row.bytes(),
+        is_late: row.integer() == 1,
+        holds_id: row.integer() == 1,
         is_cut: false,
     }
 }

@@ -161,17 +161,39 @@ impl Bookkeeping {
         after: i64,
         since: Option<(u64, u64)>,
     ) -> Result<Option<StoredEntry>, TargetError> {
-        let mut parameters = vec![text(&self.migration), text(entity), Value::Integer(after)];
+        let mut parameters = vec![Value::Integer(after)];
         let which = match since {
-            None => "kind = 'batch'",
+            None => "sequence > $3 AND kind = 'batch'",
             Some((first, last)) => {
                 parameters.extend([integer(last), integer(first)]);
-                "kind <> 'batch' AND first_document <= $4 AND end_document >= $5"
+                "sequence > $3 AND kind <> 'batch' AND first_document <= $4 AND end_document >= $5"
             }
         };
+        self.entry_where(tx, entity, which, parameters).await
+    }
+
+    /// Returns the entry of the source's batch that a record was in.
+    pub async fn batch_of(
+        &self,
+        tx: &mut dyn Transaction,
+        entity: &str,
+        document: u64,
+    ) -> Result<Option<StoredEntry>, TargetError> {
+        let which = "kind = 'batch' AND first_document <= $3 AND end_document >= $3";
+        self.entry_where(tx, entity, which, vec![integer(document)]).await
+    }
+
+    async fn entry_where(
+        &self,
+        tx: &mut dyn Transaction,
+        entity: &str,
+        which: &str,
+        parameters: Vec<Value>,
+    ) -> Result<Option<StoredEntry>, TargetError> {
+        let parameters: Vec<Value> = [text(&self.migration), text(entity)].into_iter().chain(parameters).collect();
         let sql = format!(
             "SELECT sequence, first_document, end_document, end_token, digest, packed, counts FROM {} \
-             WHERE migration = $1 AND entity = $2 AND sequence > $3 AND {which} ORDER BY sequence LIMIT 1",
+             WHERE migration = $1 AND entity = $2 AND {which} ORDER BY sequence LIMIT 1",
             self.tables.ledger
         );
         let rows = tx.query(&sql, &parameters).await?;

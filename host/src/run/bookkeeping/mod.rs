@@ -187,7 +187,7 @@ impl Bookkeeping {
             (
                 &self.tables.gathered_row,
                 &into.tables.gathered_row,
-                "merged, generation, sort_key, place, document, record_key, body",
+                "merged, generation, sort_key, place, document, record_key, body, late, holds_id",
                 "document",
             ),
         ] {

@@ -72,6 +72,8 @@ impl Committer {
                 entity: self.entity().name.clone(),
                 key: record.key.as_ref().map_or_else(String::new, |key| key.as_str().to_owned()),
                 body: gathered.body.clone(),
+                is_late: false,
+                holds_id: false,
                 is_cut: false,
             });
         }

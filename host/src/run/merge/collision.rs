@@ -40,7 +40,7 @@ pub fn collapse(plan: &Plan, entity: &EntityPlan, before: &[ResolvedRow], batch:
             let place = (row.table, row.key.clone());
             let first = firsts.get(&place).map(|&first| &kept[first]).filter(|_| refers(before) && !row.is_deferred);
             let is_left_out = first.is_some_and(|first| {
-                first.values == row.values && first.pending == row.pending && first.choices == row.choices
+                first.values == row.values && waits(first) == waits(&row) && first.choices == row.choices
                     || entity.on_collision == OnCollision::KeepFirst
             });
             if is_left_out {
@@ -111,6 +111,11 @@ fn is_told_apart_by(table: &TablePlan, column: usize, refused: &Refused) -> bool
     uniques.any(|unique| {
         refused.message.contains(&unique.name) || refused.field.as_deref() == Some(names(&unique.columns).as_str())
     })
+}
+
+/// What a row refers to whose id is not known yet.
+fn waits(row: &ResolvedRow) -> Vec<&(usize, usize, Key)> {
+    row.pending.iter().filter(|(column, ..)| row.values[*column].is_null()).collect()
 }
 
 fn refers_to_merged(plan: &Plan, pending: &[(usize, usize, Key)]) -> bool {

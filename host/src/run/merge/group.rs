@@ -16,7 +16,7 @@ use crate::record::key;
 pub struct Group {
     /// In the order of the entities, at least one.
     pub members: Vec<GroupMember>,
-    /// Index of the one whose id is the record's.
+    /// Index of the one whose id is the record's: the survivor, or, where others have joined since, the one that it was then.
     pub survivor: usize,
     /// For each column of the record's own row that has a value: the members that have the same, the survivor before the
     /// others; none where the merger has made it.
@@ -55,7 +55,9 @@ impl Group {
         let [own] = own.as_slice() else {
             return Err(format!("expected one row of the merged record itself, found {}", own.len()));
         };
-        let survivor = survivor(&members, names, own, column)?;
+        let by_policy = survivor(&members, names, own, column)?;
+        let holder = document.get_i32("holdsId").ok().and_then(|holder| usize::try_from(holder).ok());
+        let survivor = holder.filter(|holder| *holder < members.len()).unwrap_or(by_policy);
         let mut fields = BTreeMap::new();
         if members.len() > 1 {
             let theirs: Vec<Option<&RawDocument>> = documents(all).map(|member| own_row(member, table)).collect();
@@ -67,7 +69,7 @@ impl Group {
                 let has = |member: &usize| {
                     theirs[*member].is_some_and(|row| matches!(row.get(name), Ok(Some(found)) if same(found, value)))
                 };
-                let from = std::iter::once(survivor).chain(0..members.len()).find(has);
+                let from = std::iter::once(by_policy).chain(0..members.len()).find(has);
                 fields.insert(name.to_owned(), from);
             }
         }

@@ -7,11 +7,13 @@
 //! mwr-users ─────rows──▶ identify ──▶ gathered_row ─┘
 //! ```
 //! The id of the survivor is stored for every member, so that whoever refers to one of them comes to what they have become.
+//! A group keeps the id that it has: a record that joins it behind a replay takes that one, whoever would survive by now.
 
 mod collision;
 mod compare;
 mod group;
 mod identify;
+mod late;
 mod source;
 mod together;
 
@@ -23,5 +25,8 @@ pub use group::GroupMember;
 pub use identify::Gathered;
 pub use identify::Gathering;
 pub use identify::identify;
+pub use late::Late;
 pub use source::GatheredSource;
+pub use source::MEMBERS_MAX;
+pub use source::group;
 pub use together::together;

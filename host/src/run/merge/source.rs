@@ -27,7 +27,7 @@ use crate::run::bookkeeping::GroupSize;
 use crate::run::bookkeeping::Known;
 
 /// Members that are taken for one thing at most: what a whole table is known by is a mistake.
-const MEMBERS_MAX: u64 = 1_000;
+pub const MEMBERS_MAX: u64 = 1_000;
 /// Bytes of a group at most, as of a document.
 const GROUP_BYTES_MAX: u64 = 16 << 20;
 
@@ -101,6 +101,9 @@ pub fn group(members: &[GatheredRow]) -> Option<Vec<u8>> {
         }
     }
     group.append(cstr!("identity"), identity.map_or(RawBson::Null, |identity| RawBson::String(identity.to_owned())));
+    if let Some(holder) = members.iter().position(|member| member.holds_id).and_then(|at| i32::try_from(at).ok()) {
+        group.append(cstr!("holdsId"), holder);
+    }
     group.append(cstr!("members"), array);
     Some(group.into_bytes())
 }
