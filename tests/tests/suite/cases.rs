@@ -134,6 +134,7 @@ cases! { super::fails, FAILURES:
     fail_junction_plan
     fail_manifest_syntax
     fail_many_problems
+    fail_merge
     fail_missing_collection
     fail_missing_column
     fail_missing_schema

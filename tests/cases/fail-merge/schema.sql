@@ -1,0 +1,1 @@
+CREATE TABLE people (id UUID PRIMARY KEY, name TEXT);
