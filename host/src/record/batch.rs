@@ -130,7 +130,8 @@ impl<'a> BatchBuilder<'a> {
     /// Ends a batch whose origins have been said.
     pub fn finish_of_origins(mut self, end: Position) -> Batch {
         let first = if self.origins.is_empty() { Arc::from("") } else { self.origins.remove(0).1 };
-        let further = self.origins.drain(..).filter_map(|(before, origin)| Some((self.records.get(before)?.document, origin)));
+        let further =
+            self.origins.drain(..).filter_map(|(before, origin)| Some((self.records.get(before)?.document, origin)));
         let further_origins = further.collect();
         Batch { further_origins, ..self.finish(first, end) }
     }

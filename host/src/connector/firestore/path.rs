@@ -59,7 +59,9 @@ pub(super) fn steps(path: &str) -> Option<Vec<Step<'_>>> {
     let parts: Vec<&str> = path.split('/').collect();
     let (pairs, []) = parts.as_chunks::<2>() else { return None };
     let is_whole = parts.iter().all(|part| !part.is_empty());
-    is_whole.then(|| pairs.iter().map(|[collection, id]| Step { collection: (*collection).into(), id: Id::read(*id) }).collect())
+    is_whole.then(|| {
+        pairs.iter().map(|[collection, id]| Step { collection: (*collection).into(), id: Id::read(*id) }).collect()
+    })
 }
 
 /// Returns the path of a document.
@@ -71,7 +73,11 @@ pub(super) fn document_path(steps: &[Step<'_>]) -> String {
 /// Returns the path of the collection that a document is in.
 pub(super) fn collection_path(steps: &[Step<'_>]) -> String {
     let Some((last, before)) = steps.split_last() else { return String::new() };
-    if before.is_empty() { last.collection.to_string() } else { format!("{}/{}", document_path(before), last.collection) }
+    if before.is_empty() {
+        last.collection.to_string()
+    } else {
+        format!("{}/{}", document_path(before), last.collection)
+    }
 }
 
 /// Appends what tells where a document lies, behind its own fields: `__id__`, `__path__` and `__parent__`.
@@ -142,6 +148,11 @@ impl Pattern {
         steps.len() == self.collections.len()
             && steps.iter().zip(&self.collections).rev().all(|(step, collection)| step.collection == *collection)
             && steps.iter().zip(&self.ids).all(|(step, id)| id.as_ref().is_none_or(|id| *id == step.id))
+    }
+
+    /// Returns whether it stands for more than one collection.
+    pub(super) fn has_any(&self) -> bool {
+        self.ids.iter().any(Option::is_none)
     }
 
     /// Returns the last collection's name.

@@ -268,7 +268,8 @@ fn value(property: &Property<'_>, writer: &mut Writer) -> Result<(), EntityError
         (1, meaning::TIMESTAMP) => {
             let us = field.varint()?.cast_signed();
             if !writer.instant(name, i128::from(us) * 1_000) {
-                let message = format!("expected an instant of the years 0001 to 9999, found {us} microseconds since 1970");
+                let message =
+                    format!("expected an instant of the years 0001 to 9999, found {us} microseconds since 1970");
                 return Err(wire_error(field.at, message).into());
             }
         }
@@ -292,7 +293,9 @@ fn value(property: &Property<'_>, writer: &mut Writer) -> Result<(), EntityError
         (kind @ (1..=5 | 12), meaning) => {
             let kinds = ["", "an integer", "a boolean", "a text", "a double", "a point"];
             let kind = kinds.get(kind as usize).unwrap_or(&"a reference");
-            return Err(wire_error(field.at, format!("expected {kind} of a known meaning, found meaning {meaning}")).into());
+            return Err(
+                wire_error(field.at, format!("expected {kind} of a known meaning, found meaning {meaning}")).into()
+            );
         }
         (8, _) => return Err(wire_error(field.at, "expected a value of Firestore, found a user of App Engine").into()),
         (other, _) => return Err(wire_error(field.at, format!("expected a value, found field {other}")).into()),

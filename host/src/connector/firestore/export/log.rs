@@ -208,7 +208,8 @@ fn fragment(file: &mut SourceFile, at: usize) -> Result<Option<Fragment>, LogErr
     let block_end = at + left_in_block(file, at);
     let [sum0, sum1, sum2, sum3, length0, length1, kind] =
         file.available()[at..at + HEADER_BYTES].try_into().expect("a header is there");
-    let (sum, length) = (u32::from_le_bytes([sum0, sum1, sum2, sum3]), usize::from(u16::from_le_bytes([length0, length1])));
+    let (sum, length) =
+        (u32::from_le_bytes([sum0, sum1, sum2, sum3]), usize::from(u16::from_le_bytes([length0, length1])));
     let data = at + HEADER_BYTES..at + HEADER_BYTES + length;
     if data.end > block_end {
         let room = block_end - data.start;

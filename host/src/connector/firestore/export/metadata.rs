@@ -45,7 +45,10 @@ pub(super) fn shards(folder: &Path) -> Result<Vec<Shard>, SourceError> {
         let bytes: u64 = of_part.iter().map(|shard| shard.part.bytes()).sum();
         if let Some(expected) = listed.bytes.filter(|expected| *expected != bytes) {
             let part = listed.path.as_str();
-            tracing::warn!(part, "the export says that its files have {expected} bytes together, and they have {bytes}");
+            tracing::warn!(
+                part,
+                "the export says that its files have {expected} bytes together, and they have {bytes}"
+            );
         }
         shards.extend(of_part);
     }

@@ -40,7 +40,6 @@ impl Export {
         }
         Ok(Box::new(source))
     }
-
 }
 
 #[cfg(test)]

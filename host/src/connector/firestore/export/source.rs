@@ -96,7 +96,7 @@ impl ExportSource {
                     self.files.file.consume(found.end);
                 }
                 Ok(None) if self.files.advance()? => {}
-                Ok(None) => break Some(kinds.names()),
+                Ok(None) => break Some(kinds.names(&self.pattern)),
                 Err(_) => break None,
             }
         };
@@ -149,7 +149,8 @@ impl ExportSource {
     fn skip(&mut self, broken: &Broken) -> Result<(Vec<u8>, Fault), SourceError> {
         let lost = Log::skip(&mut self.files.file, broken).map_err(|error| log_failure(&self.files.file, error))?;
         let end = self.files.file.offset();
-        let message = format!("block {}, byte {}: {}; read on at byte {end}", broken.block, broken.offset, broken.message);
+        let message =
+            format!("block {}, byte {}: {}; read on at byte {end}", broken.block, broken.offset, broken.message);
         Ok((lost, Fault { code: "corrupt-block", field: None, message, is_bson: false }))
     }
 }
@@ -262,9 +263,10 @@ impl Kinds {
         }
     }
 
-    fn names(self) -> Vec<String> {
+    /// Returns their names in the form of what was looked for.
+    fn names(self, pattern: &Pattern) -> Vec<String> {
         let names = self.0.into_iter().flat_map(|(kind, told)| match told.len() {
-            0..=TOLD_APART_MAX => told.into_iter().collect(),
+            0..=TOLD_APART_MAX if !pattern.has_any() => told.into_iter().collect(),
             _ => vec![kind],
         });
         names.collect()

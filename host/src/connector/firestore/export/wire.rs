@@ -223,7 +223,9 @@ mod tests {
         };
         Message::of(bytes)
             .fields()
-            .map(|field| field.map(|it| (it.number, shown(it.value))).map_err(|it| format!("{}: {}", it.at, it.message)))
+            .map(|field| {
+                field.map(|it| (it.number, shown(it.value))).map_err(|it| format!("{}: {}", it.at, it.message))
+            })
             .collect()
     }
 
@@ -254,8 +256,14 @@ mod tests {
         for (bytes, expected) in [
             (&[0x08][..], "1: expected an integer, found the end"),
             (&[0x08, 1, 0x12, 0x05, 0x61], "4: expected 5 bytes, found 1"),
-            (&[0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], "11: expected 18446744073709551615 bytes, found 0"),
-            (&[0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02], "1: expected an integer of 64 bits, found a longer one"),
+            (
+                &[0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+                "11: expected 18446744073709551615 bytes, found 0",
+            ),
+            (
+                &[0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02],
+                "1: expected an integer of 64 bits, found a longer one",
+            ),
             (&[0x0f], "0: expected a field's type, found 7"),
             (&[0x0c], "0: expected a field's type, found 4"),
             (&[0x00, 0x00], "0: expected a field's number, found 0"),

@@ -101,7 +101,10 @@ fn values() -> Vec<(&'static str, i64, Vec<u8>, Bson)> {
         (
             "map",
             19,
-            map(&[property("z", 0, false, integer(1, 1)), property("a.b", 19, false, map(&[property("x", 0, false, b"")]))]),
+            map(&[
+                property("z", 0, false, integer(1, 1)),
+                property("a.b", 19, false, map(&[property("x", 0, false, b"")])),
+            ]),
             doc! { "z": 1_i64, "a.b": { "x": null } }.into(),
         ),
     ]
@@ -120,7 +123,8 @@ fn every_type_has_its_form() {
         let within = fields(&[property("map", 19, false, map(&[property(name, meaning, false, &value)]))]).unwrap();
         assert_eq!(within, doc! { "map": { name: expected } });
     }
-    let all: Vec<Vec<u8>> = values().iter().map(|(name, meaning, value, _)| property(name, *meaning, false, value)).collect();
+    let all: Vec<Vec<u8>> =
+        values().iter().map(|(name, meaning, value, _)| property(name, *meaning, false, value)).collect();
     let names: Vec<&str> = values().iter().map(|(name, ..)| *name).collect();
     assert_eq!(fields(&all).unwrap().keys().collect::<Vec<_>>(), names, "in their order");
     let nan = fields(&[property("nan", 0, false, double(4, f64::from_bits(0x7ff8_0000_0000_0001)))]).unwrap();
@@ -130,7 +134,8 @@ fn every_type_has_its_form() {
 #[test]
 fn arrays_are_put_together() {
     let empty = |name: &str| bytes(14, [integer(1, 24), bytes(3, name), integer(4, 0), bytes(5, "")].concat());
-    let indexed = |name: &str, value: i64| bytes(14, [bytes(3, name), integer(4, 1), bytes(5, integer(1, value))].concat());
+    let indexed =
+        |name: &str, value: i64| bytes(14, [bytes(3, name), integer(4, 1), bytes(5, integer(1, value))].concat());
     let number = |name: &str, value: i64| property(name, 0, true, integer(1, value));
     let nested = map(&[empty("none"), number("x", 1), number("x", 2)]);
     let found = fields(&[
@@ -182,11 +187,7 @@ fn what_is_no_value_of_firestore_is_refused() {
         (property("f", 9, false, group(5, &[double(6, 1.0)])), "f", "expected a point of two numbers"),
         (property("f", 0, false, group(12, &[bytes(13, "s~p")])), "f", "expected a reference with a path"),
         (property("f", 0, false, bytes(1, "x")), "f", "expected an integer in field 1, found a message or bytes"),
-        (
-            property("f", 19, false, map(&[property("g", 0, false, bytes(3, b"\xff"))])),
-            "f.g",
-            "expected UTF-8",
-        ),
+        (property("f", 19, false, map(&[property("g", 0, false, bytes(3, b"\xff"))])), "f.g", "expected UTF-8"),
         (property("f", 19, false, bytes(3, b"\x0f")), "f", "expected a field's type, found 7"),
     ] {
         let found = fields(&[property]).unwrap_err();

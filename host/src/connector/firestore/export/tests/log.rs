@@ -42,7 +42,9 @@ fn read(content: &[u8], start: u64, skips: bool) -> (Vec<Seen>, Option<String>) 
                 assert_eq!(lost, content[usize::try_from(start).unwrap()..][..kept], "what is lost is kept");
                 seen.push(Seen::Lost(start..end, broken.message));
             }
-            Err(LogError::Corrupt(broken)) => return (seen, Some(format!("corrupt {}: {}", broken.block, broken.message))),
+            Err(LogError::Corrupt(broken)) => {
+                return (seen, Some(format!("corrupt {}: {}", broken.block, broken.message)));
+            }
             Err(LogError::Cut(broken)) => return (seen, Some(format!("cut {}: {}", broken.offset, broken.message))),
             Err(LogError::Refused(error)) => panic!("{error}"),
         }
@@ -98,7 +100,9 @@ fn a_cut_is_found_but_between_records() {
     let content = super::log(&records);
     let (seen, _) = read(&content, 0, false);
     let ends: Vec<usize> = (0..=3).map(|count| super::log(&records[..count]).len()).collect();
-    for length in (0..content.len()).filter(|length| length % 997 == 0 || ends.iter().any(|end| end.abs_diff(*length) < 12)) {
+    for length in
+        (0..content.len()).filter(|length| length % 997 == 0 || ends.iter().any(|end| end.abs_diff(*length) < 12))
+    {
         let (found, end) = read(&content[..length], 0, true);
         let whole = ends.iter().filter(|end| **end <= length).count() - 1;
         assert_eq!(found, seen[..whole], "{length}");
@@ -121,13 +125,19 @@ fn every_broken_byte_is_found_and_the_rest_is_read() {
         let (before, end) = read(&broken, 0, false);
         assert_eq!(before, seen[..before.len()], "{at}: nothing else comes instead");
         let end = end.unwrap_or_else(|| panic!("{at}: not found"));
-        assert!(end.starts_with(&format!("corrupt {}: expected", at / BLOCK + 1)) || end.starts_with("cut "), "{at}: {end}");
+        assert!(
+            end.starts_with(&format!("corrupt {}: expected", at / BLOCK + 1)) || end.starts_with("cut "),
+            "{at}: {end}"
+        );
 
         let (rest, end) = read(&broken, 0, true);
         assert_eq!(end, None, "{at}");
         let lost: Vec<_> = rest.iter().filter(|seen| record(seen).is_none()).collect();
         assert_eq!(lost.len(), 1, "{at}: {lost:?}");
-        assert!(rest.iter().filter_map(record).all(|found| seen.iter().filter_map(record).any(|it| it == found)), "{at}");
+        assert!(
+            rest.iter().filter_map(record).all(|found| seen.iter().filter_map(record).any(|it| it == found)),
+            "{at}"
+        );
         let Seen::Lost(range, _) = lost[0] else { unreachable!() };
         assert!(range.contains(&(at as u64)), "{at} in {range:?}");
         // What is missing lies in the stretch that is told, wholly or in part.

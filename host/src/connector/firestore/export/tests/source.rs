@@ -100,7 +100,17 @@ fn shards_are_read_in_their_order_and_from_every_record_on() {
             whole.iter().map(|seen| seen["output-".len()..].split(':').next().unwrap().parse().unwrap()).collect();
         assert!(order.is_sorted(), "{order:?}");
         order.dedup();
-        assert!(order.len() == if count == 1 { 1 } else if collection == "users" { 11 } else { 10 }, "{order:?}");
+        assert!(
+            order.len()
+                == if count == 1 {
+                    1
+                } else if collection == "users" {
+                    11
+                } else {
+                    10
+                },
+            "{order:?}"
+        );
 
         for limit in [1, 3, 1_000] {
             let limit = ReadLimit { records: limit, bytes: 20_000 };
@@ -110,11 +120,15 @@ fn shards_are_read_in_their_order_and_from_every_record_on() {
             let mut before = 0.0;
             let step = if collection == "users" && limit.records == 1 { 1 } else { 17 };
             for (index, (_, position)) in seen.iter().enumerate().step_by(step) {
-                let mut other = open(folder.path(), collection, OnCorrupt::Stop).unwrap_or_else(|error| panic!("{error}"));
+                let mut other =
+                    open(folder.path(), collection, OnCorrupt::Stop).unwrap_or_else(|error| panic!("{error}"));
                 // All records of a batch have its end.
                 let next = seen.iter().rposition(|(_, end)| end == position).unwrap() + 1;
                 let (rest, error) = read_from(other.as_mut(), position, limit);
-                assert!(error.is_none() && rest.iter().map(|(seen, _)| seen).eq(&whole[next..]), "{collection}, {index}");
+                assert!(
+                    error.is_none() && rest.iter().map(|(seen, _)| seen).eq(&whole[next..]),
+                    "{collection}, {index}"
+                );
                 let through = source.progress(position);
                 if let Some(through) = through {
                     assert!((0.0..=1.0).contains(&through) && through >= before, "{through}");
@@ -158,7 +172,10 @@ fn what_is_listed_must_be_there() {
     with_shards(folder.path());
     fs::remove_file(folder.path().join(ALL).join("output-10")).unwrap();
     let error = refused(folder.path(), "users").to_string();
-    assert!(error.starts_with("`all_namespaces/all_kinds/all_namespaces_all_kinds.export_metadata` lists `"), "{error}");
+    assert!(
+        error.starts_with("`all_namespaces/all_kinds/all_namespaces_all_kinds.export_metadata` lists `"),
+        "{error}"
+    );
     assert!(error.ends_with("all_namespaces/all_kinds/output-10`, and there is no such file"), "{error}");
 
     fs::remove_file(folder.path().join("export.overall_export_metadata")).unwrap();
@@ -191,7 +208,9 @@ fn an_unknown_collection_names_what_there_is() {
     let few = [["friday", "users", "list", "a"], ["friday", "teams", "list", "a"]].map(|path| sized(&path, 1));
     let records: Vec<Vec<u8>> = many.chain(few).collect();
     export_of(folder.path(), &[("output-0", log(&records))]);
-    let SourceError::Missing { found, .. } = refused(folder.path(), "friday/usres/list") else { panic!("it is missing") };
+    let SourceError::Missing { found, .. } = refused(folder.path(), "friday/usres/list") else {
+        panic!("it is missing")
+    };
     assert_eq!(found, ["engagements/*/rfis", "friday/teams/list", "friday/users/list"]);
 }
 
@@ -262,7 +281,9 @@ fn another_namespace_is_no_part_of_firestore() {
     let (seen, _) = read(folder.path(), "users", OnCorrupt::Stop);
     assert_eq!(
         seen,
-        ["output-0:0 1 malformed-entity: `users/a`: expected an entity of the default namespace, found one of `tenant`"]
+        [
+            "output-0:0 1 malformed-entity: `users/a`: expected an entity of the default namespace, found one of `tenant`"
+        ]
     );
 }
 
