@@ -6,6 +6,7 @@ pub mod command;
 pub mod components;
 pub mod database;
 pub mod dump;
+pub mod firestore;
 pub mod mongodump;
 
 pub use command::Ended;

@@ -63,7 +63,13 @@ pub(super) enum FillError {
 impl SourceFile {
     /// Opens a file; `.gz` is decompressed.
     pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        Self::open_as(path, &name)
+    }
+
+    /// Opens a file that goes by another name than its own in positions and messages.
+    pub(super) fn open_as(path: &Path, name: &str) -> Result<Self, SourceError> {
+        let name = name.to_owned();
         let (input, bytes) = open_input(path).map_err(|source| refused(path, source))?;
         let state = File::open(path).and_then(|mut file| state_of(&name, &mut file, bytes));
         let state = state.map_err(|source| refused(path, source))?;
@@ -178,6 +184,11 @@ impl SourceFile {
             self.marks.push_back((self.offset(), decoder.get_ref().bytes));
         }
         Position { document, token: format!("{}:{}:{:016x}", self.name, self.offset(), self.tail_digest()) }
+    }
+
+    /// Returns the name of the file that a position's token is from.
+    pub(super) fn name_in(token: &str) -> Option<&str> {
+        parse_token(token).map(|(name, ..)| name)
     }
 
     /// Goes to a position of an earlier run.

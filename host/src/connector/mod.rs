@@ -6,6 +6,7 @@ pub mod extended_json;
 mod fence;
 mod file;
 mod filter;
+pub mod firestore;
 mod folder;
 mod masked;
 pub mod mongodump;

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::extended_json;
 use super::filter::Filter;
+use super::firestore;
 use super::masked;
 use super::mongodump;
 use super::postgres;
@@ -29,14 +30,22 @@ enum Kind {
     Dump(PathBuf),
     /// A folder of `mongoexport` files.
     Export(PathBuf),
+    /// What was exported of a Firestore database.
+    Firestore(firestore::Exported),
     /// A database as it stood when it was opened.
     Database(Arc<Shared>),
 }
 
 impl System {
     /// Opens the system of this URL. Relative paths start at `base`, the manifest's folder.
-    pub async fn open(url: &str, base: &Path) -> Result<Self, SourceError> {
+    pub async fn open(url: &str, base: &Path, on_corrupt: Option<OnCorrupt>) -> Result<Self, SourceError> {
+        if on_corrupt.is_some() && !url.starts_with("firestore-export:") {
+            return Err(SourceError::NoSkip);
+        }
         let system = match url.split_once(':') {
+            Some(("firestore-export", path)) => {
+                Kind::Firestore(firestore::Exported::export(folder(base, path), on_corrupt.unwrap_or_default())?)
+            }
             // Whether there is such a folder is a matter of the URL, not of the collections.
             Some(("mongodump", path)) => {
                 let folder = folder(base, path);
@@ -60,7 +69,7 @@ impl System {
     /// Returns whether nothing can be read from it any more, and it must be opened again.
     pub fn is_lost(&self) -> bool {
         match &self.0 {
-            Kind::Dump(_) | Kind::Export(_) => false,
+            Kind::Dump(_) | Kind::Export(_) | Kind::Firestore(_) => false,
             Kind::Database(snapshot) => snapshot.is_lost(),
         }
     }
@@ -74,9 +83,10 @@ impl System {
         filter: Option<&Filter>,
     ) -> Result<Box<dyn Source>, SourceError> {
         match &self.0 {
-            Kind::Dump(_) | Kind::Export(_) if filter.is_some() => Err(SourceError::NoFilter),
+            Kind::Dump(_) | Kind::Export(_) | Kind::Firestore(_) if filter.is_some() => Err(SourceError::NoFilter),
             Kind::Dump(folder) => mongodump::open(folder, collection, key_fields),
             Kind::Export(folder) => extended_json::open(folder, collection, key_fields),
+            Kind::Firestore(exported) => exported.source(collection, key_fields),
             Kind::Database(snapshot) => {
                 Ok(Box::new(TableSource::open(snapshot.clone(), collection, key_fields, filter).await?))
             }
@@ -86,6 +96,16 @@ impl System {
 
 fn shared(snapshot: impl Snapshot + 'static) -> Arc<Shared> {
     Arc::new(Shared::new(Box::new(snapshot)))
+}
+
+/// What becomes of bytes of a source that are not what was written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnCorrupt {
+    /// Reading ends there.
+    #[default]
+    Stop,
+    /// What is lost becomes a dead letter of every entity that may have been in it, and reading goes on behind it.
+    Skip,
 }
 
 /// What a database is read as: as it stood at one moment.
@@ -189,6 +209,57 @@ pub enum SourceError {
         /// The files that fit.
         found: Vec<String>,
     },
+    /// A folder is no managed export of Firestore.
+    #[error("expected a managed export, a folder with a file `….overall_export_metadata`, found {found} in `{}`", path.display())]
+    NoExport {
+        /// The folder's path.
+        path: PathBuf,
+        /// What is there instead.
+        found: &'static str,
+    },
+    /// An export lists a file that is not there.
+    #[error("`{metadata}` lists `{}`, and there is no such file", path.display())]
+    NoShard {
+        /// The file that lists it.
+        metadata: String,
+        /// The file's path.
+        path: PathBuf,
+    },
+    /// What an export says of itself cannot be read.
+    #[error("{file}: byte {offset}: {message}")]
+    Metadata {
+        /// The file's name.
+        file: String,
+        /// The offset of what is wrong.
+        offset: u64,
+        /// Expected, then found.
+        message: String,
+    },
+    /// A log ends within a record, or some of its bytes are not what was written.
+    #[error("{file}: block {block}, byte {offset}: {message}")]
+    Log {
+        /// The file's name, below the export's folder.
+        file: String,
+        /// The number of the block, from 1.
+        block: u64,
+        /// The offset of what is wrong.
+        offset: u64,
+        /// Expected, then found.
+        message: String,
+        /// Whether the file ends too early.
+        is_cut: bool,
+    },
+    /// What an entity reads is no path of a collection.
+    #[error("`{collection}`: {message}")]
+    Pattern {
+        /// As the manifest has it.
+        collection: String,
+        /// Expected, then found.
+        message: String,
+    },
+    /// Only logs have blocks to go on at.
+    #[error("only a source `firestore-export:` can go on behind corrupt bytes")]
+    NoSkip,
     /// The bytes end or break where a document should be, and no later document can be found.
     #[error("{file}: byte {offset}, document {document}: {message}")]
     Malformed {

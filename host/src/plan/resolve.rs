@@ -203,7 +203,7 @@ fn entity_plan(
         index,
         source: source.to_owned(),
         collection: collection.to_owned(),
-        key: entity.key_fields(),
+        key: entity.key_fields(manifest.tables.source_url(entity)),
         id: settings.id.unwrap_or(IdStrategy::UuidV5),
         tables,
         described: description.tables.iter().map(|table| table.name.clone()).collect(),

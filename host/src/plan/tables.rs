@@ -65,9 +65,21 @@ pub struct Tables {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SourceTable {
-    /// Such as `mongodump:./dump/crm` or `mongoexport:./export`; `${NAME:-default}` takes an environment variable.
+    /// Such as `mongodump:./dump/crm`, `mongoexport:./export` or `firestore-export:./backup`; `${NAME:-default}` takes an environment variable.
     #[schemars(example = &"mongodump:./dump/crm")]
     pub url: String,
+    /// What becomes of corrupt bytes of a managed export: `stop` where it is left out.
+    pub on_corrupt: Option<OnCorrupt>,
+}
+
+/// What becomes of bytes of a source that are not what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnCorrupt {
+    /// The run stops there.
+    Stop,
+    /// What is lost becomes a dead letter of every entity that reads the file, and reading goes on at the next block.
+    Skip,
 }
 
 /// The target.
@@ -311,9 +323,14 @@ impl TargetTable {
 }
 
 impl EntityTable {
-    /// Returns the fields that make the key.
-    pub fn key_fields(&self) -> Vec<String> {
+    /// Returns the fields that make the key of what is read from a source of this URL.
+    pub fn key_fields(&self, url: &str) -> Vec<String> {
         match &self.key {
+            // Ids of Firestore are unique in one collection only.
+            None if url.starts_with("firestore-") => {
+                let is_one = self.source_and_collection().1.split('/').all(|part| part != "*");
+                vec![if is_one { "__id__" } else { "__path__" }.to_owned()]
+            }
             None => vec!["_id".to_owned()],
             Some(KeyFields::One(field)) => vec![field.clone()],
             Some(KeyFields::Several(fields)) => fields.clone(),
@@ -402,6 +419,13 @@ impl Settings {
     /// Returns the budget; the schema has checked its form.
     pub fn budget(&self) -> Budget {
         self.dead_letters_max.as_ref().and_then(DeadLettersMax::budget).unwrap_or(Budget::Count(0))
+    }
+}
+
+impl Tables {
+    /// Returns the URL of what an entity is read from; empty where there is no such source.
+    pub fn source_url(&self, entity: &EntityTable) -> &str {
+        self.source.get(entity.source_and_collection().0).map_or("", |source| &source.url)
     }
 }
 

@@ -14,8 +14,10 @@ use super::position::Position;
 /// Consecutive records of one entity, in source order.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// What the records came from, for messages: the file's name or the collection's.
+    /// What the first records came from, for messages: the file's name or the collection's.
     pub origin: Arc<str>,
+    /// Where the others came from, each from the record of this number on.
+    pub further_origins: Vec<(u64, Arc<str>)>,
     /// The records' bytes, one after another.
     pub bytes: Bytes,
     /// In source order.
@@ -53,6 +55,12 @@ pub struct Fault {
 }
 
 impl Batch {
+    /// Returns what a record came from.
+    pub fn origin_of(&self, record: &Record) -> &Arc<str> {
+        let further = self.further_origins.iter().rev().find(|(document, _)| *document <= record.document);
+        further.map_or(&self.origin, |(_, origin)| origin)
+    }
+
     /// Returns the bytes of one record.
     pub fn body(&self, record: &Record) -> &[u8] {
         &self.bytes[record.body.clone()]
@@ -64,12 +72,14 @@ pub struct BatchBuilder<'a> {
     key_fields: &'a [String],
     bytes: Vec<u8>,
     records: Vec<Record>,
+    /// Each with the number of records before the first of its own.
+    origins: Vec<(usize, Arc<str>)>,
 }
 
 impl<'a> BatchBuilder<'a> {
     /// Starts an empty batch whose keys are made of these dotted paths.
     pub fn new(key_fields: &'a [String]) -> Self {
-        Self { key_fields, bytes: Vec::new(), records: Vec::new() }
+        Self { key_fields, bytes: Vec::new(), records: Vec::new(), origins: Vec::new() }
     }
 
     /// Returns the number of records so far.
@@ -85,6 +95,13 @@ impl<'a> BatchBuilder<'a> {
     /// Returns the number of bytes so far.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Says what the next records come from, where it is not the same for all.
+    pub fn origin(&mut self, origin: &Arc<str>) {
+        if self.origins.last().is_none_or(|(_, last)| last != origin) {
+            self.origins.push((self.records.len(), origin.clone()));
+        }
     }
 
     /// Adds one document's BSON bytes, checked to the last field.
@@ -105,9 +122,18 @@ impl<'a> BatchBuilder<'a> {
         self.push(document, offset, found, None, Some(Box::new(fault)));
     }
 
-    /// Ends the batch at this position.
+    /// Ends the batch at this position; all of it is of one origin.
     pub fn finish(self, origin: Arc<str>, end: Position) -> Batch {
-        Batch { origin, bytes: self.bytes.into(), records: self.records, end }
+        Batch { origin, further_origins: Vec::new(), bytes: self.bytes.into(), records: self.records, end }
+    }
+
+    /// Ends a batch whose origins have been said.
+    pub fn finish_of_origins(mut self, end: Position) -> Batch {
+        let first = if self.origins.is_empty() { Arc::from("") } else { self.origins.remove(0).1 };
+        let further =
+            self.origins.drain(..).filter_map(|(before, origin)| Some((self.records.get(before)?.document, origin)));
+        let further_origins = further.collect();
+        Batch { further_origins, ..self.finish(first, end) }
     }
 
     fn key_of(&self, bson: &[u8]) -> Result<Key, Fault> {

@@ -87,6 +87,14 @@ pub fn display_local(us: i64) -> Option<String> {
     EPOCH.checked_add(SignedDuration::from_micros(us)).ok().map(|local| local.to_string())
 }
 
+/// Writes nanoseconds since 1970 as `2024-01-31T12:00:00.123456789Z`; `None` outside the years 0001 to 9999.
+pub fn display_ns(ns: i128) -> Option<String> {
+    let seconds = i64::try_from(ns.div_euclid(1_000_000_000)).ok()?;
+    let rest = i32::try_from(ns.rem_euclid(1_000_000_000)).ok()?;
+    let local = EPOCH.checked_add(SignedDuration::new(seconds, rest)).ok()?;
+    (local.year() > 0).then(|| format!("{local}Z"))
+}
+
 /// Writes any number of microseconds from 1970 on a clock in UTC; for messages about years that no column takes.
 pub fn display_any(us: i128) -> String {
     let (days, rest) = (us.div_euclid(DAY_US.into()), us.rem_euclid(DAY_US.into()));

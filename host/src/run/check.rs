@@ -129,7 +129,8 @@ async fn open_sources(
     let (mut sources, mut broken) = (Vec::new(), BTreeSet::new());
     for name in manifest.tables.source.keys() {
         if let Err(error) = origins.try_out(name).await {
-            found.push(problem(format!("/source/{name}/url"), error.into()));
+            let place = if matches!(error, SourceError::NoSkip) { "on-corrupt" } else { "url" };
+            found.push(problem(format!("/source/{name}/{place}"), error.into()));
             broken.insert(name.as_str());
         }
     }

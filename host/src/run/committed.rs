@@ -246,6 +246,7 @@ impl<'a> Reread<'a> {
         let read = if count == 0 { None } else { self.source.read(&self.at, limit).await? };
         Ok(read.unwrap_or_else(|| Batch {
             origin: self.entity.as_str().into(),
+            further_origins: Vec::new(),
             bytes: bytes::Bytes::new(),
             records: Vec::new(),
             end: self.at.clone(),

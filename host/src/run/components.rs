@@ -270,7 +270,7 @@ fn open_transformer(
     }
     let setup = Setup {
         entity: entity.name.clone(),
-        key: entity.key_fields(),
+        key: entity.key_fields(manifest.tables.source_url(entity)),
         into: entity.into.clone().unwrap_or_default(),
         config_json: config,
     };

@@ -37,6 +37,18 @@ pub(super) fn beside(path: &Path) -> Option<String> {
     Some(format!("did you mean `{near}`?"))
 }
 
+/// Returns where an export lies in a folder that is none, as the tools that make several files put it.
+fn export_within(path: &Path) -> Option<String> {
+    let is_export = |folder: &Path| {
+        let mut names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        names.any(|name| name.to_string_lossy().ends_with(".overall_export_metadata"))
+    };
+    let folders = std::fs::read_dir(path).ok()?.flatten().map(|entry| entry.path());
+    let mut exports: Vec<_> = folders.filter(|folder| folder.is_dir() && is_export(folder)).collect();
+    exports.sort();
+    Some(format!("did you mean `{}`?", exports.first()?.display()))
+}
+
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
         let hint = match &error {
@@ -76,7 +88,8 @@ impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         let hint = match &error {
             SourceError::Unknown { .. } => Some(
-                "a source is `mongodump:folder`, `mongoexport:folder`, `sqlite:path` or `postgres://user@host/database`"
+                "a source is `mongodump:folder`, `mongoexport:folder`, `firestore-export:folder`, `sqlite:path` or \
+                 `postgres://user@host/database`"
                     .to_owned(),
             ),
             SourceError::NoFolder { path, .. } => Some(beside(path).unwrap_or_else(|| PATHS.to_owned())),
@@ -98,6 +111,21 @@ impl From<SourceError> for Failure {
             }
             SourceError::Filter { .. } => {
                 Some("`where` is a condition in the source's own SQL; `:now` is the time of the migration's first run".to_owned())
+            }
+            SourceError::NoExport { path, .. } => Some(export_within(path).unwrap_or_else(|| {
+                "it is written last: an export without it is not complete".to_owned()
+            })),
+            SourceError::NoShard { .. } => Some("fetch the whole export: every file that it lists belongs to it".to_owned()),
+            SourceError::Pattern { .. } => Some(
+                "a collection is `users`, one within a document `engagements/E1/rfis`, and those of all documents `engagements/*/rfis`"
+                    .to_owned(),
+            ),
+            SourceError::Log { is_cut: false, .. } => Some(
+                "make a new export; `on-corrupt = \"skip\"` for the source reads on at the next block, and sets aside what is lost"
+                    .to_owned(),
+            ),
+            SourceError::Log { .. } | SourceError::Metadata { .. } => {
+                Some("the file is cut short or damaged here; make a new export, or fetch it again. A run keeps what came before".to_owned())
             }
             SourceError::NoFilter => Some("let the transformer skip what is not wanted, with a reason".to_owned()),
             SourceError::Unordered { .. } => Some(
@@ -141,6 +169,10 @@ impl From<SourceError> for Failure {
             | SourceError::DottedKey { .. }
             | SourceError::Filter { .. }
             | SourceError::NoFilter
+            | SourceError::NoExport { .. }
+            | SourceError::NoShard { .. }
+            | SourceError::Pattern { .. }
+            | SourceError::NoSkip
             | SourceError::Missing { .. }
             | SourceError::Ambiguous { .. } => Self::usage(error.to_string()),
             _ => Self::failed(error.to_string()),

@@ -65,7 +65,7 @@ pub struct Identity {
 /// Returns the id of the record that this text is the key of.
 pub async fn id_of(manifest: Manifest, entity: &str, text: &str) -> Result<Identity, Failure> {
     let (index, table) = entity_table(&manifest, entity)?;
-    let (strategy, fields) = (strategy(&manifest, table), table.key_fields());
+    let (strategy, fields) = (strategy(&manifest, table), table.key_fields(manifest.tables.source_url(table)));
     let mut keys = key_text::read(text, fields.len());
     let [first, ..] = keys.as_slice() else {
         return Err(Failure::usage(format!("expected a key of {} values, found {}", fields.len(), quoted(text)))

@@ -117,7 +117,7 @@ async fn of_member(
     key: &str,
 ) -> Result<Option<Merge>, Failure> {
     let table = manifest.tables.entity.iter().find(|table| table.name == entity);
-    let fields = table.map_or(1, |table| table.key_fields().len());
+    let fields = table.map_or(1, |table| table.key_fields(manifest.tables.source_url(table)).len());
     for key in key_text::read(key, fields) {
         let ids = books.ids(tx, entity, &[key.as_str()]).await?;
         if let Some(id) = ids.values().next() {

@@ -14,8 +14,11 @@ use crate::connector::Source;
 use crate::connector::SourceError;
 use crate::connector::System;
 use crate::connector::Target;
+use crate::connector::source::OnCorrupt;
 use crate::plan::Manifest;
+use crate::plan::tables;
 use crate::plan::tables::EntityTable;
+use crate::plan::tables::SourceTable;
 
 /// The old systems of a manifest by name. Each is opened once, by the first who reads from it.
 pub struct Origins(BTreeMap<String, Arc<Old>>);
@@ -25,6 +28,7 @@ struct Old {
     name: String,
     url: String,
     folder: PathBuf,
+    on_corrupt: Option<OnCorrupt>,
     system: Mutex<Option<Arc<System>>>,
 }
 
@@ -62,14 +66,18 @@ pub struct GatheredOrigin {
 impl Origins {
     /// Takes the sources of a manifest; none is opened yet.
     pub fn new(manifest: &Manifest) -> Self {
-        let old = |name: &str, url: &str| Old {
+        let old = |name: &str, source: &SourceTable| Old {
             name: name.to_owned(),
-            url: url.to_owned(),
+            url: source.url.clone(),
+            on_corrupt: source.on_corrupt.map(|policy| match policy {
+                tables::OnCorrupt::Stop => OnCorrupt::Stop,
+                tables::OnCorrupt::Skip => OnCorrupt::Skip,
+            }),
             folder: manifest.folder.clone(),
             system: Mutex::new(None),
         };
         let sources = manifest.tables.source.iter();
-        Self(sources.map(|(name, source)| (name.clone(), Arc::new(old(name, &source.url)))).collect())
+        Self(sources.map(|(name, source)| (name.clone(), Arc::new(old(name, source)))).collect())
     }
 
     /// Opens a system, to learn whether it is there.
@@ -85,8 +93,8 @@ impl Origins {
         let (source, collection) = entity.source_and_collection();
         let old = self.0.get(source)?.clone();
         let filter = entity.filter.clone().map(|text| Filter { text, now_us });
-        let name = collection.to_owned();
-        Some(Origin::System(Collection { old, name, key: entity.key_fields(), filter }))
+        let (name, key) = (collection.to_owned(), entity.key_fields(&old.url));
+        Some(Origin::System(Collection { old, name, key, filter }))
     }
 }
 
@@ -97,7 +105,7 @@ impl Old {
         if let Some(open) = system.as_ref().filter(|open| !open.is_lost()) {
             return Ok(open.clone());
         }
-        let opened = Arc::new(System::open(&self.url, &self.folder).await?);
+        let opened = Arc::new(System::open(&self.url, &self.folder, self.on_corrupt).await?);
         *system = Some(opened.clone());
         Ok(opened)
     }

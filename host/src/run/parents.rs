@@ -273,7 +273,7 @@ pub(super) fn no_parent(resolved: &Resolved, index: usize, refused: &Refused) ->
     let record = &resolved.batch.records[index];
     Failure::failed(format!(
         "{}:{}, document {}: {}",
-        resolved.batch.origin, record.offset, record.document, refused.message
+        resolved.batch.origin_of(record), record.offset, record.document, refused.message
     ))
     .hint(format!(
         "`references.{}.on-missing` says `fail`; `dead-letter` would set the record aside, `skip` leave it out, `null` leave the column empty",

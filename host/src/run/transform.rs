@@ -67,7 +67,8 @@ impl<'a> Place<'a> {
     /// `records` are indexes into the batch, in order.
     pub(super) fn new(entity: &'a str, batch: &Batch, records: &[usize]) -> Self {
         let document = |index: Option<&usize>| index.map_or(0, |&index| batch.records[index].document);
-        Self { entity, first: document(records.first()), last: document(records.last()), origin: batch.origin.clone() }
+        let origin = records.first().map_or(&batch.origin, |&index| batch.origin_of(&batch.records[index])).clone();
+        Self { entity, first: document(records.first()), last: document(records.last()), origin }
     }
 
     /// A span of the highest level, so that no filter hides where a line of the plugin comes from.

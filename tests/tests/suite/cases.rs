@@ -64,6 +64,7 @@ cases! { super::check, CASES:
     duplicate_key
     empty_collection
     extended_json_forms
+    firestore_export
     given_ids
     gzip
     id_column
@@ -124,6 +125,11 @@ cases! { super::fails, FAILURES:
     fail_deep_nesting
     fail_duplicate_manifest_key
     fail_empty_table
+    fail_firestore_corrupt
+    fail_firestore_corrupt_skip
+    fail_firestore_cut
+    fail_firestore_manifest
+    fail_firestore_missing_shard
     fail_given_id_in_key
     fail_huge_bson_length
     fail_ids

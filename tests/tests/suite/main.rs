@@ -10,6 +10,7 @@ mod corpus;
 mod crm;
 mod faults;
 mod figures;
+mod firestore;
 mod ids;
 mod junction;
 mod merge;

@@ -276,7 +276,7 @@ proptest! {
         let url = if is_json { "mongoexport:." } else { "mongodump:." };
         let open = || {
             let opened = async {
-                crate::connector::System::open(url, folder.path()).await?.source("c", &["_id".to_owned()], None).await
+                crate::connector::System::open(url, folder.path(), None).await?.source("c", &["_id".to_owned()], None).await
             };
             futures::executor::block_on(opened).expect("opened")
         };

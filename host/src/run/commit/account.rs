@@ -55,7 +55,7 @@ impl Committer {
                 let record = &resolved.batch.records[index];
                 Some(DeadLetter {
                     document: record.document,
-                    position: format!("{}:{}", resolved.batch.origin, record.offset),
+                    position: format!("{}:{}", resolved.batch.origin_of(record), record.offset),
                     key: record.key.as_ref().map(|key| key.as_str().to_owned()),
                     stage: refused.stage,
                     code: refused.code.clone(),

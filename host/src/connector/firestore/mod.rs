@@ -1,0 +1,40 @@
+//! What is exported of Firestore, as sources: managed exports.
+//!
+//! A record is a document with its own fields in their order, then `__id__`, `__path__` and `__parent__`.
+
+mod export;
+mod files;
+mod path;
+mod writer;
+
+use std::path::PathBuf;
+
+use export::Export;
+use path::Pattern;
+
+use super::source::OnCorrupt;
+use super::source::Source;
+use super::source::SourceError;
+
+/// Something exported, whose files have been found.
+pub struct Exported(Kind);
+
+enum Kind {
+    Managed(Export),
+}
+
+impl Exported {
+    /// Opens a managed export.
+    pub(super) fn export(folder: PathBuf, on_corrupt: OnCorrupt) -> Result<Self, SourceError> {
+        Export::open(folder, on_corrupt).map(|export| Self(Kind::Managed(export)))
+    }
+
+    /// Opens one collection, or with `*` for ids all collections of one kind.
+    pub(super) fn source(&self, collection: &str, key_fields: &[String]) -> Result<Box<dyn Source>, SourceError> {
+        let pattern = Pattern::read(collection)
+            .map_err(|message| SourceError::Pattern { collection: collection.to_owned(), message })?;
+        match &self.0 {
+            Kind::Managed(export) => export.source(collection, pattern, key_fields),
+        }
+    }
+}
