@@ -142,7 +142,7 @@ impl Compiler<'_> {
 impl Convert {
     /// Returns the conversion that the common keys of a column say, and those that make no sense.
     pub fn of<D: Dialect>(config: &ColumnConfig<D>) -> (Self, Vec<Misfit>) {
-        let mut misfits = combination(config);
+        let mut misfits = self::misfits(config);
         let convert = if let Some(entities) = &config.reference {
             Self::Reference(entities.0.clone())
         } else if let Some(allowed) = &config.allowed {
@@ -177,8 +177,8 @@ impl Convert {
     }
 }
 
-/// Keys that make no sense beside each other.
-fn combination<D: Dialect>(config: &ColumnConfig<D>) -> Vec<Misfit> {
+/// Returns the common keys of a column that make no sense beside each other.
+pub fn misfits<D: Dialect>(config: &ColumnConfig<D>) -> Vec<Misfit> {
     let mut misfits = Vec::new();
     let mut problem = |key, message: &str| misfits.push((key, message.to_owned()));
     let kind = config.kind;

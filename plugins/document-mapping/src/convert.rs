@@ -36,10 +36,10 @@ pub trait Conversion: std::fmt::Debug {
     /// Writes what is made of all parts to a column.
     ///
     /// # Errors
-    /// Parts that do not fit.
-    fn write_parts(&self, row: &mut Row, column: &str, parts: &[Part<'_>]) -> Result<(), Rejection> {
+    /// A part that does not fit, with its index.
+    fn write_parts(&self, row: &mut Row, column: &str, parts: &[Part<'_>]) -> Result<(), (usize, Rejection)> {
         let _ = (row, column, parts);
-        Ok(())
+        Err((0, Rejection::type_mismatch("one value", "several")))
     }
 }
 
@@ -151,8 +151,13 @@ impl Convert {
         matches!(self, Self::Dialect(conversion) if conversion.takes_parts())
     }
 
-    /// Writes a value of several parts.
-    pub(crate) fn write_parts(&self, row: &mut Row, column: &str, parts: &[Part<'_>]) -> Result<(), Rejection> {
+    /// Writes a value of several parts; what does not fit comes with its index.
+    pub(crate) fn write_parts(
+        &self,
+        row: &mut Row,
+        column: &str,
+        parts: &[Part<'_>],
+    ) -> Result<(), (usize, Rejection)> {
         match self {
             Self::Dialect(conversion) => conversion.write_parts(row, column, parts)?,
             _ => {

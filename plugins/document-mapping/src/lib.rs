@@ -16,6 +16,7 @@ mod table;
 pub mod text;
 pub mod time;
 
+pub use check::misfits;
 pub use compile::Mapping;
 pub use config::Allowed;
 pub use config::ColumnConfig;
@@ -31,6 +32,7 @@ pub use config::present;
 pub use convert::Conversion;
 pub use convert::Convert;
 pub use convert::Part;
+pub use convert::one_of;
 
 /// A kind of documents: what its configurations hold beyond the common keys, and how its values are converted.
 pub trait Dialect: Sized + 'static {

@@ -221,15 +221,20 @@ impl Column {
         if found.iter().all(|(part, _)| matches!(part, None | Some(Part::Index(_)))) && !self.is_required {
             return Ok(());
         }
-        let parts = found.into_iter().map(|(part, path)| {
-            part.ok_or_else(|| Rejection::new("required", "expected every value of the reference, found none"))
-                .and_then(|part| match part {
-                    Part::Value(raw) if !self.convert.takes_parts() => convert::key(raw).map(Part::Value),
-                    part => Ok(part),
-                })
-                .map_err(|rejection| rejection.at(path))
+        let takes_parts = self.convert.takes_parts();
+        let parts = found.into_iter().map(|(part, path)| match part {
+            Some(Part::Value(raw)) if !takes_parts => {
+                convert::key(raw).map(Part::Value).map_err(|rejection| rejection.at(path))
+            }
+            Some(part) => Ok(part),
+            None => {
+                let whole = if takes_parts { "id" } else { "reference" };
+                let message = format!("expected every value of the {whole}, found none");
+                Err(Rejection::new("required", message).at(path))
+            }
         });
-        self.convert.write_parts(row, &self.name, &parts.collect::<Result<Vec<_>, _>>()?)
+        let written = self.convert.write_parts(row, &self.name, &parts.collect::<Result<Vec<_>, _>>()?);
+        written.map_err(|(index, rejection)| rejection.at(self.values[index].path.as_str()))
     }
 
     fn get<'a>(&self, value: &Value, sources: &Sources<'a, '_>) -> Option<Raw<'a>> {

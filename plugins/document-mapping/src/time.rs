@@ -53,13 +53,15 @@ impl Clock {
         if misfits.is_empty() { Ok(clock) } else { Err(misfits) }
     }
 
-    /// Writes a moment with the format and reads it back: what the format lacks is then missing.
+    /// Returns whether the text that it reads has a time of day.
+    pub fn has_time(&self) -> bool {
+        let hour = |format| sample(format).is_ok_and(|parsed| parsed.hour().is_some());
+        self.format.as_deref().is_none_or(hour)
+    }
+
+    /// What the format lacks is missing in a sample.
     fn check_format(&self, format: &str, is_zone_known: bool) -> Result<(), String> {
-        let sample = civil::date(2021, 11, 24).at(15, 36, 47, 0).to_zoned(TimeZone::UTC);
-        let sample = sample.expect("a moment that UTC has");
-        let written = strtime::format(format, &sample).map_err(|error| format!("expected a date format, {error}"))?;
-        let parsed = strtime::parse(format, &written);
-        let parsed = parsed.map_err(|error| format!("expected a format that can be read back, {error}"))?;
+        let parsed = sample(format)?;
         let is_enough = match self.kind {
             Kind::Timestamp if parsed.offset().is_some() => parsed.to_timestamp().is_ok(),
             Kind::Timestamp if self.zone.is_none() && is_zone_known => {
@@ -180,6 +182,14 @@ impl Clock {
         }
         within_years(local.date(), raw)
     }
+}
+
+/// Writes a moment with a format and reads it back.
+fn sample(format: &str) -> Result<BrokenDownTime, String> {
+    let sample = civil::date(2021, 11, 24).at(15, 36, 47, 0).to_zoned(TimeZone::UTC);
+    let sample = sample.expect("a moment that UTC has");
+    let written = strtime::format(format, &sample).map_err(|error| format!("expected a date format, {error}"))?;
+    strtime::parse(format, &written).map_err(|error| format!("expected a format that can be read back, {error}"))
 }
 
 /// Writes an instant to a column, as a clock in UTC shows it.
