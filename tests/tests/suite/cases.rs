@@ -64,6 +64,7 @@ cases! { super::check, CASES:
     duplicate_key
     empty_collection
     extended_json_forms
+    firestore_documents
     given_ids
     gzip
     id_column
