@@ -162,7 +162,10 @@ impl Compiler<'_> {
             }
             Value { place, path: path.clone() }
         });
-        let values: Vec<_> = values.collect();
+        let mut values = values.collect::<Vec<_>>().into_iter();
+        // A configuration always has at least one path.
+        let first = values.next().unwrap_or(Value { place: Place::Element(0), path: String::new() });
+        let more: Vec<_> = values.collect();
         for (key, message) in misfits {
             self.problem(&pointer.key(key), message);
         }
@@ -173,13 +176,14 @@ impl Compiler<'_> {
             convert => convert,
         };
         let default = self.default(config, pointer, &convert, is_id);
-        let is_composite = takes_parts || values.len() > 1 && !is_first_of;
+        let is_composite = takes_parts || !more.is_empty() && !is_first_of;
         if is_composite && !takes_parts {
             self.check_composite(config, pointer, is_id);
         }
         Column {
             name: name.to_owned(),
-            values,
+            first,
+            more,
             is_composite,
             convert,
             is_required: config.required || is_id,

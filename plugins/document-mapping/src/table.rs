@@ -25,8 +25,9 @@ use crate::place::What;
 #[derive(Debug)]
 pub(crate) struct Column {
     pub name: String,
-    /// The value, or the places where it may be, or all that a composite one is made of; at least one.
-    pub values: Vec<Value>,
+    pub first: Value,
+    /// Where the value may be otherwise, or what else a composite one is made of.
+    pub more: Vec<Value>,
     pub is_composite: bool,
     pub convert: Convert,
     pub is_required: bool,
@@ -156,7 +157,7 @@ fn fill(row: &mut Row, columns: &[Column], sources: &Sources<'_, '_>) -> Result<
 impl Column {
     /// The paths of its values from the document's top; of those in `children` an element's is its array's.
     pub(crate) fn sources(&self, child: Option<&Child>) -> Vec<String> {
-        let Some(child) = child else { return self.values.iter().map(|value| value.path.clone()).collect() };
+        let Some(child) = child else { return self.values().map(|value| value.path.clone()).collect() };
         let count = child.levels.len();
         let path = |value: &Value| {
             if let Some(path) = value.path.strip_prefix('^') {
@@ -170,27 +171,36 @@ impl Column {
                 What::Index => None,
             }
         };
-        self.values.iter().filter_map(path).collect()
+        self.values().filter_map(path).collect()
+    }
+
+    fn values(&self) -> impl Iterator<Item = &Value> {
+        std::iter::once(&self.first).chain(&self.more)
     }
 
     fn write(&self, row: &mut Row, sources: &Sources<'_, '_>) -> Result<(), Rejection> {
         if self.is_composite {
             return self.write_composite(row, sources);
         }
-        let mut found = None;
-        for value in &self.values {
-            if let Some(index) = sources.index(value.place) {
-                row.integer(&self.name, i64::try_from(index).unwrap_or(i64::MAX));
-                return Ok(());
-            }
-            found = self.get(value, sources).map(|raw| (raw, value));
+        if let Some(index) = sources.index(self.first.place) {
+            row.integer(&self.name, i64::try_from(index).unwrap_or(i64::MAX));
+            return Ok(());
+        }
+        let mut value = &self.first;
+        let mut found = self.get(value, sources);
+        for other in &self.more {
             if found.is_some() {
                 break;
             }
+            value = other;
+            found = self.get(value, sources);
         }
-        let (result, value) = match found {
-            Some((raw, value)) => (self.convert.write(row, &self.name, raw), value),
-            None => (self.write_missing(row), &self.values[0]),
+        let result = match found {
+            Some(raw) => self.convert.write(row, &self.name, raw),
+            None => {
+                value = &self.first;
+                self.write_missing(row)
+            }
         };
         result.map_err(|mut rejection| {
             // A rejection of an element of the value names the element already.
@@ -217,7 +227,7 @@ impl Column {
             Some(index) => Some(Part::Index(index)),
             None => self.get(value, sources).map(Part::Value),
         };
-        let found: Vec<_> = self.values.iter().map(|value| (part(value), &value.path)).collect();
+        let found: Vec<_> = self.values().map(|value| (part(value), value.path.as_str())).collect();
         if found.iter().all(|(part, _)| matches!(part, None | Some(Part::Index(_)))) && !self.is_required {
             return Ok(());
         }
@@ -234,7 +244,10 @@ impl Column {
             }
         });
         let written = self.convert.write_parts(row, &self.name, &parts.collect::<Result<Vec<_>, _>>()?);
-        written.map_err(|(index, rejection)| rejection.at(self.values[index].path.as_str()))
+        written.map_err(|(index, rejection)| match self.values().nth(index) {
+            Some(value) => rejection.at(value.path.as_str()),
+            None => rejection,
+        })
     }
 
     fn get<'a>(&self, value: &Value, sources: &Sources<'a, '_>) -> Option<Raw<'a>> {

@@ -136,6 +136,9 @@ fn check(config: &ColumnConfig<Firestore>, problem: &mut dyn FnMut(&'static str,
             problem("from", "expected a value of the record beside indexes, found none");
         }
     }
+    if matches!(&config.source, Source::FirstOf(paths) if paths.iter().any(|path| path.starts_with('#'))) {
+        problem("first-of", "expected values of the record, found an index");
+    }
     let has_own = !keys.within.is_empty() || keys.by.is_some() || keys.collection.is_some();
     if is_several(config) && has_own {
         problem("from", "expected one path beside `within`, `by` or `collection`, found several");
