@@ -179,3 +179,24 @@ fn close(out: &mut Vec<u8>, start: usize) {
     let length = i32::try_from(out.len() - start).unwrap_or(i32::MAX).to_le_bytes();
     out[start..start + 4].copy_from_slice(&length);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_survive_bit_for_bit() {
+        let ends = [0.0, -0.0, 1.0, 0.1 + 0.2, 5e-324, -5e-324, 2.2250738585072009e-308, f64::MIN_POSITIVE, f64::MAX];
+        // Bits of every kind: the multiplier is odd, so no pattern comes twice.
+        let any = (0..20_000_u64).map(|index| f64::from_bits(index.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        let mut count = 0;
+        for value in ends.into_iter().chain(any).filter(|value| value.is_finite()) {
+            let document = to_bson(&serde_json::Value::from(value));
+            let written = of(only_value(&document).expect("a value")).expect("JSON");
+            let read: f64 = written.parse().expect("a number");
+            assert_eq!(read.to_bits(), value.to_bits(), "{written}");
+            count += 1;
+        }
+        assert!(count > 19_000, "{count}");
+    }
+}

@@ -182,25 +182,9 @@ impl Column {
         if self.is_composite {
             return self.write_composite(row, sources);
         }
-        if let Some(index) = sources.index(self.first.place) {
-            row.integer(&self.name, i64::try_from(index).unwrap_or(i64::MAX));
-            return Ok(());
-        }
-        let mut value = &self.first;
-        let mut found = self.get(value, sources);
-        for other in &self.more {
-            if found.is_some() {
-                break;
-            }
-            value = other;
-            found = self.get(value, sources);
-        }
-        let result = match found {
-            Some(raw) => self.convert.write(row, &self.name, raw),
-            None => {
-                value = &self.first;
-                self.write_missing(row)
-            }
+        let (result, value) = match self.get(&self.first, sources) {
+            Some(raw) => (self.convert.write(row, &self.name, raw), &self.first),
+            None => self.write_otherwise(row, sources),
         };
         result.map_err(|mut rejection| {
             // A rejection of an element of the value names the element already.
@@ -211,6 +195,20 @@ impl Column {
             };
             rejection.at(path)
         })
+    }
+
+    /// Writes what is not at the first place: an index, a value at another place, what stands in for a missing one.
+    fn write_otherwise(&self, row: &mut Row, sources: &Sources<'_, '_>) -> (Result<(), Rejection>, &Value) {
+        if let Some(index) = sources.index(self.first.place) {
+            row.integer(&self.name, i64::try_from(index).unwrap_or(i64::MAX));
+            return (Ok(()), &self.first);
+        }
+        for value in &self.more {
+            if let Some(raw) = self.get(value, sources) {
+                return (self.convert.write(row, &self.name, raw), value);
+            }
+        }
+        (self.write_missing(row), &self.first)
     }
 
     fn write_missing(&self, row: &mut Row) -> Result<(), Rejection> {
@@ -250,6 +248,7 @@ impl Column {
         })
     }
 
+    #[inline]
     fn get<'a>(&self, value: &Value, sources: &Sources<'a, '_>) -> Option<Raw<'a>> {
         let raw = sources.get(value.place)?;
         let is_missing = self.is_empty_null && matches!(raw.value(), Ok(bson::Value::Text("")));
