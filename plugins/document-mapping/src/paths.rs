@@ -129,7 +129,7 @@ fn walk_inner<'a>(
         Value::Document(inner) => walk(&branch.inner, inner, found, is_mixed),
         Value::Array(inner) if branch.inner.iter().all(is_number) => walk(&branch.inner, inner, found, is_mixed),
         // Nothing is lost: the column that reads the field itself takes it or refuses it.
-        _ if is_mixed && branch.slot.is_some() => Ok(()),
+        value if is_mixed && branch.slot.is_some() && !matches!(value, Value::Array(_)) => Ok(()),
         // A path that leads through a text would otherwise read as a missing field.
         _ => Err(Rejection::type_mismatch("a document", raw.kind().words()).at("")),
     }

@@ -40,7 +40,8 @@ impl Level {
         match raw.value()? {
             _ if self.inside.is_empty() => Ok(None),
             Value::Document(inner) => self.inside.find(inner).map(Some),
-            _ if self.is_read && self.inside.is_mixed() => Ok(None),
+            // Nothing is lost: the column that reads the element itself takes it or refuses it.
+            value if self.is_read && self.inside.is_mixed() && !matches!(value, Value::Array(_)) => Ok(None),
             _ => Err(Rejection::type_mismatch("a document", raw.kind().words())),
         }
     }

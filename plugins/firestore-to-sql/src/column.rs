@@ -21,6 +21,7 @@ use whimbrel_sdk::bson::Value;
 
 use crate::config::By;
 use crate::config::Firestore;
+use crate::config::Keys;
 use crate::config::NonFinite;
 use crate::date;
 use crate::date::Dates;
@@ -125,7 +126,9 @@ fn check(config: &ColumnConfig<Firestore>, problem: &mut dyn FnMut(&'static str,
     let kind = config.kind;
     let is_reference = config.reference.is_some();
     if let Some(name) = &keys.derive {
-        let is_alone = kind.is_none() && !is_reference && config.allowed.is_none() && config.default.is_none();
+        let is_only = *keys == Keys { derive: keys.derive.clone(), ..Keys::default() } && !config.empty_as_null;
+        let is_alone =
+            is_only && kind.is_none() && !is_reference && config.allowed.is_none() && config.default.is_none();
         if name.is_empty() {
             problem("derive", "expected the name of what is identified, found empty text");
         }
