@@ -9,7 +9,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Folders with a plugin in each of their folders.
+/// Folders with a plugin in each of their folders, or a library that some of them share.
 const PLUGINS: [&str; 2] = ["plugins", "examples/nextcrm/transformers"];
 const TARGET: &str = "wasm32-wasip2";
 const PROFILE: &str = "plugin";

@@ -1,18 +1,11 @@
 //! The transformer `mongo-to-sql`: its configuration says which source field feeds which column, and how.
 //!
-//! A configuration is compiled once into a tree of field names, so each document is walked once, and only as deep as
-//! the configuration looks. Everything that does not fit is a rejection; nothing is rounded, cut or defaulted unasked.
+//! The mapping itself is `document-mapping`'s; here are the keys that a configuration may have.
 
-mod compile;
 mod config;
-mod convert;
-mod json;
-mod number;
-mod paths;
-mod table;
-mod text;
-mod time;
 
+use document_mapping::Config;
+use document_mapping::Mapping;
 use whimbrel_sdk::Description;
 use whimbrel_sdk::Outcome;
 use whimbrel_sdk::Problem;
@@ -20,23 +13,22 @@ use whimbrel_sdk::Record;
 use whimbrel_sdk::Setup;
 use whimbrel_sdk::Transformer;
 
-use crate::compile::Compiled;
-use crate::config::Config;
+pub use crate::config::Mongo;
 
 /// One entity's configuration, ready for documents.
-pub struct MongoToSql(Compiled);
+pub struct MongoToSql(Mapping);
 
 impl Transformer for MongoToSql {
     const SUMMARY: &'static str = "Maps document fields to columns as its configuration says.";
     const CONFIG_SCHEMA: &'static str = include_str!("config.schema.json");
-    type Config = Config;
+    type Config = Config<Mongo>;
 
-    fn describe(setup: &Setup, config: &Config) -> Result<Description, Vec<Problem>> {
-        compile::compile(setup, config).map(|compiled| compiled.describe(config))
+    fn describe(setup: &Setup, config: &Config<Mongo>) -> Result<Description, Vec<Problem>> {
+        Mapping::new(setup, config).map(|mapping| mapping.describe(config))
     }
 
-    fn new(setup: &Setup, config: Config) -> Result<Self, Vec<Problem>> {
-        compile::compile(setup, &config).map(Self)
+    fn new(setup: &Setup, config: Config<Mongo>) -> Result<Self, Vec<Problem>> {
+        Mapping::new(setup, &config).map(Self)
     }
 
     fn transform(&self, record: Record<'_>) -> Outcome {

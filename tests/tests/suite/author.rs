@@ -189,7 +189,7 @@ fn a_validator_and_a_test_that_remembers() {
 #[test]
 fn components_that_are_there_already() {
     let author = Author::new("components_that_are_there_already");
-    for plugin in ["mongo-to-sql", "json-fields", "timestamps-utc"] {
+    for plugin in ["mongo-to-sql", "firestore-to-sql", "json-fields", "timestamps-utc"] {
         let folder = root().join("plugins").join(plugin);
         let file = components::plugins().join(format!("{}.wasm", plugin.replace('-', "_")));
         let arguments = ["plugin", "test", folder.to_str().unwrap(), "--component", file.to_str().unwrap()];

@@ -64,6 +64,7 @@ cases! { super::check, CASES:
     duplicate_key
     empty_collection
     extended_json_forms
+    firestore_documents
     firestore_export
     given_ids
     gzip

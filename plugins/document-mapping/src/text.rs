@@ -13,7 +13,10 @@ use whimbrel_sdk::zone::Moment;
 const SHOWN_CHARS_MAX: usize = 60;
 
 /// Converts a scalar to text.
-pub(crate) fn of(raw: Raw<'_>) -> Result<Cow<'_, str>, Rejection> {
+///
+/// # Errors
+/// Anything else, a number that is not finite, a date outside the calendar.
+pub fn of(raw: Raw<'_>) -> Result<Cow<'_, str>, Rejection> {
     Ok(match raw.value()? {
         Value::Text(text) | Value::Symbol(text) => Cow::Borrowed(text),
         Value::ObjectId(bytes) => Cow::Owned(hex(bytes)),
@@ -69,7 +72,7 @@ pub(crate) fn parse_uuid(text: &str) -> Option<[u8; 16]> {
 }
 
 /// Writes bytes in base64 with padding.
-pub(crate) fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -83,7 +86,7 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 }
 
 /// Shows a value in a message: in backticks and cut to a readable length.
-pub(crate) fn shown(raw: Raw<'_>) -> String {
+pub fn shown(raw: Raw<'_>) -> String {
     match (special(raw), of(raw)) {
         (Some(name), _) => quoted(name),
         (None, Ok(text)) => quoted(&text),
@@ -92,7 +95,7 @@ pub(crate) fn shown(raw: Raw<'_>) -> String {
 }
 
 /// Refuses a number that is none.
-pub(crate) fn not_finite(raw: Raw<'_>) -> Rejection {
+pub fn not_finite(raw: Raw<'_>) -> Rejection {
     let found = special(raw).map_or_else(|| raw.kind().words().to_owned(), quoted);
     Rejection::new("number", format!("expected a finite number, found {found}"))
 }
@@ -115,7 +118,7 @@ fn special(raw: Raw<'_>) -> Option<&'static str> {
 }
 
 /// Quotes a text for a message, cut to a readable length.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((end, _)) => format!("`{}…`", &text[..end]),
         None => format!("`{text}`"),

@@ -16,6 +16,7 @@ use whimbrel_sdk::zone::Moment;
 use whimbrel_sdk::zone::Zone;
 
 use crate::config::Kind;
+use crate::config::Misfit;
 use crate::text;
 
 const DAY_ISO: &str = "%Y-%m-%d";
@@ -25,18 +26,18 @@ const LOCAL_ISO_T: &str = "%Y-%m-%dT%H:%M:%S%.f";
 
 /// How a column reads dates and times.
 #[derive(Debug)]
-pub(crate) struct Clock {
+pub struct Clock {
     kind: Kind,
     format: Option<String>,
     zone: Option<Zone>,
 }
 
-/// Why a format or a zone is no use: the configuration's key, and a message.
-pub(crate) type Misfit = (&'static str, String);
-
 impl Clock {
     /// Checks a format and a zone: both must be known, and the format must give all that the column needs.
-    pub(crate) fn new(kind: Kind, format: Option<&str>, zone: Option<&str>) -> Result<Self, Vec<Misfit>> {
+    ///
+    /// # Errors
+    /// The keys at fault.
+    pub fn new(kind: Kind, format: Option<&str>, zone: Option<&str>) -> Result<Self, Vec<Misfit>> {
         let mut misfits = Vec::new();
         let known = zone.map(|name| {
             Zone::named(name)
@@ -52,13 +53,15 @@ impl Clock {
         if misfits.is_empty() { Ok(clock) } else { Err(misfits) }
     }
 
-    /// Writes a moment with the format and reads it back: what the format lacks is then missing.
+    /// Returns whether the text that it reads has a time of day.
+    pub fn has_time(&self) -> bool {
+        let hour = |format| sample(format).is_ok_and(|parsed| parsed.hour().is_some());
+        self.format.as_deref().is_none_or(hour)
+    }
+
+    /// What the format lacks is missing in a sample.
     fn check_format(&self, format: &str, is_zone_known: bool) -> Result<(), String> {
-        let sample = civil::date(2021, 11, 24).at(15, 36, 47, 0).to_zoned(TimeZone::UTC);
-        let sample = sample.expect("a moment that UTC has");
-        let written = strtime::format(format, &sample).map_err(|error| format!("expected a date format, {error}"))?;
-        let parsed = strtime::parse(format, &written);
-        let parsed = parsed.map_err(|error| format!("expected a format that can be read back, {error}"))?;
+        let parsed = sample(format)?;
         let is_enough = match self.kind {
             Kind::Timestamp if parsed.offset().is_some() => parsed.to_timestamp().is_ok(),
             Kind::Timestamp if self.zone.is_none() && is_zone_known => {
@@ -80,7 +83,10 @@ impl Clock {
     }
 
     /// Writes a value to a column.
-    pub(crate) fn write(&self, row: &mut Row, column: &str, raw: Raw<'_>) -> Result<(), Rejection> {
+    ///
+    /// # Errors
+    /// Anything that is no such date or time.
+    pub fn write(&self, row: &mut Row, column: &str, raw: Raw<'_>) -> Result<(), Rejection> {
         match (self.kind, raw.value()?) {
             (Kind::Timestamp, Value::Date(_)) => {
                 row.raw(column, raw);
@@ -97,9 +103,7 @@ impl Clock {
                 row.day(column, &self.midnight(milliseconds, raw)?.to_string());
             }
             (Kind::Date, Value::Text(value)) => {
-                let format = self.format.as_deref().unwrap_or(DAY_ISO);
-                let day = parse(format, value)?.to_date().map_err(|error| no_date(format, value, &error))?;
-                row.day(column, &within_years(day, raw)?.to_string());
+                row.day(column, &within_years(self.day(value)?, raw)?.to_string());
             }
             (Kind::Time, Value::Text(value)) => {
                 let format = self.format.as_deref().unwrap_or(TIME_ISO);
@@ -113,8 +117,20 @@ impl Clock {
         Ok(())
     }
 
+    /// Reads a day.
+    ///
+    /// # Errors
+    /// Text that is none of the format.
+    pub fn day(&self, value: &str) -> Result<civil::Date, Rejection> {
+        let format = self.format.as_deref().unwrap_or(DAY_ISO);
+        parse(format, value)?.to_date().map_err(|error| no_date(format, value, &error))
+    }
+
     /// Reads an instant, as a clock in UTC shows it: jiff's own instants end a day before its calendar does.
-    fn timestamp(&self, value: &str) -> Result<civil::DateTime, Rejection> {
+    ///
+    /// # Errors
+    /// Text that is none of the format, or that the zone does not have exactly once.
+    pub fn timestamp(&self, value: &str) -> Result<civil::DateTime, Rejection> {
         let (local, offset) = match &self.format {
             Some(format) => {
                 let parsed = parse(format, value)?;
@@ -168,7 +184,19 @@ impl Clock {
     }
 }
 
-fn write_instant(row: &mut Row, column: &str, utc: civil::DateTime, raw: Raw<'_>) -> Result<(), Rejection> {
+/// Writes a moment with a format and reads it back.
+fn sample(format: &str) -> Result<BrokenDownTime, String> {
+    let sample = civil::date(2021, 11, 24).at(15, 36, 47, 0).to_zoned(TimeZone::UTC);
+    let sample = sample.expect("a moment that UTC has");
+    let written = strtime::format(format, &sample).map_err(|error| format!("expected a date format, {error}"))?;
+    strtime::parse(format, &written).map_err(|error| format!("expected a format that can be read back, {error}"))
+}
+
+/// Writes an instant to a column, as a clock in UTC shows it.
+///
+/// # Errors
+/// What is finer than a microsecond, or outside the years 1 to 9999.
+pub fn write_instant(row: &mut Row, column: &str, utc: civil::DateTime, raw: Raw<'_>) -> Result<(), Rejection> {
     within_years(utc.date(), raw)?;
     microseconds(utc.subsec_nanosecond(), raw)?;
     if utc.subsec_nanosecond() % 1_000_000 == 0 {
@@ -260,7 +288,8 @@ fn unfit(expected: &str, value: &str) -> Rejection {
     Rejection::new("date-format", format!("expected {expected}, found {}", text::quoted(value)))
 }
 
-fn out_of_range(raw: Raw<'_>) -> Rejection {
+/// Refuses a date outside the years 1 to 9999.
+pub fn out_of_range(raw: Raw<'_>) -> Rejection {
     let found = match raw.value() {
         Ok(Value::Date(milliseconds)) => format!("{milliseconds} milliseconds since 1970"),
         _ => text::shown(raw),

@@ -15,9 +15,47 @@ use crate::number;
 use crate::text;
 use crate::time::Clock;
 
+/// A conversion of a dialect's own.
+pub trait Conversion: std::fmt::Debug {
+    /// The entities to which it refers, where it is a reference.
+    fn references(&self) -> &[String] {
+        &[]
+    }
+
+    /// Whether it makes one value of all that the column reads, each as a part of its own.
+    fn takes_parts(&self) -> bool {
+        false
+    }
+
+    /// Writes the converted value to a column. The value is not null.
+    ///
+    /// # Errors
+    /// A value that does not fit.
+    fn write(&self, row: &mut Row, column: &str, raw: Raw<'_>) -> Result<(), Rejection>;
+
+    /// Writes what is made of all parts to a column.
+    ///
+    /// # Errors
+    /// A part that does not fit, with its index.
+    fn write_parts(&self, row: &mut Row, column: &str, parts: &[Part<'_>]) -> Result<(), (usize, Rejection)> {
+        let _ = (row, column, parts);
+        Err((0, Rejection::type_mismatch("one value", "several")))
+    }
+}
+
+/// One of several values of a column.
+#[derive(Debug, Clone, Copy)]
+pub enum Part<'a> {
+    /// A value of the source, not null.
+    Value(Raw<'a>),
+    /// The index of an element in its array.
+    Index(usize),
+}
+
 /// A conversion.
 #[derive(Debug)]
-pub(crate) enum Convert {
+#[expect(missing_docs, reason = "the words of `Kind` say it")]
+pub enum Convert {
     /// As it is, for the target's column to take or refuse.
     Unchanged,
     /// The record's own key, as a reference to its own entity.
@@ -39,11 +77,16 @@ pub(crate) enum Convert {
     Array(Box<Convert>),
     /// A date or a time.
     Clock(Clock),
+    /// What only the dialect knows.
+    Dialect(Box<dyn Conversion>),
 }
 
 impl Convert {
     /// Writes the converted value to a column. The value is not null.
-    pub(crate) fn write(&self, row: &mut Row, column: &str, raw: Raw<'_>) -> Result<(), Rejection> {
+    ///
+    /// # Errors
+    /// A value that does not fit.
+    pub fn write(&self, row: &mut Row, column: &str, raw: Raw<'_>) -> Result<(), Rejection> {
         match self {
             Self::Unchanged => {
                 row.raw(column, unchanged(raw)?);
@@ -52,7 +95,10 @@ impl Convert {
                 row.reference(column, self.entity(), key(raw)?);
             }
             Self::Enum(allowed) => {
-                row.text(column, one_of(allowed, raw)?);
+                let Value::Text(found) = raw.value()? else {
+                    return Err(Rejection::type_mismatch("a string", raw.kind().words()));
+                };
+                row.text(column, one_of(allowed, found)?);
             }
             Self::Text => {
                 row.text(column, &text::of(raw)?);
@@ -86,30 +132,54 @@ impl Convert {
                 row.array(column, elements(element, raw)?);
             }
             Self::Clock(clock) => clock.write(row, column, raw)?,
+            Self::Dialect(conversion) => conversion.write(row, column, raw)?,
         }
         Ok(())
     }
-}
 
-impl Convert {
-    /// Writes a reference of several values, for the two conversions that are references.
-    pub(crate) fn write_composite(&self, row: &mut Row, column: &str, key: &[Raw<'_>]) {
-        if let Self::Own(_) | Self::Reference(_) = self {
-            row.composite_reference(column, self.entity(), key);
+    /// The entities that a column of this conversion refers to.
+    pub(crate) fn references(&self) -> &[String] {
+        match self {
+            Self::Reference(entities) => entities,
+            Self::Dialect(conversion) => conversion.references(),
+            _ => &[],
         }
+    }
+
+    /// Whether it makes one value of all parts of a column.
+    pub(crate) fn takes_parts(&self) -> bool {
+        matches!(self, Self::Dialect(conversion) if conversion.takes_parts())
+    }
+
+    /// Writes a value of several parts; what does not fit comes with its index.
+    pub(crate) fn write_parts(
+        &self,
+        row: &mut Row,
+        column: &str,
+        parts: &[Part<'_>],
+    ) -> Result<(), (usize, Rejection)> {
+        match self {
+            Self::Dialect(conversion) => conversion.write_parts(row, column, parts)?,
+            _ => {
+                let values = parts.iter().filter_map(|part| match part {
+                    Part::Value(raw) => Some(*raw),
+                    // Refused when the configuration was compiled.
+                    Part::Index(_) => None,
+                });
+                row.composite_reference(column, self.entity(), &values.collect::<Vec<_>>());
+            }
+        }
+        Ok(())
     }
 
     /// The entity of a reference; empty where only the host can find out which it is.
     fn entity(&self) -> &str {
         match self {
             Self::Own(entity) => entity,
-            Self::Reference(entities) => {
-                if let [one] = &entities[..] {
-                    one
-                } else {
-                    ""
-                }
-            }
+            Self::Reference(entities) => match &entities[..] {
+                [one] => one,
+                _ => "",
+            },
             _ => "",
         }
     }
@@ -154,10 +224,11 @@ pub(crate) fn key(raw: Raw<'_>) -> Result<Raw<'_>, Rejection> {
     }
 }
 
-fn one_of<'c>(allowed: &'c IndexMap<String, String>, raw: Raw<'_>) -> Result<&'c str, Rejection> {
-    let Value::Text(found) = raw.value()? else {
-        return Err(Rejection::type_mismatch("a string", raw.kind().words()));
-    };
+/// Returns what an allowed text becomes.
+///
+/// # Errors
+/// A text that is not among them.
+pub fn one_of<'c>(allowed: &'c IndexMap<String, String>, found: &str) -> Result<&'c str, Rejection> {
     allowed.get(found).map(String::as_str).ok_or_else(|| {
         let names: Vec<_> = allowed.keys().take(10).map(|name| format!("`{name}`")).collect();
         let more = if allowed.len() > 10 { ", …" } else { "" };

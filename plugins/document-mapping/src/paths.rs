@@ -24,6 +24,8 @@ impl<'a> Found<'a> {
 pub(crate) struct Paths {
     root: Vec<Branch>,
     slots: usize,
+    /// Whether a field that is read itself may be a scalar, which then has no fields.
+    is_mixed: bool,
 }
 
 #[derive(Debug)]
@@ -34,6 +36,10 @@ struct Branch {
 }
 
 impl Paths {
+    pub(crate) fn new(is_mixed: bool) -> Self {
+        Self { is_mixed, ..Self::default() }
+    }
+
     /// Adds a path, or finds it again, and returns its slot.
     pub(crate) fn add(&mut self, path: &str) -> Slot {
         let mut branches = &mut self.root;
@@ -61,15 +67,25 @@ impl Paths {
         self.root.is_empty()
     }
 
+    /// Returns whether a field that is read itself may be a scalar.
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.is_mixed
+    }
+
     /// Finds every path in one walk.
     pub(crate) fn find<'a>(&self, document: Document<'a>) -> Result<Found<'a>, Rejection> {
         let mut found = vec![None; self.slots];
-        walk(&self.root, document, &mut found)?;
+        walk(&self.root, document, &mut found, self.is_mixed)?;
         Ok(Found(found))
     }
 }
 
-fn walk<'a>(branches: &[Branch], document: Document<'a>, found: &mut [Option<Raw<'a>>]) -> Result<(), Rejection> {
+fn walk<'a>(
+    branches: &[Branch],
+    document: Document<'a>,
+    found: &mut [Option<Raw<'a>>],
+    is_mixed: bool,
+) -> Result<(), Rejection> {
     // Documents of one collection mostly keep one order of fields, so the next branch is tried first.
     let mut next = 0;
     let mut left = branches.len();
@@ -91,7 +107,7 @@ fn walk<'a>(branches: &[Branch], document: Document<'a>, found: &mut [Option<Raw
             found[slot.0].get_or_insert(field.value);
         }
         if !branch.inner.is_empty() {
-            walk_inner(branch, field.value, found).map_err(|rejection| within(&branch.name, rejection))?;
+            walk_inner(branch, field.value, found, is_mixed).map_err(|rejection| within(&branch.name, rejection))?;
         }
         left -= 1;
         if left == 0 {
@@ -101,12 +117,19 @@ fn walk<'a>(branches: &[Branch], document: Document<'a>, found: &mut [Option<Raw
     Ok(())
 }
 
-fn walk_inner<'a>(branch: &Branch, raw: Raw<'a>, found: &mut [Option<Raw<'a>>]) -> Result<(), Rejection> {
+fn walk_inner<'a>(
+    branch: &Branch,
+    raw: Raw<'a>,
+    found: &mut [Option<Raw<'a>>],
+    is_mixed: bool,
+) -> Result<(), Rejection> {
     let is_number = |branch: &Branch| branch.name.bytes().all(|byte| byte.is_ascii_digit());
     match raw.value()? {
         Value::Null => Ok(()),
-        Value::Document(inner) => walk(&branch.inner, inner, found),
-        Value::Array(inner) if branch.inner.iter().all(is_number) => walk(&branch.inner, inner, found),
+        Value::Document(inner) => walk(&branch.inner, inner, found, is_mixed),
+        Value::Array(inner) if branch.inner.iter().all(is_number) => walk(&branch.inner, inner, found, is_mixed),
+        // Nothing is lost: the column that reads the field itself takes it or refuses it.
+        value if is_mixed && branch.slot.is_some() && !matches!(value, Value::Array(_)) => Ok(()),
         // A path that leads through a text would otherwise read as a missing field.
         _ => Err(Rejection::type_mismatch("a document", raw.kind().words()).at("")),
     }

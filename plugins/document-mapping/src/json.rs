@@ -17,34 +17,59 @@ const NESTING_MAX: usize = 200;
 /// Names of a path within one value.
 const PATH_NAMES_MAX: usize = 16;
 
+/// What a dialect writes in its own way.
+pub trait Special {
+    /// Writes a document, or a number that is not finite, where it is one of the dialect's own; returns whether it is.
+    ///
+    /// # Errors
+    /// A value that JSON cannot hold.
+    fn write(&self, out: &mut String, raw: Raw<'_>) -> Result<bool, Rejection>;
+}
+
 /// Converts any value to JSON text.
 pub(crate) fn of(raw: Raw<'_>) -> Result<String, Rejection> {
+    written(raw, None)
+}
+
+/// Converts any value to JSON text, those of a dialect in their own way.
+///
+/// # Errors
+/// A value that JSON cannot hold.
+pub fn of_dialect(raw: Raw<'_>, special: &dyn Special) -> Result<String, Rejection> {
+    written(raw, Some(special))
+}
+
+fn written(raw: Raw<'_>, special: Option<&dyn Special>) -> Result<String, Rejection> {
     let mut out = String::with_capacity(raw.bytes().len() + 16);
-    write(&mut out, raw, 0)?;
+    write(&mut out, raw, 0, special)?;
     Ok(out)
 }
 
-fn write(out: &mut String, raw: Raw<'_>, depth: usize) -> Result<(), Rejection> {
+fn write(out: &mut String, raw: Raw<'_>, depth: usize, special: Option<&dyn Special>) -> Result<(), Rejection> {
     if depth > NESTING_MAX {
         return Err(refused(format!("expected at most {NESTING_MAX} levels of nesting, found more")));
     }
+    let is_special = |out: &mut String| special.map_or(Ok(false), |special| special.write(out, raw));
     match raw.value()? {
         Value::Null => out.push_str("null"),
         Value::Int32(_) | Value::Int64(_) | Value::Decimal128(_) | Value::Bool(_) => out.push_str(&text::of(raw)?),
         // `1.0` stays `1.0`, and the largest ones keep their exponent.
         Value::Double(value) if value.is_finite() => out.push_str(&format!("{value:?}")),
+        Value::Double(_) if is_special(out)? => {}
         Value::Double(_) => return Err(text::not_finite(raw)),
         Value::Text(text) | Value::Symbol(text) => string(out, text),
         Value::Binary(subtype, bytes) if subtype != 4 || bytes.len() != 16 => string(out, &text::base64(bytes)),
         Value::Binary(..) | Value::ObjectId(_) | Value::Date(_) => string(out, &text::of(raw)?),
-        Value::Document(document) => object(out, document, depth)?,
+        Value::Document(_) if is_special(out)? => {}
+        Value::Document(document) => object(out, document, depth, special)?,
         Value::Array(array) => {
             out.push('[');
             for (index, element) in array.fields().enumerate() {
                 if index > 0 {
                     out.push(',');
                 }
-                write(out, element?.value, depth + 1).map_err(|refused| within(&index.to_string(), depth, refused))?;
+                write(out, element?.value, depth + 1, special)
+                    .map_err(|refused| within(&index.to_string(), depth, refused))?;
             }
             out.push(']');
         }
@@ -55,7 +80,12 @@ fn write(out: &mut String, raw: Raw<'_>, depth: usize) -> Result<(), Rejection> 
     Ok(())
 }
 
-fn object(out: &mut String, document: Document<'_>, depth: usize) -> Result<(), Rejection> {
+fn object(
+    out: &mut String,
+    document: Document<'_>,
+    depth: usize,
+    special: Option<&dyn Special>,
+) -> Result<(), Rejection> {
     out.push('{');
     for (index, field) in document.fields().enumerate() {
         let field = field?;
@@ -65,7 +95,7 @@ fn object(out: &mut String, document: Document<'_>, depth: usize) -> Result<(), 
         let name = field.name()?;
         string(out, name);
         out.push(':');
-        write(out, field.value, depth + 1).map_err(|refused| within(name, depth, refused))?;
+        write(out, field.value, depth + 1, special).map_err(|refused| within(name, depth, refused))?;
     }
     out.push('}');
     Ok(())
@@ -81,7 +111,8 @@ fn within(name: &str, depth: usize, rejection: Rejection) -> Rejection {
     rejection.at(path)
 }
 
-fn string(out: &mut String, text: &str) {
+/// Writes text as JSON does.
+pub fn string(out: &mut String, text: &str) {
     out.push_str(&serde_json::to_string(text).expect("any text can be JSON"));
 }
 
@@ -90,7 +121,7 @@ fn refused(message: String) -> Rejection {
 }
 
 /// Returns the BSON of a configured default: a document whose only field is the value.
-pub(crate) fn to_bson(value: &serde_json::Value) -> Vec<u8> {
+pub fn to_bson(value: &serde_json::Value) -> Vec<u8> {
     let mut out = vec![0; 4];
     field(&mut out, "default", value);
     close(&mut out, 0);
@@ -98,7 +129,7 @@ pub(crate) fn to_bson(value: &serde_json::Value) -> Vec<u8> {
 }
 
 /// Returns the only value of such a document.
-pub(crate) fn only_value(bytes: &[u8]) -> Option<Raw<'_>> {
+pub fn only_value(bytes: &[u8]) -> Option<Raw<'_>> {
     Document::new(bytes).ok()?.fields().next()?.ok().map(|field| field.value)
 }
 
@@ -147,4 +178,25 @@ fn close(out: &mut Vec<u8>, start: usize) {
     out.push(0);
     let length = i32::try_from(out.len() - start).unwrap_or(i32::MAX).to_le_bytes();
     out[start..start + 4].copy_from_slice(&length);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_survive_bit_for_bit() {
+        let ends = [0.0, -0.0, 1.0, 0.1 + 0.2, 5e-324, -5e-324, 2.2250738585072009e-308, f64::MIN_POSITIVE, f64::MAX];
+        // Bits of every kind: the multiplier is odd, so no pattern comes twice.
+        let any = (0..20_000_u64).map(|index| f64::from_bits(index.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        let mut count = 0;
+        for value in ends.into_iter().chain(any).filter(|value| value.is_finite()) {
+            let document = to_bson(&serde_json::Value::from(value));
+            let written = of(only_value(&document).expect("a value")).expect("JSON");
+            let read: f64 = written.parse().expect("a number");
+            assert_eq!(read.to_bits(), value.to_bits(), "{written}");
+            count += 1;
+        }
+        assert!(count > 19_000, "{count}");
+    }
 }
