@@ -12,6 +12,7 @@ mod faults;
 mod figures;
 mod ids;
 mod junction;
+mod moonlanding;
 mod nextcrm;
 mod orders;
 mod parked;

@@ -269,7 +269,8 @@ fn responses(made: &mut Made<'_>, rfi: &str, index: usize) -> Vec<(&'static str,
     for position in 0..count {
         let id = format!("r{}", &made.world.id(world::RESPONSE, index * 4 + position)[..9]);
         let mut element = Made::new(made.world, world::RESPONSE, index * 4 + position, String::new());
-        let mut columns = vec![("rfi_id", row(rfi)), ("legacy_id", element.text("id", id)), ("position", position.into())];
+        let mut columns =
+            vec![("rfi_id", row(rfi)), ("legacy_id", element.text("id", id)), ("position", position.into())];
         columns.push(("responder_id", element.maybe_user("user", System::Friday)));
         let text = element.random.pick(words::SENTENCES);
         columns.push(("response_text", element.text("text", text)));

@@ -8,7 +8,6 @@ mod meaning {
     pub(super) const TIMESTAMP: u64 = 7;
     pub(super) const POINT: u64 = 9;
     pub(super) const BYTES: u64 = 14;
-    pub(super) const LONG_TEXT: u64 = 15;
     pub(super) const MAP: u64 = 19;
     pub(super) const EMPTY_ARRAY: u64 = 24;
 }
@@ -93,12 +92,19 @@ fn meaning_of(value: &Value) -> Option<u64> {
         Value::Point(..) => Some(meaning::POINT),
         Value::Bytes(_) => Some(meaning::BYTES),
         Value::Map(_) => Some(meaning::MAP),
-        Value::Text(text) if text.len() > INDEXED_BYTES_MAX => Some(meaning::LONG_TEXT),
         _ => None,
     }
 }
 
-fn property(out: &mut Vec<u8>, field: u64, app: &str, name: &str, value: &Value, meaning: Option<u64>, is_element: bool) {
+fn property(
+    out: &mut Vec<u8>,
+    field: u64,
+    app: &str,
+    name: &str,
+    value: &Value,
+    meaning: Option<u64>,
+    is_element: bool,
+) {
     let mut property = Vec::new();
     if let Some(meaning) = meaning {
         number(&mut property, 1, meaning);

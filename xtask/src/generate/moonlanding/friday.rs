@@ -41,7 +41,9 @@ pub(super) fn write(out: &mut Written<'_>) -> io::Result<()> {
     for index in 0..size::FRIDAY_PERMISSIONS {
         let path = format!("friday/users/permissions/permission-{index}");
         let roles = Value::Map(
-            (0..ROLES.len()).map(|role| (System::Friday.role_id(role).into(), Value::Bool(role <= index % 5))).collect(),
+            (0..ROLES.len())
+                .map(|role| (System::Friday.role_id(role).into(), Value::Bool(role <= index % 5)))
+                .collect(),
         );
         unmapped(out, path, index, &[("key", format!("permission_{index}").into()), ("roles", roles)])?;
     }

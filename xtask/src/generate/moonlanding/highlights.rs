@@ -39,12 +39,7 @@ pub(super) fn of_review(made: &mut Made<'_>, review: &str, index: usize) -> Vec<
     rows
 }
 
-fn highlight(
-    review: &Made<'_>,
-    review_path: &str,
-    index: usize,
-    position: usize,
-) -> (Value, Vec<(&'static str, Row)>) {
+fn highlight(review: &Made<'_>, review_path: &str, index: usize, position: usize) -> (Value, Vec<(&'static str, Row)>) {
     let world = review.world;
     let mut made = Made::new(world, world::HIGHLIGHT, index, String::new());
     let id = format!("h{}", &world.id(world::HIGHLIGHT, index)[..10]);
@@ -66,7 +61,8 @@ fn highlight(
     columns.push(("is_partner_resolved", made.maybe_flag("partnerResolved", 20)));
     let color = made.random.pick(words::COLORS);
     columns.push(("color", made.maybe_text("color", color)));
-    let file = if made.random.percent(10) { "general".to_owned() } else { format!("1{}", world.id(world::REVIEW, index)) };
+    let file =
+        if made.random.percent(10) { "general".to_owned() } else { format!("1{}", world.id(world::REVIEW, index)) };
     columns.push(("file_id", made.maybe_text("fileId", file)));
     let mut rows = vec![("highlights", columns)];
     rows.extend(responses(&mut made, review_path, &id, index));
@@ -78,11 +74,12 @@ fn place(made: &mut Made<'_>) -> Row {
     let page = i64::try_from(1 + made.random.below(40)).unwrap_or(1);
     let is_scaled = made.random.percent(60);
     let (bounds, bounding_rect) = rect(&mut made.random, is_scaled, page);
-    let rects: Vec<Value> =
-        (0..1 + made.random.below(3)).map(|_| rect(&mut made.random, is_scaled, page).1).collect();
+    let rects: Vec<Value> = (0..1 + made.random.below(3)).map(|_| rect(&mut made.random, is_scaled, page).1).collect();
     let rects = Value::from(rects);
     let mut columns = vec![("page_number", page.into()), ("uses_pdf_coordinates", i64::from(is_scaled).into())];
-    columns.extend(EDGES.into_iter().zip(bounds.map(expected::double)));
+    // SQLite keeps whole numbers of such a column as integers, which have no -0: adding 0 makes it 0.
+    columns.extend(EDGES.into_iter().zip(bounds.map(|edge| expected::double(edge + 0.0))));
+    columns.push(("bounding_rect", expected::json_text(&bounding_rect)));
     columns.push(("rects", expected::json_text(&rects)));
     made.put(
         "position",
@@ -115,7 +112,7 @@ fn rect(random: &mut Random, is_scaled: bool, page: i64) -> ([f64; 6], Value) {
 }
 
 fn edge(random: &mut Random, is_scaled: bool) -> f64 {
-    /// 2^53: so many doubles of the same distance lie from 0 to 1.
+    /// Twice, for 52 bits behind the point.
     const STEPS: u32 = 1 << 26;
     let fine = f64::from(u32::try_from(random.below(1 << 26)).unwrap_or(0));
     let coarse = f64::from(u32::try_from(random.below(1 << 26)).unwrap_or(0));
@@ -154,7 +151,7 @@ fn responses(made: &mut Made<'_>, review: &str, highlight: &str, index: usize) -
     let mut values = Vec::new();
     for position in 0..count {
         let place = index * RESPONSES_MAX + position;
-        let mut element = Made::new(made.world, world::RESPONSE << 8, place, String::new());
+        let mut element = Made::new(made.world, world::HIGHLIGHT_RESPONSE, place, String::new());
         let key = Json::from(vec![Json::from(review), highlight.into()]);
         let mut columns = vec![("highlight_id", expected::row(key)), ("position", position.into())];
         columns.push(("legacy_id", element.text("id", format!("{highlight}-{position}"))));

@@ -72,7 +72,8 @@ fn checklist(out: &mut Written<'_>, index: usize) -> io::Result<()> {
         let id = format!("item-{position}");
         let question = made.random.pick(words::SENTENCES);
         let (person, user) = made.some_user(System::Mwr);
-        let responses: Vec<Value> = (0..made.random.below(3)).map(|_| made.random.pick(&["yes", "n/a"]).into()).collect();
+        let responses: Vec<Value> =
+            (0..made.random.below(3)).map(|_| made.random.pick(&["yes", "n/a"]).into()).collect();
         let is_done = made.random.percent(50);
         rows.push((
             "checklist_items",

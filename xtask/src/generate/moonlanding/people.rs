@@ -115,7 +115,12 @@ pub(super) struct People {
 
 impl People {
     pub(super) fn new(options: Options, size: &Size) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a share")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a share"
+        )]
         let shared = (size.mwr_users as f64 * options.overlap.clamp(0.0, 1.0)).round() as usize;
         Self { options, friday: size.users, mwr: size.mwr_users, shared, reviews: size.reviews }
     }
@@ -258,7 +263,9 @@ impl People {
             role: has_role.then_some(role),
             kind: is_friday.then_some(if role < 3 { "auditor" } else { "client" }),
             status: (is_friday || random.percent(90)).then(|| {
-                random.pick(&["active", "active", "active", "active", "active", "active", "active", "inactive", "deleted"])
+                random.pick(&[
+                    "active", "active", "active", "active", "active", "active", "active", "inactive", "deleted",
+                ])
             }),
             photo: has_photo.then_some(photo),
             cv: has_cv.then(|| format!("Users/{}/cv.pdf", self.id(person))),

@@ -71,7 +71,7 @@ fn review(out: &mut Written<'_>, index: usize) -> io::Result<String> {
     columns.push(("first_manager_id", made.maybe_user("firstManager", System::Mwr)));
     let tags: Vec<Value> = (0..made.random.below(3)).map(|tag| format!("tag {tag}").into()).collect();
     columns.push(("tags", made.maybe_json("tags", tags.into())));
-    columns.extend(tender(&mut made));
+    columns.extend(tender(&mut made, index));
     made.put("sections", Vec::<Value>::new());
     made.put("attachments", Vec::<Value>::new());
 
@@ -88,8 +88,8 @@ fn review(out: &mut Written<'_>, index: usize) -> io::Result<String> {
     Ok(path)
 }
 
-/// The engagement where the review says it: as a path, an id or a reference. Most that do not say it are of none; of some
-/// the engagement says it.
+/// The engagement where the review says it: as an id or a reference. What does not say it is of none, whatever an engagement
+/// says of it.
 fn engagement_of(made: &mut Made<'_>, index: usize) -> Json {
     if !made.random.percent(60) {
         return Json::Null;
@@ -102,15 +102,13 @@ fn engagement_of(made: &mut Made<'_>, index: usize) -> Json {
 }
 
 /// What only a tender has, in a map.
-fn tender(made: &mut Made<'_>) -> Row {
-    let mut details = Made::new(made.world, world::REVIEW, made.fields.len(), String::new());
-    details.random = std::mem::replace(&mut made.random, crate::generate::random::Random::new(0, 0, 0));
+fn tender(made: &mut Made<'_>, index: usize) -> Row {
+    let mut details = Made::new(made.world, world::TENDER, index, String::new());
     let mut columns = vec![("tender_deadline", details.maybe_time("deadline_date", &[Form::Local, Form::Timestamp]))];
     columns.push(("tender_announced_at", details.maybe_time("announcement_date", &[Form::Local])));
     columns.push(("tender_contact", details.maybe_text("contact_person", "Ms Naidoo")));
     columns.push(("tender_price", details.amount("price", 900_000_000)));
     columns.push(("tender_winning_price", details.amount("winning_price", 900_000_000)));
-    made.random = details.random;
     if made.random.percent(15) {
         made.put("tender_details", Value::Map(details.fields));
         return columns;

@@ -34,6 +34,8 @@ pub(super) const PERMISSION: u64 = 23;
 pub(super) const MWR_LOG: u64 = 24;
 pub(super) const HIGHLIGHT: u64 = 25;
 pub(super) const RESPONSE: u64 = 26;
+pub(super) const HIGHLIGHT_RESPONSE: u64 = 27;
+pub(super) const TENDER: u64 = 28;
 
 /// Both systems.
 #[derive(Debug, Clone, Copy)]
