@@ -4,6 +4,7 @@
 //! that a run's report can be compared with what was planted.
 
 mod crm;
+pub mod moonlanding;
 pub mod nextcrm;
 pub mod orders;
 pub mod random;

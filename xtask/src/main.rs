@@ -96,6 +96,27 @@ enum Generate {
         #[arg(long, default_value_t = 2.0)]
         dirt: f64,
     },
+    /// Write the two Firestore projects of the Moonlanding example, and beside them what a migration must make of them
+    Moonlanding {
+        /// The folder of `friday`, `mwr`, `expected` and `planted.jsonl`
+        #[arg(long, default_value = "examples/moonlanding/dump")]
+        out: PathBuf,
+        /// How many times 230,000 documents
+        #[arg(long, default_value_t = 0.05)]
+        scale: f64,
+        /// The same seed gives the same bytes
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The share of MyWorkReview's users who are users of Friday, too
+        #[arg(long, default_value_t = 0.12)]
+        overlap: f64,
+        /// Documents with dirt, in a hundred of the collections that have it
+        #[arg(long, default_value_t = 0.0)]
+        dirt: f64,
+        /// The form of the source
+        #[arg(long, value_enum, default_value_t = generate::moonlanding::Format::Export)]
+        format: generate::moonlanding::Format,
+    },
     /// Fill a PostgreSQL database with the orders example's source
     Orders(orders::Args),
 }
@@ -139,6 +160,12 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
             let summary = generate::nextcrm::nextcrm(&root.join(into), options)?;
             let (documents, dirty) = (summary.documents.values().sum::<u64>(), summary.planted.values().sum::<u64>());
             say(&format!("{documents} documents, {dirty} of them dirty as `planted.jsonl` beside them says"));
+        }
+        Task::Generate(Generate::Moonlanding { out, scale, seed, overlap, dirt, format }) => {
+            let options = generate::moonlanding::Options { scale, seed, overlap, dirt, format };
+            let summary = generate::moonlanding::moonlanding(&root.join(out), options)?;
+            let (documents, dirty) = (summary.total(), summary.planted.values().sum::<u64>());
+            say(&format!("{documents} documents, {dirty} of them dirty, {} users merged", summary.merged));
         }
         Task::Torture { figures: true, .. } => torture::figures(root)?,
         Task::Torture { swaps: Some(swaps), .. } => torture::swap(root, swaps)?,

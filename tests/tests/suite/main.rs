@@ -14,6 +14,7 @@ mod firestore;
 mod ids;
 mod junction;
 mod merge;
+mod moonlanding;
 mod nextcrm;
 mod orders;
 mod parked;
