@@ -54,7 +54,7 @@ fn people(story: &Story) {
 fn of_kinds(old: &str, new: &str, batch_records: usize) -> String {
     let member = |name: &str, kinds: &str| {
         format!(
-            r#"
+            r##"
 [[entity]]
 name = "{name}-users"
 from = "old.{name}"
@@ -71,7 +71,7 @@ boss = {{ from = "boss", reference = "{name}-users" }}
 [entity.config.children.tags]
 each = "tags"
 columns = {{ user_id = {{ from = "^_id", reference = "{name}-users" }}, place = "#", tag = "$" }}
-"#
+"##
         )
     };
     let entities = format!(
