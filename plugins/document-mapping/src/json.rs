@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn doubles_survive_bit_for_bit() {
-        let ends = [0.0, -0.0, 1.0, 0.1 + 0.2, 5e-324, -5e-324, 2.2250738585072009e-308, f64::MIN_POSITIVE, f64::MAX];
+        let ends =
+            [0.0, -0.0, 1.0, 0.1 + 0.2, 5e-324, -5e-324, 2.225_073_858_507_201e-308, f64::MIN_POSITIVE, f64::MAX];
         // Bits of every kind: the multiplier is odd, so no pattern comes twice.
         let any = (0..20_000_u64).map(|index| f64::from_bits(index.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         let mut count = 0;
