@@ -118,6 +118,34 @@ pub fn nextcrm(root: &Path, target: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Runs Moonlanding's example: two Firestore projects into one SQLite database.
+pub fn moonlanding(root: &Path, target: &Path) -> Result<(), Error> {
+    const FOLDER: &str = "examples/moonlanding";
+    const MANIFEST: &str = "examples/moonlanding/migration.toml";
+    step("1/5", "building whimbrel and its components");
+    build(root)?;
+    step("2/5", "generating the exports of two Firestore projects");
+    let dump = root.join(FOLDER).join("dump");
+    remove(&dump)?;
+    let options = generate::moonlanding::Options { scale: 0.05, ..generate::moonlanding::Options::default() };
+    let summary = generate::moonlanding::moonlanding(&dump, options).map_err(Error::Dump)?;
+    say(&format!("{} documents in {FOLDER}/dump; {} users are in both projects", summary.total(), summary.merged));
+    remove_sqlite(&root.join(FOLDER), "moonlanding.db")?;
+    let whimbrel = whimbrel(target);
+    let says = |arguments: &[&str], code| {
+        say(&format!("$ whimbrel {}\n", arguments.join(" ")));
+        expect(Command::new(&whimbrel).args(arguments).current_dir(root), code)
+    };
+    step("3/5", "the migration");
+    says(&["run", MANIFEST, "--execute", "--yes"], 0)?;
+    step("4/5", "who has become whom");
+    says(&["merges", "list", MANIFEST, "--limit", "3"], 0)?;
+    step("5/5", "every row again, from a fresh look at the exports");
+    says(&["verify", MANIFEST], 0)?;
+    say(&format!("\nDone. {FOLDER}/README.md says what there is to see."));
+    Ok(())
+}
+
 fn build(root: &Path) -> Result<(), Error> {
     // What the tests build decides on the features, so that they find everything built that this builds, and the reverse.
     let build = ["build", "--workspace", "--exclude", "guests", "--bin", "whimbrel"];

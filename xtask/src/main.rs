@@ -64,6 +64,8 @@ enum Example {
     Nextcrm,
     /// `examples/orders`
     Orders,
+    /// `examples/moonlanding`
+    Moonlanding,
 }
 
 /// Sources of examples.
@@ -143,6 +145,7 @@ fn run(root: &Path, task: Task) -> Result<(), Box<dyn Error>> {
         Task::Demo { example: Example::Crm } => demo::run(root, &target_folder(root))?,
         Task::Demo { example: Example::Nextcrm } => demo::nextcrm(root, &target_folder(root))?,
         Task::Demo { example: Example::Orders } => orders::demo(root, &target_folder(root))?,
+        Task::Demo { example: Example::Moonlanding } => demo::moonlanding(root, &target_folder(root))?,
         Task::Test { filter } => test::run(root, &target_folder(root), &filter)?,
         Task::Plugins => {
             for component in plugins::build(root)? {

@@ -27,10 +27,15 @@ pub(super) fn check(tables: &Tables, found: &mut Vec<Finding>) {
         };
         if entity.merge.is_none() {
             let message = format!("nothing merges the records of `{}`", members.join("`, `"));
-            found.push((format!("{at}/from"), message, Some("say `merge = \"user-dedup\"`, or another merger".to_owned())));
+            found.push((
+                format!("{at}/from"),
+                message,
+                Some("say `merge = \"user-dedup\"`, or another merger".to_owned()),
+            ));
         }
         if entity.key.is_some() {
-            let message = "a merged entity has no key of its own: its records are known by what the merger says".to_owned();
+            let message =
+                "a merged entity has no key of its own: its records are known by what the merger says".to_owned();
             found.push((format!("{at}/key"), message, None));
         }
         if entity.filter.is_some() {
@@ -39,7 +44,11 @@ pub(super) fn check(tables: &Tables, found: &mut Vec<Finding>) {
         }
         if entity.settings.transform.is_some() {
             let message = "the rows of a merged entity are made by its merger".to_owned();
-            found.push((format!("{at}/transform"), message, Some("say `transform` of the entities that are merged".to_owned())));
+            found.push((
+                format!("{at}/transform"),
+                message,
+                Some("say `transform` of the entities that are merged".to_owned()),
+            ));
         }
         for (place, name) in members.iter().enumerate() {
             let at = format!("{at}/from/{place}");
@@ -75,8 +84,10 @@ pub(super) fn link(tables: &Tables, entities: &mut [EntityPlan], found: &mut Vec
         let merged = &mut entities[index];
         merged.merges = members;
         if !matches!(merged.id, IdStrategy::UuidV5 | IdStrategy::Keep) {
-            let at = if table.settings.id.is_some() { format!("/entity/{index}/id") } else { "/defaults/id".to_owned() };
-            let message = format!("the ids of `{}` are those of its survivors: expected `uuid-v5` or `keep`", merged.name);
+            let at =
+                if table.settings.id.is_some() { format!("/entity/{index}/id") } else { "/defaults/id".to_owned() };
+            let message =
+                format!("the ids of `{}` are those of its survivors: expected `uuid-v5` or `keep`", merged.name);
             found.push((at, message, None));
         }
         if !merged.tables.is_empty() && merged.main_table().is_none() {

@@ -189,9 +189,7 @@ pub struct EntityTable {
 #[serde(untagged)]
 pub enum From {
     /// A collection, or a table, of a source.
-    Collection(
-        #[schemars(regex(pattern = r"^[^.]+\..+$"), extend("x-form" = "`source.Collection`"))] String,
-    ),
+    Collection(#[schemars(regex(pattern = r"^[^.]+\..+$"), extend("x-form" = "`source.Collection`"))] String),
     /// Entities whose records are merged.
     Entities(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
 }

@@ -228,9 +228,8 @@ impl fmt::Debug for Component {
 
 /// Reads world and version from the names of the exports, before anything is instantiated.
 fn world(name: &str, exports: &[String]) -> Result<World, PluginError> {
-    let expected = format!(
-        "`{PACKAGE}transformer@{VERSION}`, `{PACKAGE}validator@{VERSION}` or `{PACKAGE}merger@{VERSION}`"
-    );
+    let expected =
+        format!("`{PACKAGE}transformer@{VERSION}`, `{PACKAGE}validator@{VERSION}` or `{PACKAGE}merger@{VERSION}`");
     let ours: Vec<_> = exports
         .iter()
         .filter_map(|export| {

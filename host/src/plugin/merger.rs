@@ -109,13 +109,15 @@ impl Merger {
     /// Returns what each of these members is known by, where it is known by something.
     pub fn identify(&self, members: Documents<'_>) -> Result<Vec<Result<Option<String>, RecordFault>>, PluginError> {
         let (mut store, instance) = self.ready()?;
-        let function = instance.get_typed_func::<(LentDocuments<'_>,), (Vec<Option<String>>,)>(&mut store, &self.identify);
+        let function =
+            instance.get_typed_func::<(LentDocuments<'_>,), (Vec<Option<String>>,)>(&mut store, &self.identify);
         let fault = |store: &_, error| store::fault(self.component.name(), &self.limits, "identify", store, error);
         let function = function.map_err(|error| fault(&store, error))?;
         let called = members.lend(&self.component, "identify", |lent| function.call(&mut store, (lent,)))?;
         let (identities,) = called.map_err(|error| fault(&store, error))?;
         if identities.len() != members.ranges.len() {
-            let message = format!("expected {} answers, one a member, found {}", members.ranges.len(), identities.len());
+            let message =
+                format!("expected {} answers, one a member, found {}", members.ranges.len(), identities.len());
             return Err(self.component.contract("identify", message));
         }
         Ok(identities.into_iter().map(usable).collect())
@@ -182,7 +184,9 @@ impl Merger {
 fn usable(identity: Option<String>) -> Result<Option<String>, RecordFault> {
     let fault = |message| RecordFault { code: "unusable-identity", message };
     match identity {
-        Some(text) if text.is_empty() => Err(fault("expected a text that the record is known by, found an empty one".to_owned())),
+        Some(text) if text.is_empty() => {
+            Err(fault("expected a text that the record is known by, found an empty one".to_owned()))
+        }
         Some(text) if text.len() > IDENTITY_BYTES_MAX => Err(fault(format!(
             "expected at most {IDENTITY_BYTES_MAX} bytes that the record is known by, found {}",
             text.len()

@@ -52,7 +52,9 @@ pub(super) async fn standing(
         let ids = EntityIds::new(&plan.namespace, &plan.entities[entity].name);
         let id_of = |key: &&Key| {
             let id = match plan.entities[entity].id {
-                IdStrategy::Column | IdStrategy::Sequence | IdStrategy::Merged => parents.stored_id(entity, key.as_str()),
+                IdStrategy::Column | IdStrategy::Sequence | IdStrategy::Merged => {
+                    parents.stored_id(entity, key.as_str())
+                }
                 strategy => computed(strategy, &ids, key, &table.schema.columns[column]),
             };
             Some((key.as_str().to_owned(), convert::refit(id?, &table.schema.columns[column]).ok()?))

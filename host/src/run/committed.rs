@@ -294,9 +294,7 @@ fn unpack(entity: &str, entry: &StoredEntry) -> Result<Vec<Known>, Failure> {
             rows: rows.collect(),
         });
     });
-    whole.ok_or_else(|| {
-        Failure::failed(format!("the ledger entry {} of `{entity}` is damaged", entry.sequence))
-    })?;
+    whole.ok_or_else(|| Failure::failed(format!("the ledger entry {} of `{entity}` is damaged", entry.sequence)))?;
     Ok(records)
 }
 

@@ -64,11 +64,11 @@ impl<'a> GivenIds<'a> {
         let table = &plan.entities[entity].tables[resolved_row.table];
         let open = resolved_row.pending.iter().filter(|(column, ..)| unresolved.contains(&(row, *column)));
         open.filter_map(|(column, parent, key)| {
-                let (record, id) = self.0.get(&(*parent, key.as_str()))?;
-                let value = convert::fit((*id).clone(), &table.schema.columns[table.columns[*column]]).ok()?;
-                Some(GivenId { column: *column, value, record: *record })
-            })
-            .collect()
+            let (record, id) = self.0.get(&(*parent, key.as_str()))?;
+            let value = convert::fit((*id).clone(), &table.schema.columns[table.columns[*column]]).ok()?;
+            Some(GivenId { column: *column, value, record: *record })
+        })
+        .collect()
     }
 }
 

@@ -92,11 +92,16 @@ pub async fn list(manifest: &Manifest, entity: Option<&str>, limit: usize) -> Re
 /// records are known by.
 pub async fn show(manifest: &Manifest, entity: &str, key: &str) -> Result<Option<ShownMerge>, Failure> {
     let all = merged(manifest, None)?;
-    let into = all.iter().find(|table| table.name == entity || table.merged().unwrap_or_default().contains(&entity.to_owned()));
+    let into = all
+        .iter()
+        .find(|table| table.name == entity || table.merged().unwrap_or_default().contains(&entity.to_owned()));
     let Some(merged) = into else {
-        let names: Vec<&String> =
-            all.iter().flat_map(|table| std::iter::once(&table.name).chain(table.merged().unwrap_or_default())).collect();
-        return Err(Failure::usage(format!("no records of an entity `{entity}` are merged")).perhaps(hint::among(entity, names)));
+        let names: Vec<&String> = all
+            .iter()
+            .flat_map(|table| std::iter::once(&table.name).chain(table.merged().unwrap_or_default()))
+            .collect();
+        return Err(Failure::usage(format!("no records of an entity `{entity}` are merged"))
+            .perhaps(hint::among(entity, names)));
     };
     let (target, books) = open(manifest).await?;
     let mut tx = target.begin().await?;

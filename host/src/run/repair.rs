@@ -242,8 +242,7 @@ struct Repair<'a> {
     counts: Counts,
 }
 
-/// Writes one record of an entity again, as it comes out now, where it is another one than before; returns where the entity
-/// stands then.
+/// Writes one record of an entity again, as it comes out now; returns where the entity stands then.
 pub(super) async fn rewrite(
     opened: &Opened,
     committer: Committer,
@@ -267,14 +266,16 @@ pub(super) async fn rewrite(
     };
     let resolved = map(&opened.mappers[index], batch).await?;
     let known = [Some(known)];
-    let decided = repair.decide(&resolved, &known).await?;
-    for (_, told) in decided.told.iter().filter(|(record, _)| !decided.records.contains(record)) {
+    let mut decided = repair.decide(&resolved, &known).await?;
+    // Though its rows may be the same, the ledger is to have the record as it is now.
+    decided.records.insert(0);
+    for (_, told) in
+        decided.told.iter().filter(|(_, told)| !matches!(told.what.as_str(), "inserted" | "changed" | "removed"))
+    {
         let name = &opened.plan.entities[index].name;
         tracing::warn!(entity = name, document = told.document, "left as it stands: {}", told.what);
     }
-    if !decided.records.is_empty() {
-        repair.write(&resolved, &known, decided).await?;
-    }
+    repair.write(&resolved, &known, decided).await?;
     Ok(repair.checkpoint)
 }
 

@@ -269,7 +269,10 @@ impl<'a> Replay<'a> {
         let batch = match plan.merges.is_empty() {
             true => originals::batch(plan, origin, &page, entity.checkpoint.position.clone()),
             // Others may have joined the group since.
-            false => originals::groups(plan, &page, entity.checkpoint.position.clone(), &*self.opened.target, &self.stored).await?,
+            false => {
+                originals::groups(plan, &page, entity.checkpoint.position.clone(), &*self.opened.target, &self.stored)
+                    .await?
+            }
         };
         let mapper = entity.mapper.clone();
         let resolved = tokio::task::spawn_blocking(move || mapper.map(batch))

@@ -318,13 +318,7 @@ impl Resolver {
         Err(self.refuse("unusable-reference", Some(column.clone()), message))
     }
 
-    fn row(
-        &self,
-        index: usize,
-        table: usize,
-        body: &[u8],
-        group: Option<&Group>,
-    ) -> Result<ResolvedRow, Box<Refused>> {
+    fn row(&self, index: usize, table: usize, body: &[u8], group: Option<&Group>) -> Result<ResolvedRow, Box<Refused>> {
         let plan = &self.plan.entities[self.entity].tables[table];
         let columns = &self.columns[table];
         let malformed = |message: String| self.refuse("malformed-row", None, message);

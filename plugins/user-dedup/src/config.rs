@@ -102,7 +102,8 @@ impl Config {
     pub fn check(&self, setup: &MergerSetup) -> Result<u32, Vec<Problem>> {
         let mut problems = Vec::new();
         let main = setup.tables.iter().position(|table| table.id.is_some());
-        let Some((index, table)) = main.and_then(|index| Some((u32::try_from(index).ok()?, &setup.tables[index]))) else {
+        let Some((index, table)) = main.and_then(|index| Some((u32::try_from(index).ok()?, &setup.tables[index])))
+        else {
             return Err(vec![Problem::new(Pointer::root(), "expected a table with an id column, found none")]);
         };
         let mut column = |at: Pointer, table: &Table, name: &str| {

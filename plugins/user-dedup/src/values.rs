@@ -32,7 +32,9 @@ pub fn compare(one: Raw<'_>, other: Raw<'_>) -> Ordering {
             _ => Ordering::Equal,
         },
         // A millisecond and a finer instant: the finer one in the same form.
-        (Ok(Value::Date(one)), Ok(Value::Document(form))) => instant(form).map_or(Ordering::Equal, |it| (one, 0).cmp(&it)),
+        (Ok(Value::Date(one)), Ok(Value::Document(form))) => {
+            instant(form).map_or(Ordering::Equal, |it| (one, 0).cmp(&it))
+        }
         (Ok(Value::Document(form)), Ok(Value::Date(other))) => {
             instant(form).map_or(Ordering::Equal, |it| it.cmp(&(other, 0)))
         }

@@ -17,7 +17,8 @@ use whimbrel_sdk::testing::to_bson;
 fn setup() -> MergerSetup {
     let users = ["email", "name", "role", "tags", "seen", "size"];
     let users = users.iter().fold(Table::new("users").id("id"), |table, column| table.column(*column));
-    let teams = ["user_id", "team", "place"].iter().fold(Table::new("user_teams"), |table, column| table.column(*column));
+    let teams =
+        ["user_id", "team", "place"].iter().fold(Table::new("user_teams"), |table, column| table.column(*column));
     MergerSetup {
         entity: "users".to_owned(),
         sources: vec!["old".to_owned(), "new".to_owned()],
@@ -27,7 +28,11 @@ fn setup() -> MergerSetup {
 
 fn merger(config: &Value) -> Result<UserDedup, String> {
     let problems = |found: Vec<whimbrel_sdk::Problem>| {
-        found.into_iter().map(|problem| format!("{}: {}", problem.pointer, problem.message)).collect::<Vec<_>>().join("; ")
+        found
+            .into_iter()
+            .map(|problem| format!("{}: {}", problem.pointer, problem.message))
+            .collect::<Vec<_>>()
+            .join("; ")
     };
     let config = parse(&config.to_string()).map_err(|problem| problems(vec![problem]))?;
     UserDedup::new(&setup(), config).map_err(problems)
@@ -39,7 +44,9 @@ fn member(source: i32, key: &str, row: Value, teams: &[&str]) -> Value {
     row["id"] = json!({ "$ref": if source == 0 { "old" } else { "new" }, "$id": key });
     let mut rows = vec![json!({ "table": 0, "row": row })];
     for (place, team) in teams.iter().enumerate() {
-        rows.push(json!({ "table": 1, "row": { "user_id": { "$ref": "x", "$id": key }, "team": team, "place": place } }));
+        rows.push(
+            json!({ "table": 1, "row": { "user_id": { "$ref": "x", "$id": key }, "team": team, "place": place } }),
+        );
     }
     json!({ "source": source, "key": format!("s{key}"), "rows": rows })
 }
@@ -119,7 +126,10 @@ fn single_columns_go_their_own_way() {
     assert_eq!(row["size"], 7);
     assert_eq!(row["tags"], "[1,1.0,\"x\",{\"a\": 1e400}]");
     assert_eq!(row["name"], Value::Null);
-    let error = merged(&json!({ "key": "email", "fields": { "name": "union" } }), &[member(0, "a", json!({ "name": "x" }), &[])]);
+    let error = merged(
+        &json!({ "key": "email", "fields": { "name": "union" } }),
+        &[member(0, "a", json!({ "name": "x" }), &[])],
+    );
     assert_eq!(error.unwrap_err(), "not-an-array name: expected arrays to unite, found a text that is no JSON array");
 }
 
@@ -137,9 +147,7 @@ fn further_rows_are_kept_once_each_and_counted_anew() {
     let members = [member(0, "a", json!({}), &["x", "y"]), member(1, "b", json!({}), &["y", "z"])];
     let teams = |policy: Value| {
         let rows = merged(&json!({ "key": "email", "children": { "user_teams": policy } }), &members).unwrap();
-        let teams = rows[1..].iter().map(|row| {
-            format!("{}{}", row["place"], row["team"].as_str().unwrap())
-        });
+        let teams = rows[1..].iter().map(|row| format!("{}{}", row["place"], row["team"].as_str().unwrap()));
         teams.collect::<Vec<_>>().join(" ")
     };
     assert_eq!(teams(json!({})), "0x 1y 0y 1z");

@@ -101,7 +101,7 @@ fn transactions_begin_where_the_architecture_says() {
     // Rows and their checkpoint: `commit`, the final steps of junctions and, for references that are filled in, `finish` and
     // `heal`. The others begin one for bookkeeping alone: the migration's row, a look at checkpoints, provisional dead letters,
     // whose parents have come, events of components, what the commands show or forget; `numbering` notes the numbers that it
-    // takes.
+    // takes, `merge` reads what was gathered.
     let begins = host_lines()
         .into_iter()
         .filter(|(file, _, line)| line.contains(".begin().await") && !file.starts_with("host/src/connector/"));
@@ -115,6 +115,7 @@ fn transactions_begin_where_the_architecture_says() {
         "cli/reset.rs",
         "cli/status.rs",
         "run/commit.rs",
+        "run/committed.rs",
         "run/conclude.rs",
         "run/dead_letter.rs",
         "run/finish.rs",
@@ -123,9 +124,13 @@ fn transactions_begin_where_the_architecture_says() {
         "run/junction/again.rs",
         "run/junction/mod.rs",
         "run/junction/step.rs",
+        "run/merge/late.rs",
+        "run/merge/source.rs",
+        "run/merges.rs",
         "run/mod.rs",
         "run/numbering.rs",
         "run/open.rs",
+        "run/originals.rs",
         "run/parked.rs",
         "run/repair.rs",
         "run/repair/decide.rs",

@@ -32,7 +32,10 @@ pub fn plan(report: &PlanReport, as_json: bool) {
         let _ = match (&entity.merged_into, entity.merges.is_empty()) {
             (Some(merged), _) => {
                 let (key, transform) = (entity.key.join(", "), &entity.transform);
-                writeln!(text, "   key {key}, through {transform}; merged into the records of {merged}, whose ids it has")
+                writeln!(
+                    text,
+                    "   key {key}, through {transform}; merged into the records of {merged}, whose ids it has"
+                )
             }
             (None, true) => {
                 writeln!(text, "   key {}, id {}, through {}", entity.key.join(", "), entity.id, entity.transform)

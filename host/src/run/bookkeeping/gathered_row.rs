@@ -135,7 +135,8 @@ impl Bookkeeping {
         let own = &self.tables.gathered_row;
         let forget =
             format!("DELETE FROM {own} WHERE migration = $1 AND merged = $2 AND entity = $3 AND document = $4");
-        let find = format!("SELECT generation FROM {own} WHERE migration = $1 AND merged = $2 AND sort_key = $3 LIMIT 1");
+        let find =
+            format!("SELECT generation FROM {own} WHERE migration = $1 AND merged = $2 AND sort_key = $3 LIMIT 1");
         let last = format!("SELECT COALESCE(MAX(generation), 0) FROM {own} WHERE migration = $1 AND merged = $2");
         let last = tx.query(&last, &[text(&self.migration), text(merged)]).await?;
         let next = last.into_iter().next().map_or(0, |row| Columns::new(row).unsigned()) + 1;
@@ -167,12 +168,7 @@ impl Bookkeeping {
     }
 
     /// Notes of a group that all who have joined are members like any other.
-    pub async fn forget_late(
-        &self,
-        tx: &mut dyn Transaction,
-        merged: &str,
-        known: &Known,
-    ) -> Result<(), TargetError> {
+    pub async fn forget_late(&self, tx: &mut dyn Transaction, merged: &str, known: &Known) -> Result<(), TargetError> {
         let sql = format!(
             "UPDATE {} SET late = 0 WHERE migration = $1 AND merged = $2 AND generation = $3 AND sort_key = $4 \
              AND late = 1",

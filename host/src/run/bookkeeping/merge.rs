@@ -105,7 +105,8 @@ impl Bookkeeping {
         merged: &str,
         id: &[u8],
     ) -> Result<Option<Merge>, TargetError> {
-        let sql = format!("SELECT {COLUMNS} FROM {} WHERE migration = $1 AND merged = $2 AND id = $3", self.tables.merge);
+        let sql =
+            format!("SELECT {COLUMNS} FROM {} WHERE migration = $1 AND merged = $2 AND id = $3", self.tables.merge);
         let rows = tx.query(&sql, &[text(&self.migration), text(merged), Value::Bytes(id.to_vec())]).await?;
         Ok(rows.into_iter().next().map(stored))
     }
@@ -117,8 +118,10 @@ impl Bookkeeping {
         merged: &str,
         identity: &str,
     ) -> Result<Option<Merge>, TargetError> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM {} WHERE migration = $1 AND merged = $2 AND identity = $3", self.tables.merge);
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {} WHERE migration = $1 AND merged = $2 AND identity = $3",
+            self.tables.merge
+        );
         let rows = tx.query(&sql, &[text(&self.migration), text(merged), text(identity)]).await?;
         Ok(rows.into_iter().next().map(stored))
     }

@@ -44,7 +44,8 @@ impl Committer {
         for (index, document, key) in living() {
             let first = *known.entry(key.to_owned()).or_insert(document);
             if first != document {
-                let message = format!("the record with the key `{key}` has been gathered from document {first} already");
+                let message =
+                    format!("the record with the key `{key}` has been gathered from document {first} already");
                 repeated.insert(index, refuse("duplicate-key", None, message));
             }
         }
@@ -97,7 +98,8 @@ impl Committer {
         }
         let mut ids: BTreeMap<usize, Vec<(String, Vec<u8>)>> = BTreeMap::new();
         let mut merges = Vec::new();
-        let living: HashSet<usize> = layout.records.iter().copied().filter(|record| !dead.contains_key(record)).collect();
+        let living: HashSet<usize> =
+            layout.records.iter().copied().filter(|record| !dead.contains_key(record)).collect();
         for (&record, group) in resolved.groups.iter().filter(|(record, _)| living.contains(record)) {
             let Some(id) = self.id_of(resolved, layout, record) else { continue };
             for member in &group.members {

@@ -30,7 +30,8 @@ pub async fn compare(
         let is_same = |known: &&Known| {
             known.fate == Fate::Merged && known.source == ledger::source_digest(resolved.batch.body(record))
         };
-        let (Some(_), Some(now)) = (known[index].filter(is_same), resolved.gathered.get(index).and_then(Option::as_ref))
+        let (Some(_), Some(now)) =
+            (known[index].filter(is_same), resolved.gathered.get(index).and_then(Option::as_ref))
         else {
             continue;
         };

@@ -35,7 +35,13 @@ pub struct GroupMember {
 impl Group {
     /// Reads a group, and finds who survives and where the values of its row come from. `id` is the described index of the
     /// table with the record's own row and the name of its id column. `Err` says what is wrong with what was made of it.
-    pub fn read(entity: &EntityPlan, names: &[&str], body: &[u8], rows: &[PluginRow], id: (u32, &str)) -> Result<Self, String> {
+    pub fn read(
+        entity: &EntityPlan,
+        names: &[&str],
+        body: &[u8],
+        rows: &[PluginRow],
+        id: (u32, &str),
+    ) -> Result<Self, String> {
         let damaged = || "expected a group of members, found bytes that are none".to_owned();
         let document = RawDocument::from_bytes(body).map_err(|_| damaged())?;
         let all = document.get_array("members").map_err(|_| damaged())?;

@@ -24,7 +24,10 @@ fn add(all: &mut Described, table: &Described) -> Result<(), String> {
         ("id column", all.id.clone().unwrap_or_default(), table.id.clone().unwrap_or_default()),
     ] {
         if ours != theirs {
-            return Err(format!("the {what} of `{}` is `{ours}` for one of them and `{theirs}` for another", table.name));
+            return Err(format!(
+                "the {what} of `{}` is `{ours}` for one of them and `{theirs}` for another",
+                table.name
+            ));
         }
     }
     for column in &table.columns {
