@@ -15,6 +15,8 @@ use crate::run::layout::Dead;
 use crate::run::layout::Place;
 use crate::run::parents::LeftOut;
 use crate::run::parents::Parents;
+use crate::run::resolve::Choice;
+use crate::run::resolve::Decided;
 use crate::run::resolve::Resolved;
 use crate::run::resolve::ResolvedRow;
 use crate::run::resolve::Settled;
@@ -26,7 +28,9 @@ const TAKEN: [&str; 2] = ["duplicate-key", "unique"];
 /// Leaves out rows of a record whose key another row of it has by now, now that ids are known: equal ones, and those that
 /// differ where the manifest lets the first stand. `before` are the same rows with the source keys that they referred to.
 pub fn collapse(plan: &Plan, entity: &EntityPlan, before: &[ResolvedRow], batch: &mut Resolved) {
-    let refers = |row: &ResolvedRow| refers_to_merged(plan, &row.pending);
+    let refers = |row: &ResolvedRow| {
+        merged_references(row).any(|(_, parent, _)| plan.entities[parent].id == IdStrategy::Merged)
+    };
     if !before.iter().any(refers) {
         return;
     }
@@ -40,7 +44,7 @@ pub fn collapse(plan: &Plan, entity: &EntityPlan, before: &[ResolvedRow], batch:
             let place = (row.table, row.key.clone());
             let first = firsts.get(&place).map(|&first| &kept[first]).filter(|_| refers(before) && !row.is_deferred);
             let is_left_out = first.is_some_and(|first| {
-                first.values == row.values && waits(first) == waits(&row) && first.choices == row.choices
+                first.values == row.values && waits(first) == waits(&row) && undecided(first) == undecided(&row)
                     || entity.on_collision == OnCollision::KeepFirst
             });
             if is_left_out {
@@ -77,10 +81,10 @@ pub async fn collided(
         let mut is_collision = false;
         for row in &before.rows[range.clone()] {
             let table = &entity.tables[row.table];
-            for (fed, parent, key) in &row.pending {
-                let Some(merged) = plan.entities[*parent].merged_into else { continue };
+            for (fed, parent, key) in merged_references(row) {
+                let Some(merged) = plan.entities[parent].merged_into else { continue };
                 let (true, Some(id)) =
-                    (is_told_apart_by(table, table.columns[*fed], refused), parents.stored_id(*parent, key.as_str()))
+                    (is_told_apart_by(table, table.columns[fed], refused), parents.stored_id(parent, key.as_str()))
                 else {
                     continue;
                 };
@@ -118,6 +122,14 @@ fn waits(row: &ResolvedRow) -> Vec<&(usize, usize, Key)> {
     row.pending.iter().filter(|(column, ..)| row.values[*column].is_null()).collect()
 }
 
-fn refers_to_merged(plan: &Plan, pending: &[(usize, usize, Key)]) -> bool {
-    pending.iter().any(|(_, parent, _)| plan.entities[*parent].id == IdStrategy::Merged)
+/// The references of a row whose ids are stored: fed column, entity and source key; of one that may be to several entities, each.
+fn merged_references(row: &ResolvedRow) -> impl Iterator<Item = (usize, usize, &Key)> {
+    let named = row.pending.iter().map(|(column, parent, key)| (*column, *parent, key));
+    let open = row.choices.iter().flat_map(|choice| choice.of.iter().map(|(parent, key)| (choice.column, *parent, key)));
+    named.chain(open)
+}
+
+/// References of which it is not known yet to whom they are.
+fn undecided(row: &ResolvedRow) -> Vec<&Choice> {
+    row.choices.iter().filter(|choice| choice.is == Decided::No).collect()
 }
