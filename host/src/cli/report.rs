@@ -14,6 +14,7 @@ mod shown;
 mod status;
 mod swap;
 mod table;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -54,6 +55,7 @@ pub use run::run;
 pub use status::status;
 pub use swap::answer;
 pub use swap::history;
+pub use validate::validated;
 
 /// What is said of dead letters whose batch is not committed.
 const PROVISIONAL: &str = "provisional dead letters (their batch was rolled back and will be read again)";
