@@ -143,7 +143,8 @@ impl CheckTable {
         for (pointer, names) in lists {
             for (place, named) in names.iter().enumerate() {
                 let (column, _) = parts(named);
-                let is_fed = |table: &DescribedTable| table.columns.iter().any(|(fed, _)| means(column, &table.name, fed));
+                let is_fed =
+                    |table: &DescribedTable| table.columns.iter().any(|(fed, _)| means(column, &table.name, fed));
                 let message = if !tables.iter().any(is_fed) {
                     format!("the transformer feeds no column `{column}`")
                 } else if named.split_once('#').is_some_and(|(_, pointer)| !pointer.starts_with('/')) {

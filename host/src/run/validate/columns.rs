@@ -87,6 +87,8 @@ impl EntityColumns {
             columns.declare(plan, check, named, rule);
         }
         columns.add_by_type(plan);
+        // What lies in a column is told before the column as a whole.
+        columns.asked.iter_mut().flatten().for_each(|asked| asked.sort_by_key(|asked| asked.steps.is_empty()));
         columns
     }
 

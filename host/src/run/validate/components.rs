@@ -1,11 +1,14 @@
 //! The validators of an entity, over the rows that stand: the same components with the same configuration as while they
 //! were moved. One that traps is told and, when it goes on trapping, asked no more; the others go on.
 
+use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bson::RawDocumentBuf;
 use bson::raw::CString;
 
+use super::report::Failed;
 use super::tally::Tallies;
 use super::walk::Seen;
 use super::walk::failed_in;
@@ -18,6 +21,9 @@ use crate::record::form::form;
 
 /// Rows of one entity on which a validator may trap before it is asked no more.
 const TRAPS_MAX: u64 = 10;
+
+/// What is told of a batch already, by check: the row, by its place, and the column.
+pub type ToldColumns = HashMap<&'static str, HashSet<(usize, String)>>;
 
 /// One validator of one entity.
 pub struct Examiner {
@@ -42,16 +48,18 @@ impl Examiner {
         &mut self,
         plan: &EntityPlan,
         batch: &Batch,
-        seen: &[&Seen],
-        rows: &[PluginRow],
-        call_rows: usize,
+        seen: &[Seen],
+        bodies: &[PluginRow],
+        told: &ToldColumns,
         tallies: &mut Tallies,
     ) -> Result<(), Failure> {
         let (check, part) = (self.name().to_owned(), format!("entity {}", plan.name));
         if !tallies.has(&check) {
             return Ok(());
         }
-        for (seen, rows) in seen.chunks(call_rows.max(1)).zip(rows.chunks(call_rows.max(1))) {
+        let call = plan.batch_records.max(1);
+        for (first, rows) in bodies.chunks(call).enumerate().map(|(calls, rows)| (calls * call, rows)) {
+            let seen = &seen[first..first + rows.len()];
             if self.is_given_up {
                 tallies.count(&check, &part, "not looked at", rows.len() as u64);
                 continue;
@@ -64,19 +72,24 @@ impl Examiner {
                 Err(error) => {
                     let failure = Failure::from(error);
                     let message = std::iter::once(failure.to_string()).chain(failure.causes()).collect::<Vec<_>>();
-                    let first = failed_in(plan, batch, seen[0], &[], "plugin-failed");
+                    let first = failed_in(plan, batch, &seen[0], &[], "plugin-failed");
                     tallies.count(&check, &part, "not looked at", rows.len() as u64);
                     self.give_up(&part, tallies);
-                    tallies.fail(&check, super::report::Failed { message: Some(message.join(": ")), ..first });
+                    tallies.fail(&check, Failed { message: Some(message.join(": ")), ..first });
                     continue;
                 }
             };
-            for (seen, result) in seen.iter().zip(results) {
+            for (place, (seen, result)) in seen.iter().zip(results).enumerate() {
                 match result {
                     Ok(violations) => {
                         tallies.compared(&check, &part, "rows", 1);
                         for violation in violations {
-                            let failed = super::report::Failed {
+                            // What a check of the same name has said of the value is the same defect.
+                            let column = violation.column.clone().unwrap_or_default();
+                            if told.get(check.as_str()).is_some_and(|told| told.contains(&(first + place, column))) {
+                                continue;
+                            }
+                            let failed = Failed {
                                 field: violation.column,
                                 message: Some(violation.message),
                                 ..failed_in(plan, batch, seen, &[], &violation.code)
@@ -88,7 +101,7 @@ impl Examiner {
                         self.traps += 1;
                         tallies.count(&check, &part, "trapped", 1);
                         let failed = failed_in(plan, batch, seen, &[], fault.code);
-                        tallies.fail(&check, super::report::Failed { message: Some(fault.message), ..failed });
+                        tallies.fail(&check, Failed { message: Some(fault.message), ..failed });
                     }
                 }
             }
@@ -107,20 +120,20 @@ impl Examiner {
 }
 
 /// Makes the bodies of rows as the contract has them. A reference is the id that it has resolved to.
-pub fn rows<'a>(plan: &EntityPlan, seen: &'a [Seen]) -> Result<(Vec<&'a Seen>, Vec<PluginRow>), Failure> {
-    let (mut shown, mut rows) = (Vec::new(), Vec::new());
-    for row in seen {
+pub fn bodies(plan: &EntityPlan, seen: &[Seen]) -> Result<Vec<PluginRow>, Failure> {
+    let body = |row: &Seen| {
         let table = &plan.tables[row.table];
-        let Some(described) = plan.table_order.iter().position(|&place| place == row.table) else { continue };
+        let described = plan.table_order.iter().position(|&place| place == row.table);
+        let described = described.ok_or_else(|| Failure::bug("a row has a table that nobody has described"))?;
         let mut body = RawDocumentBuf::new();
         for (&column, value) in table.columns.iter().zip(&row.found) {
             let column = &table.schema.columns[column];
-            let name = CString::try_from(column.name.as_str())
-                .map_err(|error| Failure::failed(format!("the name `{}` fits no document", column.name)).cause(error))?;
+            let name = CString::try_from(column.name.as_str()).map_err(|error| {
+                Failure::failed(format!("the name `{}` fits no document", column.name)).cause(error)
+            })?;
             body.append(name, form(value, &column.kind));
         }
-        shown.push(row);
-        rows.push(PluginRow { table: u32::try_from(described).unwrap_or(u32::MAX), body: body.into_bytes().into() });
-    }
-    Ok((shown, rows))
+        Ok(PluginRow { table: u32::try_from(described).unwrap_or(u32::MAX), body: body.into_bytes().into() })
+    };
+    seen.iter().map(body).collect()
 }

@@ -139,11 +139,7 @@ fn tallies(opened: &Opened, walk: &Walk<'_>, only: &[String]) -> Tallies {
 
 /// Returns when the migration was running, and the time that its components are told, in microseconds since 1970. A run
 /// that could not say when it ended is taken to have gone on to its last checkpoint, or to the next one.
-async fn run_times(
-    opened: &Opened,
-    books: &Bookkeeping,
-    starts: &[Checkpoint],
-) -> Result<Vec<(i64, i64)>, Failure> {
+async fn run_times(opened: &Opened, books: &Bookkeeping, starts: &[Checkpoint]) -> Result<Vec<(i64, i64)>, Failure> {
     let mut tx = opened.target.begin().await?;
     let runs = books.run_times(&mut *tx).await?;
     tx.rollback().await?;

@@ -35,10 +35,15 @@ pub fn text(json: &str) -> Option<String> {
     serde_json::from_str(json).ok()
 }
 
+/// Returns a name as a JSON Pointer writes it.
+pub fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 /// What lies right below: its own name, and the node.
 fn children<'a>(pointer: &str, json: &'a str) -> Vec<(String, Node<'a>)> {
     let child = |name: String, value: &'a RawValue| {
-        let node = (format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")), value.get());
+        let node = (format!("{pointer}/{}", escaped(&name)), value.get());
         (name, node)
     };
     match json.as_bytes().first() {

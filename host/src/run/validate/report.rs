@@ -26,16 +26,8 @@ pub const JSON_FIELDS: &str = "json-fields";
 pub const FOREIGN_KEYS: &str = "foreign-keys";
 
 /// The checks, in the order they are told.
-pub const CHECKS: [&str; 8] = [
-    ROW_COUNT,
-    REFERENTIAL_INTEGRITY,
-    DATA_TYPES,
-    COORDINATES,
-    TIMESTAMPS,
-    FILE_PATHS,
-    JSON_FIELDS,
-    FOREIGN_KEYS,
-];
+pub const CHECKS: [&str; 8] =
+    [ROW_COUNT, REFERENTIAL_INTEGRITY, DATA_TYPES, COORDINATES, TIMESTAMPS, FILE_PATHS, JSON_FIELDS, FOREIGN_KEYS];
 
 /// What was compared, by word.
 pub type Counts = IndexMap<&'static str, u64>;

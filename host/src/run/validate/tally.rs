@@ -165,7 +165,8 @@ mod tests {
 
     fn tallies() -> Tallies {
         let mut tallies = Tallies::default();
-        for (check, is_asked) in [("good", false), ("empty", false), ("absent", false), ("asked", true), ("bad", true)] {
+        for (check, is_asked) in [("good", false), ("empty", false), ("absent", false), ("asked", true), ("bad", true)]
+        {
             tallies.add(check, is_asked);
         }
         ["good", "empty", "bad"].iter().for_each(|check| tallies.applies(check));
@@ -202,6 +203,9 @@ mod tests {
         assert!(!tallies.seeks_owners());
         let reports = tallies.end(false);
         let told = &reports[4].failed[1];
-        assert_eq!((told.entity.as_deref(), told.document, told.source_key.as_deref()), (Some("e"), Some(2), Some("k")));
+        assert_eq!(
+            (told.entity.as_deref(), told.document, told.source_key.as_deref()),
+            (Some("e"), Some(2), Some("k"))
+        );
     }
 }

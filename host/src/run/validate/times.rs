@@ -111,7 +111,9 @@ fn value_has(value: RawBsonRef<'_>, us: i64, depth: usize) -> bool {
             instant::parse_iso_ns(text).or_else(local).is_some_and(|ns| ns.div_euclid(1_000) == us.into())
         }
         RawBsonRef::Document(document) => document_has(document, us, depth + 1),
-        RawBsonRef::Array(items) => depth < DEPTH_MAX && items.into_iter().flatten().any(|item| value_has(item, us, depth + 1)),
+        RawBsonRef::Array(items) => {
+            depth < DEPTH_MAX && items.into_iter().flatten().any(|item| value_has(item, us, depth + 1))
+        }
         _ => false,
     }
 }

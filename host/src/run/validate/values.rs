@@ -144,7 +144,7 @@ pub fn json_fields(expected: &Value, found: &Value, steps: &[Step]) -> Looked {
     }
     let (wanted, there) = (nodes::at(expected_json, steps), nodes::at(found_json, steps));
     if there.is_empty() && !steps.contains(&Step::Any) {
-        looked.fault("", "json-required", "a value", "nothing");
+        looked.fault(&pointer(steps), "json-required", "a value", "nothing");
         return looked;
     }
     let wanted: BTreeMap<String, &str> = wanted.into_iter().collect();
@@ -163,6 +163,14 @@ pub fn json_fields(expected: &Value, found: &Value, steps: &[Step]) -> Looked {
         }
     }
     looked
+}
+
+fn pointer(steps: &[Step]) -> String {
+    let step = |step: &Step| match step {
+        Step::Any => "/*".to_owned(),
+        Step::One(name) => format!("/{}", nodes::escaped(name)),
+    };
+    steps.iter().map(step).collect()
 }
 
 /// Finds the first scalar that differs; the whole where the shapes do.
@@ -307,7 +315,7 @@ mod tests {
             (json(r#"{"a":1}"#), json(r#"{"a":1,"a":1}"#), "v", (1, vec![])),
             (json(r#"{"a":1}"#), Value::Null, "v", (1, vec![("", "differs")])),
             (json(r#"{"a":1,"c":2}"#), json(r#"{"a":1,"c":3}"#), "v#/a", (1, vec![])),
-            (json(r#"{"b":1}"#), json(r#"{"b":1}"#), "v#/a", (1, vec![("", "json-required")])),
+            (json(r#"{"b":1}"#), json(r#"{"b":1}"#), "v#/a", (1, vec![("/a", "json-required")])),
         ] {
             let looked = json_fields(&expected, &found, &parts(named).1);
             assert_eq!(told(&looked), result, "{expected:?} {found:?}");

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use super::columns::EntityColumns;
 use super::components;
 use super::components::Examiner;
+use super::components::ToldColumns;
 use super::is_complete;
 use super::references;
 use super::references::Differing;
@@ -150,6 +151,7 @@ impl<'a> Walk<'a> {
             let done = committed.batch.end.clone();
             self.batch(index, committed, !is_complete(start)).await?;
             let through = share(done.document, start.position.document);
+            crate::stop_point!("validate-batch");
             bar.advance(&Checkpoint { position: done, ..Checkpoint::default() }, Some(through));
         }
         // What an entity that is not complete has yet to read is not new.
@@ -224,7 +226,8 @@ impl<'a> Walk<'a> {
             let message = "the entity is not complete: what it has yet to read is not looked at";
             self.tallies.fail(ROW_COUNT, Failed { document: None, ..of_record(plan, 0, "not-complete", message) });
         } else if read == 0 && !plan.tables.iter().all(|table| plan.allow_empty.contains(&table.schema.name)) {
-            let message = "the source has no record of it: there is nothing to compare. `allow-empty` says where that is right";
+            let message =
+                "the source has no record of it: there is nothing to compare. `allow-empty` says where that is right";
             self.tallies.fail(ROW_COUNT, Failed { document: None, ..of_record(plan, 0, "nothing-compared", message) });
         }
         Ok(())
@@ -268,12 +271,11 @@ impl<'a> Walk<'a> {
         references::look(plan, &mut *tx, &resolved.batch, &rows, &differing, &mut self.tallies).await?;
         tx.rollback().await?;
         self.count_rows(plan, &resolved, &rows, &compared.differences);
-        self.values(index, &resolved, &rows);
+        let told = self.values(index, &resolved, &rows);
         if !self.examiners[index].is_empty() {
-            let (shown, bodies) = components::rows(plan, &rows)?;
+            let bodies = components::bodies(plan, &rows)?;
             for examiner in &mut self.examiners[index] {
-                let calls = plan.batch_records;
-                examiner.look(plan, &resolved.batch, &shown, &bodies, calls, &mut self.tallies).await?;
+                examiner.look(plan, &resolved.batch, &rows, &bodies, &told, &mut self.tallies).await?;
             }
         }
         // Thousands of rows take a while to drop: the target would wait.
@@ -286,8 +288,12 @@ impl<'a> Walk<'a> {
         if !self.tallies.seeks_owners() {
             return;
         }
-        let keys: HashMap<u64, &str> =
-            committed.batch.records.iter().filter_map(|record| Some((record.document, record.key.as_ref()?.as_str()))).collect();
+        let keys: HashMap<u64, &str> = committed
+            .batch
+            .records
+            .iter()
+            .filter_map(|record| Some((record.document, record.key.as_ref()?.as_str())))
+            .collect();
         for known in committed.records.iter().filter(|known| !known.fate.is_kept_back()) {
             for row in &known.rows {
                 let key = keys.get(&known.document).copied();
@@ -308,7 +314,9 @@ impl<'a> Walk<'a> {
             let (code, message) = match &difference.what {
                 What::Missing | What::New => ("missing", "it does not stand in the target".to_owned()),
                 What::Gone { .. } => ("extra", "its record does not give it any more".to_owned()),
-                What::SourceChanged => ("source-changed", "the source has it otherwise: it was not compared".to_owned()),
+                What::SourceChanged => {
+                    ("source-changed", "the source has it otherwise: it was not compared".to_owned())
+                }
                 What::Rejected { code, message } => ("rejected", format!("{code}: {message}")),
                 What::Taken(_) | What::Changed { .. } | What::Shared => continue,
             };
@@ -327,17 +335,19 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Has the checks of single values look at the rows.
-    fn values(&mut self, index: usize, resolved: &Resolved, rows: &[Seen]) {
+    /// Has the checks of single values look at the rows; returns of which columns they have told something. A place is told
+    /// once by a check, and JSON as a whole where nothing in it was told.
+    fn values(&mut self, index: usize, resolved: &Resolved, rows: &[Seen]) -> ToldColumns {
         let plan = &self.opened.plan.entities[index];
         let columns = &mut self.columns[index];
         let mut compared: HashMap<(&'static str, usize), u64> = HashMap::new();
         let clock = Clock { range_us: columns.range_us, runs_us: std::mem::take(&mut self.runs_us) };
-        for seen in rows {
-            let table = &plan.tables[seen.table];
+        let mut told_columns = ToldColumns::new();
+        for (place, seen) in rows.iter().enumerate() {
             let record = &resolved.batch.records[seen.record];
             for (fed, asked) in columns.asked[seen.table].iter().enumerate() {
                 let (expected, found) = (&seen.expected[fed], &seen.found[fed]);
+                let mut told: HashSet<(&str, String)> = HashSet::new();
                 for asked in asked {
                     if !self.tallies.has(asked.check) {
                         continue;
@@ -357,8 +367,17 @@ impl<'a> Walk<'a> {
                     if let Some(declared) = asked.declared {
                         columns.declared[declared].values += values;
                     }
+                    let is_whole_json = asked.check == JSON_FIELDS && asked.steps.is_empty();
+                    if is_whole_json && told.iter().any(|(check, _)| *check == JSON_FIELDS) {
+                        continue;
+                    }
                     for fault in faults {
+                        if !told.insert((asked.check, fault.pointer.clone())) {
+                            continue;
+                        }
                         let mut failed = failed_in(plan, &resolved.batch, seen, &[fed], fault.code);
+                        let column = failed.field.clone().unwrap_or_default();
+                        told_columns.entry(asked.check).or_default().insert((place, column));
                         if !fault.pointer.is_empty() {
                             failed.field = failed.field.map(|column| format!("{column}#{}", fault.pointer));
                         }
@@ -373,6 +392,7 @@ impl<'a> Walk<'a> {
         for ((check, table), values) in compared {
             self.tallies.compared(check, &format!("table {}", plan.tables[table].schema.name), "values", values);
         }
+        told_columns
     }
 }
 
