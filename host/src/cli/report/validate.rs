@@ -71,7 +71,9 @@ fn line(failed: &Failed) -> (Vec<String>, Vec<String>) {
         (table, _) => or_dash(table),
     };
     let values = failed.expected.as_ref().zip(failed.actual.as_ref());
-    let values = values.map(|(expected, actual)| format!("expected `{expected}`, found `{actual}`"));
+    // What has a literal in it is a sentence of its own.
+    let quoted = |text: &str| if text.contains('`') { text.to_owned() } else { format!("`{text}`") };
+    let values = values.map(|(expected, actual)| format!("expected {}, found {}", quoted(expected), quoted(actual)));
     let notes = values.into_iter().chain(failed.message.clone()).collect();
     (vec![failed.code.clone(), or_dash(&failed.entity), or_dash(&key), row, or_dash(&failed.field)], notes)
 }

@@ -3,6 +3,7 @@
 //! Tables are paged through for what the database alone knows (`tables.rs`). Then the source is read afresh, once for all
 //! checks that need it, and what comes out of it is held beside the rows (`walk.rs`). Comparing nothing is a failure.
 
+mod cells;
 mod columns;
 mod components;
 mod nodes;

@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use super::columns::EntityColumns;
 use super::components;
 use super::components::Examiner;
-use super::components::ToldColumns;
 use super::is_complete;
 use super::references;
 use super::references::Differing;
@@ -18,10 +17,6 @@ use super::report::REFERENTIAL_INTEGRITY;
 use super::report::ROW_COUNT;
 use super::report::TIMESTAMPS;
 use super::tally::Tallies;
-use super::times;
-use super::times::Clock;
-use super::values;
-use super::values::Looked;
 use crate::connector::Source;
 use crate::error::Failure;
 use crate::plan::EntityPlan;
@@ -64,11 +59,11 @@ pub struct Seen {
 
 /// The way through all entities.
 pub struct Walk<'a> {
-    opened: &'a Opened,
+    pub(super) opened: &'a Opened,
     books: &'a Bookkeeping,
     shutdown: &'a Shutdown,
     /// When the migration was running.
-    runs_us: Vec<(i64, i64)>,
+    pub(super) runs_us: Vec<(i64, i64)>,
     /// What is asked of each entity's columns.
     pub columns: Vec<EntityColumns>,
     /// The validators of each entity.
@@ -333,66 +328,6 @@ impl<'a> Walk<'a> {
             }
             self.tallies.fail(ROW_COUNT, failed);
         }
-    }
-
-    /// Has the checks of single values look at the rows; returns of which columns they have told something. A place is told
-    /// once by a check, and JSON as a whole where nothing in it was told.
-    fn values(&mut self, index: usize, resolved: &Resolved, rows: &[Seen]) -> ToldColumns {
-        let plan = &self.opened.plan.entities[index];
-        let columns = &mut self.columns[index];
-        let mut compared: HashMap<(&'static str, usize), u64> = HashMap::new();
-        let clock = Clock { range_us: columns.range_us, runs_us: std::mem::take(&mut self.runs_us) };
-        let mut told_columns = ToldColumns::new();
-        for (place, seen) in rows.iter().enumerate() {
-            let record = &resolved.batch.records[seen.record];
-            for (fed, asked) in columns.asked[seen.table].iter().enumerate() {
-                let (expected, found) = (&seen.expected[fed], &seen.found[fed]);
-                let mut told: HashSet<(&str, String)> = HashSet::new();
-                for asked in asked {
-                    if !self.tallies.has(asked.check) {
-                        continue;
-                    }
-                    let Looked { values, faults } = match asked.check {
-                        COORDINATES => values::coordinates(expected, found, &asked.steps),
-                        JSON_FIELDS => values::json_fields(expected, found, &asked.steps),
-                        FILE_PATHS => {
-                            let rule = asked.rule.map(|rule| &columns.paths[rule]);
-                            values::file_paths(expected, found, &asked.steps, rule)
-                        }
-                        _ => times::timestamps(expected, found, &asked.steps, &clock, |us| {
-                            times::has_instant(resolved.batch.body(record), us)
-                        }),
-                    };
-                    *compared.entry((asked.check, seen.table)).or_default() += values;
-                    if let Some(declared) = asked.declared {
-                        columns.declared[declared].values += values;
-                    }
-                    let is_whole_json = asked.check == JSON_FIELDS && asked.steps.is_empty();
-                    if is_whole_json && told.iter().any(|(check, _)| *check == JSON_FIELDS) {
-                        continue;
-                    }
-                    for fault in faults {
-                        if !told.insert((asked.check, fault.pointer.clone())) {
-                            continue;
-                        }
-                        let mut failed = failed_in(plan, &resolved.batch, seen, &[fed], fault.code);
-                        let column = failed.field.clone().unwrap_or_default();
-                        told_columns.entry(asked.check).or_default().insert((place, column));
-                        if !fault.pointer.is_empty() {
-                            failed.field = failed.field.map(|column| format!("{column}#{}", fault.pointer));
-                        }
-                        failed.expected = Some(fault.expected);
-                        failed.actual = Some(fault.actual);
-                        self.tallies.fail(asked.check, failed);
-                    }
-                }
-            }
-        }
-        self.runs_us = clock.runs_us;
-        for ((check, table), values) in compared {
-            self.tallies.compared(check, &format!("table {}", plan.tables[table].schema.name), "values", values);
-        }
-        told_columns
     }
 }
 
