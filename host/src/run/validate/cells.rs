@@ -41,9 +41,13 @@ impl Walk<'_> {
                             let rule = asked.rule.map(|rule| &columns.paths[rule]);
                             values::file_paths(expected, found, &asked.steps, rule)
                         }
-                        _ => times::timestamps(expected, found, &asked.steps, &clock, |us| {
-                            times::has_instant(resolved.batch.body(record), us)
-                        }),
+                        _ => {
+                            let table = &plan.tables[seen.table];
+                            let kind = &table.schema.columns[table.columns[fed]].kind;
+                            times::timestamps(expected, found, &asked.steps, kind, &clock, |us| {
+                                times::has_instant(resolved.batch.body(record), us)
+                            })
+                        }
                     };
                     *compared.entry((asked.check, seen.table)).or_default() += values;
                     if let Some(declared) = asked.declared {

@@ -7,6 +7,7 @@ use super::values::Looked;
 use super::values::shown;
 use super::values::texts;
 use crate::plan::checks::Step;
+use crate::record::ColumnType;
 use crate::record::Value;
 use crate::record::instant;
 
@@ -34,9 +35,12 @@ pub fn timestamps(
     expected: &Value,
     found: &Value,
     steps: &[Step],
+    kind: &ColumnType,
     clock: &Clock,
     record: impl Fn(i64) -> bool,
 ) -> Looked {
+    // What no instant says, such as infinity, has the form that its column gives it.
+    let is_typed = matches!(kind, ColumnType::Timestamp | ColumnType::LocalTimestamp);
     let mut looked = Looked::default();
     if let Value::Integer(_) | Value::Decimal(_) | Value::Float(_) = found {
         // Seconds and milliseconds look alike: what they say is the source's to know.
@@ -60,6 +64,9 @@ pub fn timestamps(
             continue;
         };
         let Some(ns) = typed(found).or_else(|| iso_utc(there)) else {
+            if is_typed && expected == found {
+                continue;
+            }
             looked.fault(pointer, "form", "an instant like `2024-01-31T12:00:00Z`", there);
             continue;
         };
@@ -135,6 +142,7 @@ mod tests {
         let text = |text: &str| Value::Text(text.into());
         let clock = Clock { range_us: (Some(0), Some(NOON * 2)), runs_us: vec![(NOON - 5, NOON - 1)] };
         let same = text("2024-01-31T12:00:00Z");
+        let free = ColumnType::Text { chars_max: None, padded: false };
         for (expected, found, codes) in [
             (same.clone(), same.clone(), vec![]),
             (same.clone(), text("2024-01-31T12:00:00.000Z"), vec![]),
@@ -154,12 +162,15 @@ mod tests {
             (Value::LocalTimestamp(NOON), text("12:00"), vec!["form"]),
             (Value::Integer(5), Value::Integer(6), vec!["differs"]),
         ] {
-            let looked = timestamps(&expected, &found, &[], &clock, |_| false);
+            let looked = timestamps(&expected, &found, &[], &free, &clock, |_| false);
             let found_codes: Vec<&str> = looked.faults.iter().map(|fault| fault.code).collect();
             assert_eq!(found_codes, codes, "{expected:?} {found:?}");
         }
         let at = Value::Timestamp(NOON - 2);
-        assert_eq!(timestamps(&at, &at, &[], &clock, |us| us == NOON - 2).faults, []);
+        assert_eq!(timestamps(&at, &at, &[], &free, &clock, |us| us == NOON - 2).faults, []);
+        let (infinite, finite, typed) = (text("infinity"), Value::Timestamp(NOON), ColumnType::Timestamp);
+        let faults = |expected| timestamps(expected, &infinite, &[], &typed, &clock, |_| false).faults.len();
+        assert_eq!((faults(&infinite), faults(&finite)), (0, 1), "a column has its own words for what is no instant");
     }
 
     #[test]
