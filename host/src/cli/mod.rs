@@ -11,6 +11,7 @@ pub mod report;
 pub mod reset;
 pub mod run;
 pub mod status;
+pub mod validate;
 pub mod verify;
 
 use std::path::PathBuf;
@@ -70,6 +71,8 @@ pub enum Command {
     DeadLetter(dead_letter::DeadLetterCommand),
     /// Compare every moved record with what stands in the target; exit code 1 where they differ
     Verify(verify::VerifyArgs),
+    /// Run the checks of a finished target; exit code 1 where one fails or nothing was compared
+    Validate(validate::ValidateArgs),
     /// Make right what one version of a component wrote; without --execute, only show what differs
     Repair(repair::RepairArgs),
     /// Print the id that a source key has in the target, or the key of an id; exit code 1 where there is none
@@ -145,6 +148,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Status(args) => status::status(&args, json).await,
         Command::DeadLetter(command) => dead_letter::dead_letter(&command, json).await,
         Command::Verify(args) => verify::verify(&args, json).await,
+        Command::Validate(args) => validate::validate(&args, json).await,
         Command::Repair(args) => repair::repair(&args, json).await,
         Command::Id(args) => id::id(&args, json).await,
         Command::Merges(command) => merges::merges(&command, json).await,

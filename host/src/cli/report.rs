@@ -15,6 +15,7 @@ mod shown;
 mod status;
 mod swap;
 mod table;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -57,6 +58,7 @@ pub use run::run;
 pub use status::status;
 pub use swap::answer;
 pub use swap::history;
+pub use validate::validated;
 
 /// What is said of dead letters whose batch is not committed.
 const PROVISIONAL: &str = "provisional dead letters (their batch was rolled back and will be read again)";

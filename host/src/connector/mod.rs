@@ -2,6 +2,7 @@
 //!
 //! Every connector folder has the same file names: `mod`, `source` or `target`, `types`. A missing file is a missing ability.
 
+pub mod audit;
 pub mod extended_json;
 mod fence;
 mod file;

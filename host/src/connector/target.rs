@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
+use super::audit::Audit;
 use crate::record::TableSchema;
 use crate::record::Value;
 
@@ -157,7 +158,7 @@ pub enum Triggers {
 
 /// One open transaction. Dropped without `commit`, it rolls back.
 #[async_trait]
-pub trait Transaction: Send {
+pub trait Transaction: Audit {
     /// Inserts rows and returns one answer a row, in order. Two of them with the same key: the second conflicts with the first.
     ///
     /// A row whose key stands conflicts with it, whatever else there is against the row. One that a constraint refuses

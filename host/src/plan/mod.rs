@@ -1,5 +1,6 @@
 //! From the manifest a user wrote to a plan that is checked and ordered. Pure: nothing is connected, run or written here.
 
+pub mod checks;
 mod circle;
 mod draft;
 pub mod graph;

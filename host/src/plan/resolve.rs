@@ -117,6 +117,7 @@ pub fn check_described(manifest: &Manifest, index: usize, description: &Describe
             hint::among(name, &fed),
         ));
     }
+    found.extend(entity.check.problems(index, &description.tables));
     let entities: Vec<String> = manifest.tables.entity.iter().map(|entity| entity.name.clone()).collect();
     for (column, all) in description.tables.iter().flat_map(|table| &table.columns) {
         for (place, referred) in all.iter().enumerate() {

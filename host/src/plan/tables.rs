@@ -11,6 +11,7 @@ use super::IdStrategy;
 use super::OnCollision;
 use super::OnConflict;
 use super::OnMissing;
+use super::checks::CheckTable;
 use super::junction::OnDifference;
 use super::junction::OnMissingParent;
 use super::plugin_table::PluginTable;
@@ -175,6 +176,9 @@ pub struct EntityTable {
     /// Tables that may stay without rows.
     #[serde(default)]
     pub allow_empty: Vec<String>,
+    /// What `whimbrel validate` looks at closely.
+    #[serde(default)]
+    pub check: CheckTable,
     /// For the transformer; whimbrel does not look inside.
     #[serde(default)]
     #[schemars(schema_with = "any_object")]

@@ -118,6 +118,24 @@ pub struct Place<'a> {
     pub waits: bool,
 }
 
+/// A row that stands where one is expected, whether or not they differ.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair<'a> {
+    /// The record, by its index in the batch.
+    pub record: usize,
+    /// The table, by its index in the plan.
+    pub table: usize,
+    /// The row's compact key.
+    pub key: &'a [u8],
+    /// What comes out of the record, one a fed column.
+    pub expected: &'a [Value],
+    /// What stands there.
+    pub found: &'a [Value],
+}
+
+/// What is told of every pair.
+pub type Each<'a> = dyn FnMut(Pair<'_>) + Send + 'a;
+
 /// Rows of the target by table and compact key.
 type Standing = HashMap<(usize, Vec<u8>), Vec<Value>>;
 
@@ -127,6 +145,17 @@ pub async fn compare(
     tx: &mut dyn Transaction,
     resolved: &Resolved,
     known: &[Option<&Known>],
+) -> Result<Compared, Failure> {
+    compare_each(place, tx, resolved, known, &mut |_| {}).await
+}
+
+/// As [`compare`], and tells of every row that stands where this migration wrote one.
+pub async fn compare_each(
+    place: Place<'_>,
+    tx: &mut dyn Transaction,
+    resolved: &Resolved,
+    known: &[Option<&Known>],
+    each: &mut Each<'_>,
 ) -> Result<Compared, Failure> {
     let entity = &place.plan.entities[place.entity];
     let mut parents = Parents::default();
@@ -186,6 +215,7 @@ pub async fn compare(
                 continue;
             };
             let expected = looked_up.get(&index).unwrap_or(&row.values);
+            each(Pair { record, table: row.table, key: &row.key, expected, found: values });
             let mut fields = Vec::new();
             let mut nulled: Option<Vec<NulledReference>> = None;
             for (position, (expected, found)) in expected.iter().zip(values).enumerate() {
@@ -233,7 +263,7 @@ pub async fn compare(
             }
         }
     }
-    junction::compare(place, tx, resolved, known, &mut compared).await?;
+    junction::compare(place, tx, resolved, known, &mut compared, each).await?;
     merge::compare(place, tx, resolved, known, &mut compared).await?;
     Ok(compared)
 }

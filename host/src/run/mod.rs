@@ -54,6 +54,8 @@ pub mod survey;
 pub mod swap;
 mod tables;
 pub mod transform;
+mod unclaimed;
+pub mod validate;
 pub mod verify;
 pub mod version;
 pub mod who;

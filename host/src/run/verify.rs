@@ -20,7 +20,7 @@ pub use report::Told;
 pub use report::VerifyReport;
 pub use report::of_record;
 pub use report::of_row;
-use report::shown_key;
+pub use report::shown_key;
 pub use report::tell;
 use report::told;
 
@@ -33,27 +33,20 @@ use super::committed::Reread;
 use super::compare;
 use super::compare::What;
 use super::entity::Mapper;
-use super::ledger;
 use super::locked::watched_to_success;
 use super::open;
 use super::open::Opened;
 use super::report::State;
 use super::shutdown::Shutdown;
+use super::unclaimed;
+use super::unclaimed::row_hash;
 use super::who::run_id;
 use super::who::who;
-use crate::connector::Target;
 use crate::connector::target::Mode;
 use crate::error::Failure;
 use crate::plan::Manifest;
 use crate::plan::TablePlan;
-use crate::record::Value;
-use crate::record::packed;
-use crate::record::value;
 
-/// Keys that are looked for in the ledger in one pass.
-const KEYS_MAX: usize = 500_000;
-/// Rows that are read at once.
-const PAGE: usize = 5_000;
 const KIND: &str = "verify";
 
 /// What is asked of a look.
@@ -243,28 +236,28 @@ impl Look<'_> {
         let part = format!("table:{}", table.schema.name);
         let mut review = self.begin(&part).await?;
         let mut counts = Counts::read(&review.counts);
+        let target = &self.opened.target;
         while !review.is_done && !self.shutdown.is_asked() {
             let mut unclaimed: HashSet<u128> = HashSet::new();
             let mut count = 0;
-            let last = self
-                .keys(table, &review.place, &mut |key| {
-                    count += 1;
-                    // One row is one difference.
-                    if rows_told.is_empty() || !rows_told.contains(&row_hash(&table.schema.name, key)) {
-                        unclaimed.insert(xxh3_128(key));
-                    }
-                })
-                .await?;
+            let last = unclaimed::keys(&**target, table, &review.place, &mut |key| {
+                count += 1;
+                // One row is one difference.
+                if rows_told.is_empty() || !rows_told.contains(&row_hash(&table.schema.name, key)) {
+                    unclaimed.insert(xxh3_128(key));
+                }
+            })
+            .await?;
             let Some(last) = last else {
                 review.is_done = true;
                 self.save(&part, &review).await?;
                 break;
             };
             counts.rows += count;
-            self.strike_claimed(&table.schema.name, &mut unclaimed).await?;
+            unclaimed::strike_claimed(&**target, self.books, &table.schema.name, &mut unclaimed).await?;
             if !unclaimed.is_empty() {
                 let told = &mut counts;
-                self.keys(table, &review.place, &mut |key| {
+                unclaimed::keys(&**target, table, &review.place, &mut |key| {
                     if unclaimed.contains(&xxh3_128(key)) {
                         told.tell(Told {
                             entity: String::new(),
@@ -287,64 +280,6 @@ impl Look<'_> {
         }
         Ok(counts)
     }
-
-    /// Calls `each` with so many keys behind one, compact, in order; returns the last one.
-    async fn keys(
-        &self,
-        table: &TablePlan,
-        after: &[u8],
-        each: &mut (dyn FnMut(&[u8]) + Send),
-    ) -> Result<Option<Vec<u8>>, Failure> {
-        let mut last: Option<Vec<Value>> = packed::decode(after).filter(|key| !key.is_empty());
-        let (mut count, mut has_some) = (0, false);
-        while count < KEYS_MAX {
-            let mut tx = self.opened.target.begin().await?;
-            let page = tx.page(&table.schema, &table.key, last.as_deref(), &table.key, PAGE).await?;
-            tx.rollback().await?;
-            let Some(end) = page.last() else { break };
-            last = Some(end.clone());
-            has_some = true;
-            count += page.len();
-            page.iter().for_each(|key| each(&value::encode(key)));
-        }
-        Ok(last.filter(|_| has_some).map(|key| value::encode(&key)))
-    }
-
-    /// Takes out the keys that some ledger has; skipped rows were there before, and are known too.
-    async fn strike_claimed(&self, table: &str, keys: &mut HashSet<u128>) -> Result<(), Failure> {
-        let target: &Arc<dyn Target> = &self.opened.target;
-        let mut tx = target.begin().await?;
-        let claimants = self.books.claimants(&mut *tx).await?;
-        tx.rollback().await?;
-        for (migration, entity) in claimants {
-            let books = Bookkeeping::new(&**target, &migration);
-            let mut after = -1;
-            loop {
-                let mut tx = target.begin().await?;
-                let entry = books.ledger_after(&mut *tx, &entity, after).await?;
-                tx.rollback().await?;
-                let Some((sequence, packed)) = entry else { break };
-                after = sequence;
-                let whole = ledger::records(&packed, &mut |record| {
-                    for row in record.rows.iter().filter(|row| row.table == table && !row.is_deferred) {
-                        keys.remove(&xxh3_128(row.key));
-                    }
-                });
-                if whole.is_none() {
-                    return Err(Failure::failed(format!("the ledger entry {sequence} of `{entity}` is damaged")));
-                }
-                if keys.is_empty() {
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Tells a row from all others of the target.
-fn row_hash(table: &str, key: &[u8]) -> u128 {
-    xxh3_128(&[table.as_bytes(), &[0], key].concat())
 }
 
 /// Takes a batch through the component again.

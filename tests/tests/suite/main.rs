@@ -38,4 +38,5 @@ mod takeover;
 mod target;
 mod tidy;
 mod types;
+mod validate;
 mod verify;

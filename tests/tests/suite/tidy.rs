@@ -139,6 +139,10 @@ fn transactions_begin_where_the_architecture_says() {
         "run/stand_in.rs",
         "run/swap/keeper.rs",
         "run/swap/kept.rs",
+        "run/unclaimed.rs",
+        "run/validate/mod.rs",
+        "run/validate/tables.rs",
+        "run/validate/walk.rs",
         "run/verify.rs",
     ];
     assert_eq!(files, expected);

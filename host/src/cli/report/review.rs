@@ -114,7 +114,7 @@ pub fn repaired(report: &RepairReport, limit: usize, as_json: bool) {
     print(&text);
 }
 
-fn changes(text: &mut String, changes: &[String]) {
+pub(super) fn changes(text: &mut String, changes: &[String]) {
     for change in changes {
         let _ = writeln!(text, "changed since the migration began: {change}");
     }

@@ -219,7 +219,7 @@ fn condition(table: &TableSchema, column: usize, key: usize, nulls_equal: bool) 
     equal
 }
 
-fn answer(
+pub(super) fn answer(
     table: &TableSchema,
     columns: &[usize],
     row: &sqlx::postgres::PgRow,

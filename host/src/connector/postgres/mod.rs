@@ -4,6 +4,7 @@
 
 mod append;
 mod arrays;
+mod audit;
 mod bookkeeping;
 mod copy;
 #[doc(hidden)]

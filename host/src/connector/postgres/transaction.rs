@@ -10,6 +10,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 
 use super::append;
+use super::audit;
 use super::error::target_error;
 use super::fence;
 use super::insert;
@@ -25,6 +26,9 @@ use super::triggers;
 use super::update;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
+use crate::connector::audit::Audit;
+use crate::connector::audit::Examined;
+use crate::connector::audit::Held;
 use crate::connector::fence::Fence;
 use crate::connector::target::Advanced;
 use crate::connector::target::Inserted;
@@ -80,6 +84,34 @@ fn own<'q>(sql: &'q str, parameters: &[Value]) -> Result<Query<'q, Postgres, PgA
         query = query.bind(Parameter::new(value)?);
     }
     Ok(query)
+}
+
+#[async_trait]
+impl Audit for PostgresTransaction {
+    async fn count(&mut self, table: &TableSchema) -> Result<u64, TargetError> {
+        audit::count(&mut self.connection, table).await
+    }
+
+    async fn examine(
+        &mut self,
+        table: &TableSchema,
+        key: &[usize],
+        after: Option<&[Value]>,
+        columns: &[usize],
+        limit: usize,
+    ) -> Result<Examined, TargetError> {
+        audit::examine(&mut self.connection, table, key, after, columns, limit).await
+    }
+
+    async fn foreign_key(
+        &mut self,
+        table: &TableSchema,
+        foreign_key: usize,
+        key: &[usize],
+        limit: usize,
+    ) -> Result<Held, TargetError> {
+        audit::foreign_key(&mut self.connection, table, foreign_key, key, limit).await
+    }
 }
 
 #[async_trait]

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::scratch;
 use super::scratch::Set;
 use super::scratch::failed;
+use crate::connector::audit::Audit;
 use crate::connector::sqlite::SqliteTransaction;
 use crate::connector::sqlite::blocking;
 use crate::connector::target::Advanced;
@@ -211,6 +212,8 @@ fn widen(rows: Rows<'_>) -> Vec<Vec<Value>> {
 fn narrow(row: &[Value], columns: &[usize]) -> Vec<Value> {
     columns.iter().map(|column| row.get(*column).cloned().unwrap_or(Value::Null)).collect()
 }
+
+impl Audit for PredictedTransaction {}
 
 #[async_trait]
 impl Transaction for PredictedTransaction {

@@ -7,6 +7,7 @@
 //!
 //! Table names are the ones in `sqlite_schema`, exactly, with or without `main.` before them; other schemas do not exist.
 
+mod audit;
 mod clause;
 mod clock;
 mod fence;

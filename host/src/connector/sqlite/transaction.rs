@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use rusqlite::Statement;
 use tokio::sync::OwnedMutexGuard;
 
+use super::audit;
 use super::blocking;
 use super::insert::Insert;
 use super::name;
@@ -20,6 +21,9 @@ use super::target::Mode;
 use super::types;
 use super::types::BindError;
 use super::update;
+use crate::connector::audit::Audit;
+use crate::connector::audit::Examined;
+use crate::connector::audit::Held;
 use crate::connector::target::Advanced;
 use crate::connector::target::Inserted;
 use crate::connector::target::Records;
@@ -75,6 +79,37 @@ impl Drop for SqliteTransaction {
             // Where even this fails, the next BEGIN on the connection says so.
             let _ = blocking(|| self.connection.execute_batch("ROLLBACK"));
         }
+    }
+}
+
+#[async_trait]
+impl Audit for SqliteTransaction {
+    async fn count(&mut self, table: &TableSchema) -> Result<u64, TargetError> {
+        self.check_open()?;
+        blocking(|| audit::count(&self.connection, table))
+    }
+
+    async fn examine(
+        &mut self,
+        table: &TableSchema,
+        key: &[usize],
+        after: Option<&[Value]>,
+        columns: &[usize],
+        limit: usize,
+    ) -> Result<Examined, TargetError> {
+        self.check_open()?;
+        blocking(|| audit::examine(&self.connection, table, key, after, columns, limit))
+    }
+
+    async fn foreign_key(
+        &mut self,
+        table: &TableSchema,
+        foreign_key: usize,
+        key: &[usize],
+        limit: usize,
+    ) -> Result<Held, TargetError> {
+        self.check_open()?;
+        blocking(|| audit::foreign_key(&self.connection, table, foreign_key, key, limit))
     }
 }
 

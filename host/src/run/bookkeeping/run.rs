@@ -66,6 +66,22 @@ impl Bookkeeping {
         tx.execute(&sql, &[text(&now()), text(status), text(report), text(run)]).await.map(drop)
     }
 
+    /// Returns when the runs that wrote began and ended, RFC 3339, first to last; `None` where nobody could say when one ended.
+    pub async fn run_times(&self, tx: &mut dyn Transaction) -> Result<Vec<(String, Option<String>)>, TargetError> {
+        let sql = format!(
+            "SELECT started_at, ended_at FROM {} WHERE migration = $1 AND status <> 'nothing-to-do' ORDER BY started_at, id",
+            self.tables.run
+        );
+        let rows = tx.query(&sql, &[text(&self.migration)]).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let mut row = Columns::new(row);
+                (row.text(), row.optional())
+            })
+            .collect())
+    }
+
     /// Returns the run that began last, or the last one of a mode that had something to do.
     pub async fn last_run(
         &self,

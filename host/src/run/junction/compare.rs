@@ -15,7 +15,9 @@ use crate::run::committed::Known;
 use crate::run::committed::KnownRow;
 use crate::run::compare::Compared;
 use crate::run::compare::Difference;
+use crate::run::compare::Each;
 use crate::run::compare::Field;
+use crate::run::compare::Pair;
 use crate::run::compare::Place;
 use crate::run::compare::What;
 use crate::run::ledger;
@@ -33,6 +35,7 @@ pub async fn compare(
     resolved: &Resolved,
     known: &[Option<&Known>],
     compared: &mut Compared,
+    each: &mut Each<'_>,
 ) -> Result<(), Failure> {
     let entity = &place.plan.entities[place.entity];
     let mut parents = Parents::default();
@@ -86,7 +89,10 @@ pub async fn compare(
                 });
                 differs.collect()
             });
-            if found.is_some() && fields.is_empty() {
+            if let Some(found) = found
+                && fields.is_empty()
+            {
+                each(Pair { record: row.record, table: index, key: &key, expected: &values, found });
                 continue;
             }
             let document = resolved.batch.records[row.record].document;
@@ -107,6 +113,9 @@ pub async fn compare(
             }
             let was_given = known[row.record]
                 .is_some_and(|known| known.rows.iter().any(|given| given.table == *name && given.key == row.key));
+            if let Some(found) = found {
+                each(Pair { record: row.record, table: index, key: &key, expected: &values, found });
+            }
             let what = match found {
                 Some(_) if was_given => What::Changed { fields, is_ours: false },
                 Some(_) => What::Taken(fields),

@@ -196,7 +196,8 @@ pub(super) fn told(plan: &EntityPlan, document: u64, row: Option<&(usize, Vec<u8
     })
 }
 
-pub(super) fn shown_key(table: &TablePlan, key: &[u8]) -> String {
+/// Returns a row's compact key as people read it.
+pub fn shown_key(table: &TablePlan, key: &[u8]) -> String {
     let names = table.key.iter().map(|&column| table.schema.columns[column].name.as_str());
     let values = packed::decode(key).unwrap_or_default();
     let pairs: Vec<String> = names
