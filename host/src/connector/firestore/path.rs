@@ -18,6 +18,14 @@ pub(super) enum Id<'a> {
 }
 
 impl<'a> Id<'a> {
+    /// Keeps the id beyond the text that it is from.
+    pub(super) fn into_owned(self) -> Id<'static> {
+        match self {
+            Self::Name(name) => Id::Name(name.into_owned().into()),
+            Self::Number(number) => Id::Number(number),
+        }
+    }
+
     /// Reads an id as Firestore writes it.
     pub(super) fn read(text: impl Into<Cow<'a, str>>) -> Self {
         let text = text.into();
@@ -158,6 +166,11 @@ impl Pattern {
     /// Returns the last collection's name.
     pub(super) fn last(&self) -> &str {
         self.collections.last().map_or("", String::as_str)
+    }
+
+    /// Returns whether a collection in this document, or in the root, lies on the way to one of this pattern's.
+    pub(super) fn may_enter(&self, steps: &[Step<'_>], collection: &str) -> bool {
+        self.collections.get(steps.len()).is_some_and(|wanted| wanted == collection)
     }
 
     /// Returns whether a document can lie on the way to one of this pattern's: it, or one below it, may match.
