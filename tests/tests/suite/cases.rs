@@ -65,6 +65,8 @@ cases! { super::check, CASES:
     empty_collection
     extended_json_forms
     firestore_export
+    firestore_json
+    firestore_rest
     given_ids
     gzip
     id_column

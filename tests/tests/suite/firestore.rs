@@ -22,9 +22,12 @@ use whimbrel_tests::shared_data;
 
 const ALL_AT_ONCE: ReadLimit = ReadLimit { records: 10_000, bytes: 1 << 26 };
 
+/// A collection, and how many documents and fields are in it.
+type Collection = (&'static str, usize, usize);
+
 /// The exports, with their collections, and how many documents and fields are in each. The exporters' own metadata says
 /// 11, 1000, 14 and 2 documents; fields were counted in the bytes, by their tags.
-const EXPORTS: [(&str, &[(&str, usize, usize)]); 4] = [
+const EXPORTS: [(&str, &[Collection]); 4] = [
     ("dailycat-nested-maps", &[("config", 1, 5), ("days", 5, 20), ("photo-ids", 5, 0)]),
     ("davideast-1000users", &[("users", 1000, 4000)]),
     (
@@ -108,7 +111,7 @@ async fn real_exports_are_read_value_by_value() {
                 assert_eq!(Some(&document), expected.get(path), "{export} {path}");
                 let names: Vec<_> = document.keys().collect();
                 assert!(names.ends_with(&[&"__id__".into(), &"__path__".into(), &"__parent__".into()]), "{names:?}");
-                expected.remove(&path.to_owned());
+                expected.remove(path);
             }
         }
         assert!(expected.is_empty(), "{export}: these are in no collection {:?}", expected.keys());

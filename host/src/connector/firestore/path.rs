@@ -137,7 +137,7 @@ impl Pattern {
         if parts.iter().any(|part| part.is_empty()) {
             return Err("expected names with one `/` between them, found none where one should be".to_owned());
         }
-        if parts.len() % 2 == 0 {
+        if parts.len().is_multiple_of(2) {
             return Err(format!(
                 "expected a collection, `collection/id/collection`, found the path of a document, {} names",
                 parts.len()
@@ -182,6 +182,7 @@ impl Pattern {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 mod tests {
     use super::*;
 

@@ -1,4 +1,5 @@
 //! What the tests of text files share: a source read from any place on, and held against the whole.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
 use std::path::Path;

@@ -75,7 +75,8 @@ impl Tree {
     fn enter(&mut self, scan: &mut Scan, pattern: Option<&Pattern>, name: String) -> Result<(), SourceError> {
         let level = match (&self.levels.last().expect("a level is open").0, name) {
             (Level::Collections, name) => {
-                pattern.is_none_or(|pattern| pattern.may_enter(&self.steps(), &name)).then(|| Level::Collection(name))
+                let is_wanted = pattern.is_none_or(|pattern| pattern.may_enter(&self.steps(), &name));
+                is_wanted.then_some(Level::Collection(name))
             }
             (_, name) if name == COLLECTIONS => Some(Level::Collections),
             (Level::Root, name) => {

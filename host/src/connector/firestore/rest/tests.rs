@@ -1,4 +1,5 @@
 //! Pages, answers of queries and lines, and every type of value.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use bson::Bson;
 use bson::DateTime;
