@@ -57,6 +57,8 @@ impl System {
                 extended_json::list(&folder)?;
                 Kind::Export(folder)
             }
+            Some(("firestore-json", path)) => Kind::Firestore(firestore::Exported::json(folder(base, path))?),
+            Some(("firestore-rest", path)) => Kind::Firestore(firestore::Exported::rest(folder(base, path))?),
             Some(("sqlite", _)) => Kind::Database(shared(sqlite::SqliteSnapshot::open(url, base)?)),
             Some(("postgres" | "postgresql", _)) => {
                 Kind::Database(shared(postgres::PostgresSnapshot::open(url).await?))

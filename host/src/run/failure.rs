@@ -88,7 +88,8 @@ impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         let hint = match &error {
             SourceError::Unknown { .. } => Some(
-                "a source is `mongodump:folder`, `mongoexport:folder`, `firestore-export:folder`, `sqlite:path` or \
+                "a source is `mongodump:folder`, `mongoexport:folder`, `firestore-export:folder`, `firestore-json:file`, \
+                 `firestore-rest:file-or-folder`, `sqlite:path` or \
                  `postgres://user@host/database`"
                     .to_owned(),
             ),

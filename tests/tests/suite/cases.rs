@@ -66,6 +66,8 @@ cases! { super::check, CASES:
     extended_json_forms
     firestore_documents
     firestore_export
+    firestore_json
+    firestore_rest
     given_ids
     gzip
     id_column

@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use bson::Bson;
+use bson::DateTime;
 use bson::Document;
+use bson::doc;
+use serde_json::Value as Json;
+use serde_json::json;
 use whimbrel::connector::Source;
 use whimbrel::connector::System;
 use whimbrel::connector::source::ReadLimit;
@@ -17,9 +22,12 @@ use whimbrel_tests::shared_data;
 
 const ALL_AT_ONCE: ReadLimit = ReadLimit { records: 10_000, bytes: 1 << 26 };
 
+/// A collection, and how many documents and fields are in it.
+type Collection = (&'static str, usize, usize);
+
 /// The exports, with their collections, and how many documents and fields are in each. The exporters' own metadata says
 /// 11, 1000, 14 and 2 documents; fields were counted in the bytes, by their tags.
-const EXPORTS: [(&str, &[(&str, usize, usize)]); 4] = [
+const EXPORTS: [(&str, &[Collection]); 4] = [
     ("dailycat-nested-maps", &[("config", 1, 5), ("days", 5, 20), ("photo-ids", 5, 0)]),
     ("davideast-1000users", &[("users", 1000, 4000)]),
     (
@@ -103,7 +111,7 @@ async fn real_exports_are_read_value_by_value() {
                 assert_eq!(Some(&document), expected.get(path), "{export} {path}");
                 let names: Vec<_> = document.keys().collect();
                 assert!(names.ends_with(&[&"__id__".into(), &"__path__".into(), &"__parent__".into()]), "{names:?}");
-                expected.remove(&path.to_owned());
+                expected.remove(path);
             }
         }
         assert!(expected.is_empty(), "{export}: these are in no collection {:?}", expected.keys());
@@ -118,6 +126,137 @@ async fn real_exports_go_on_behind_every_document() {
         for (collection, ..) in collections {
             check_every_place(&url, collection).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn real_json_is_read_value_by_value() {
+    let Some(data) = shared_data("firestore-json") else { return };
+    let url = format!("firestore-json:{}", data.join("nfie-sampleRootData.json").display());
+    let in_root = |name: &str, id: &str, collection: &str| {
+        doc! { "name": name, "__id__": id, "__path__": format!("{collection}/{id}"), "__parent__": null }
+    };
+    let parent = doc! { "id": "docA", "path": "collectionA/docA", "parent": null };
+    let contact = doc! {
+        "name": "sam", "__id__": "contactDocId", "__path__": "collectionA/docA/contacts/contactDocId", "__parent__": parent,
+    };
+    for (collection, expected) in [
+        ("collectionA", vec![in_root("john", "docA", "collectionA"), in_root("billy", "docB", "collectionA")]),
+        ("collectionB", vec![in_root("annie", "docC", "collectionB"), in_root("jane", "docD", "collectionB")]),
+        ("collectionA/*/contacts", vec![contact]),
+    ] {
+        assert_eq!(read(&url, collection).await, expected, "{collection}");
+        check_every_place(&url, collection).await;
+    }
+
+    let url = format!("firestore-json:{}", data.join("nfie-sampleExportedDoc.json").display());
+    let reference = doc! { "$ref": "test_data", "$id": "EhUH0qy0ZHJ50jkwtwzr" };
+    let place = doc! { "latitude": 12.5135747, "longitude": -158.274618751 };
+    let moment = DateTime::from_millis(1_543_579_505_000);
+    let expected = doc! {
+        "mixedArray": ["string", reference.clone(), place.clone()],
+        "nullField": null,
+        "string": "This is the string field in action",
+        "boolean": true,
+        "arrayOfStrings": ["one", "two", "three"],
+        "object": { "timestamp": moment, "name": "timestamp object" },
+        "number": 125_135_581_i64,
+        "timestamp": moment,
+        "documentRef": reference,
+        "geopoint": place,
+        "__id__": "sampleExportedDoc",
+        "__path__": "nfie-sampleExportedDoc/sampleExportedDoc",
+        "__parent__": null,
+    };
+    // One collection's export does not say its name; the file's takes its place.
+    assert_eq!(read(&url, "nfie-sampleExportedDoc").await, [expected]);
+}
+
+/// The documents and arrays of all conformance cases, as answers one a line.
+#[tokio::test]
+async fn conformance_values_are_read_one_by_one() {
+    let Some(data) = shared_data("firestore-conformance") else { return };
+    let (mut cases, mut answers) = (0, Vec::new());
+    let mut paths: Vec<_> = fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        cases += 1;
+        collect(&serde_json::from_slice(&fs::read(path).unwrap()).unwrap(), &mut answers);
+    }
+    assert_eq!(cases, 172);
+    // Of these 283 have a type by its name, as a search for the names finds them.
+    assert_eq!(answers.iter().map(values).sum::<usize>(), 283);
+    let folder = tempfile::tempdir().unwrap();
+    let lines: Vec<String> = answers.iter().map(|answer| json!({ "document": answer }).to_string()).collect();
+    fs::write(folder.path().join("answers.jsonl"), lines.join("\n")).unwrap();
+    let url = format!("firestore-rest:{}", folder.path().display());
+
+    let mut found: Vec<Document> = Vec::new();
+    for collection in ["C", "D"] {
+        if answers.iter().any(|answer| answer["name"].as_str().unwrap().contains(&format!("documents/{collection}/"))) {
+            found.extend(read(&url, collection).await);
+        }
+    }
+    assert_eq!(found.len(), answers.len());
+    for (found, answer) in found.iter_mut().zip(&answers) {
+        for name in ["__id__", "__path__", "__parent__", "__create_time__", "__update_time__"] {
+            found.remove(name);
+        }
+        let fields = answer["fields"].as_object().cloned().unwrap_or_default();
+        let expected: Document = fields.iter().map(|(name, value)| (name.clone(), typed(value))).collect();
+        assert_eq!(*found, expected, "{answer}");
+    }
+    check_every_place(&url, "C").await;
+}
+
+/// Finds what has typed values in it: documents, and the elements of transforms, which become documents here.
+fn collect(json: &Json, answers: &mut Vec<Json>) {
+    match json {
+        Json::Array(items) => items.iter().for_each(|item| collect(item, answers)),
+        Json::Object(fields) if fields.contains_key("name") && fields.contains_key("fields") => {
+            answers.push(json.clone())
+        }
+        Json::Object(fields) => {
+            for (name, value) in fields {
+                if matches!(name.as_str(), "appendMissingElements" | "removeAllFromArray") {
+                    for element in value["values"].as_array().unwrap() {
+                        let name = "projects/projectID/databases/(default)/documents/C/element";
+                        answers.push(json!({ "name": name, "fields": { "element": element } }));
+                    }
+                } else {
+                    collect(value, answers);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Counts typed values.
+fn values(json: &Json) -> usize {
+    match json {
+        Json::Array(items) => items.iter().map(values).sum(),
+        Json::Object(fields) => {
+            fields.iter().map(|(name, value)| usize::from(name.ends_with("Value")) + values(value)).sum()
+        }
+        _ => 0,
+    }
+}
+
+/// The types of value that the cases have.
+fn typed(value: &Json) -> Bson {
+    let (kind, value) = value.as_object().unwrap().iter().next().unwrap();
+    match kind.as_str() {
+        "integerValue" => Bson::Int64(value.as_str().unwrap().parse().unwrap()),
+        "doubleValue" => Bson::Double(value.as_f64().unwrap_or(f64::NAN)),
+        "booleanValue" => Bson::Boolean(value.as_bool().unwrap()),
+        "stringValue" => Bson::String(value.as_str().unwrap().to_owned()),
+        "arrayValue" => value["values"].as_array().into_iter().flatten().map(typed).collect::<Vec<_>>().into(),
+        "mapValue" => {
+            let fields = value["fields"].as_object().cloned().unwrap_or_default();
+            Bson::Document(fields.iter().map(|(name, value)| (name.clone(), typed(value))).collect())
+        }
+        other => panic!("{other}"),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::connector::source::SourceError;
 
 /// Counts lines, but only when somebody asks, with a reader of its own: then every byte is looked at once, in order.
 #[derive(Default)]
-pub(super) struct Lines {
+pub(in crate::connector) struct Lines {
     reader: Option<SourceFile>,
     /// Line ends so far.
     ends: u64,
@@ -16,7 +16,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Returns line and column (in bytes, from 1) of the place `ahead` bytes from where the file stands.
-    pub(super) fn of(&mut self, file: &SourceFile, ahead: usize) -> Result<(u64, u64), SourceError> {
+    pub(in crate::connector) fn of(&mut self, file: &SourceFile, ahead: usize) -> Result<(u64, u64), SourceError> {
         let place = file.offset() + ahead as u64;
         if self.reader.as_ref().is_some_and(|reader| reader.offset() > place) {
             *self = Self::default();

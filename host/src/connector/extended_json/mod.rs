@@ -2,10 +2,10 @@
 
 mod frame;
 mod layout;
-mod lines;
+pub(super) mod lines;
 mod parse;
 mod source;
-mod text;
+pub(super) mod text;
 mod wrapper;
 mod write;
 
@@ -13,6 +13,7 @@ use std::path::Path;
 
 pub use parse::ParseError;
 pub use parse::from_extended_json;
+pub(in crate::connector) use parse::parse_plain;
 pub use write::to_canonical;
 
 use super::folder;

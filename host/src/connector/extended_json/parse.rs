@@ -32,7 +32,16 @@ pub fn from_extended_json(text: &str) -> Result<Vec<u8>, ParseError> {
 
 /// As [`from_extended_json`], for bytes that may be no UTF-8.
 pub(super) fn parse(text: &[u8]) -> Result<Vec<u8>, ParseError> {
-    let mut parser = Parser { text, at: 0, bson: Vec::with_capacity(text.len()), names: Names::default() };
+    parse_as(text, false)
+}
+
+/// Returns the BSON bytes of plain JSON: every object is a document.
+pub(in crate::connector) fn parse_plain(text: &[u8]) -> Result<Vec<u8>, ParseError> {
+    parse_as(text, true)
+}
+
+fn parse_as(text: &[u8], is_plain: bool) -> Result<Vec<u8>, ParseError> {
+    let mut parser = Parser { text, at: 0, bson: Vec::with_capacity(text.len()), names: Names::default(), is_plain };
     let outcome = match std::str::from_utf8(text) {
         Ok(_) => parser.top(),
         Err(error) => Err(Failure { at: error.valid_up_to(), ..failure(0, "expected UTF-8, found something else") }),
@@ -68,6 +77,8 @@ struct Parser<'a> {
     at: usize,
     bson: Vec<u8>,
     names: Names,
+    /// Whether no object stands for a value of another type.
+    is_plain: bool,
 }
 
 type Parsed<T> = Result<T, Failure>;
@@ -133,7 +144,7 @@ impl Parser<'_> {
             return Err(failure(place, format!("expected each field once, found `{name}` twice")));
         }
         self.close(start);
-        if !has_dollar {
+        if !has_dollar || self.is_plain {
             return Ok(wrapper::DOCUMENT);
         }
         match wrapper::unwrap(&self.bson[start..]).map_err(|message| failure(place, message))? {

@@ -8,7 +8,7 @@ use crate::connector::file::SourceFile;
 use crate::connector::source::SourceError;
 
 /// Text of one document at most: the largest document has room in any form of Extended JSON that a tool writes.
-pub(super) const TEXT_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(in crate::connector) const TEXT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// An open export.
 pub(super) struct Text {

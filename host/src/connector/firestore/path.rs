@@ -18,6 +18,14 @@ pub(super) enum Id<'a> {
 }
 
 impl<'a> Id<'a> {
+    /// Keeps the id beyond the text that it is from.
+    pub(super) fn into_owned(self) -> Id<'static> {
+        match self {
+            Self::Name(name) => Id::Name(name.into_owned().into()),
+            Self::Number(number) => Id::Number(number),
+        }
+    }
+
     /// Reads an id as Firestore writes it.
     pub(super) fn read(text: impl Into<Cow<'a, str>>) -> Self {
         let text = text.into();
@@ -129,7 +137,7 @@ impl Pattern {
         if parts.iter().any(|part| part.is_empty()) {
             return Err("expected names with one `/` between them, found none where one should be".to_owned());
         }
-        if parts.len() % 2 == 0 {
+        if parts.len().is_multiple_of(2) {
             return Err(format!(
                 "expected a collection, `collection/id/collection`, found the path of a document, {} names",
                 parts.len()
@@ -160,6 +168,11 @@ impl Pattern {
         self.collections.last().map_or("", String::as_str)
     }
 
+    /// Returns whether a collection in this document, or in the root, lies on the way to one of this pattern's.
+    pub(super) fn may_enter(&self, steps: &[Step<'_>], collection: &str) -> bool {
+        self.collections.get(steps.len()).is_some_and(|wanted| wanted == collection)
+    }
+
     /// Returns whether a document can lie on the way to one of this pattern's: it, or one below it, may match.
     pub(super) fn may_match_below(&self, steps: &[Step<'_>]) -> bool {
         steps.len() <= self.collections.len()
@@ -169,6 +182,7 @@ impl Pattern {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 mod tests {
     use super::*;
 

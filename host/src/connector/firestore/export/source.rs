@@ -1,12 +1,11 @@
 //! Reads the documents of one collection, or of one kind of collections, from the shards of an export.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::super::files::Files;
+use super::super::kinds::Kinds;
 use super::super::path;
 use super::super::path::Pattern;
 use super::super::path::Step;
@@ -27,11 +26,6 @@ use crate::record::Batch;
 use crate::record::BatchBuilder;
 use crate::record::Fault;
 use crate::record::Position;
-
-/// Collections of one kind that a message tells apart; of more, their pattern.
-const TOLD_APART_MAX: usize = 8;
-/// Kinds of collections that are looked for, for a message.
-const KINDS_MAX: usize = 1_000;
 
 /// One entity's documents.
 pub(super) struct ExportSource {
@@ -242,33 +236,4 @@ pub(super) fn log_failure(file: &SourceFile, error: LogError) -> SourceError {
     };
     let Broken { offset, block, message, .. } = broken;
     SourceError::Log { file: file.name().to_owned(), block, offset, message, is_cut }
-}
-
-/// The collections of an export, for a message.
-#[derive(Default)]
-struct Kinds(BTreeMap<String, BTreeSet<String>>);
-
-impl Kinds {
-    fn add(&mut self, steps: &[Step<'_>]) {
-        let Some((last, before)) = steps.split_last() else { return };
-        let mut kind: String = before.iter().map(|step| format!("{}/*/", step.collection)).collect();
-        kind.push_str(&last.collection);
-        if self.0.len() == KINDS_MAX && !self.0.contains_key(&kind) {
-            return;
-        }
-        let told = self.0.entry(kind).or_default();
-        // One more than is told shows that there are more.
-        if told.len() <= TOLD_APART_MAX {
-            told.insert(path::collection_path(steps));
-        }
-    }
-
-    /// Returns their names in the form of what was looked for.
-    fn names(self, pattern: &Pattern) -> Vec<String> {
-        let names = self.0.into_iter().flat_map(|(kind, told)| match told.len() {
-            0..=TOLD_APART_MAX if !pattern.has_any() => told.into_iter().collect(),
-            _ => vec![kind],
-        });
-        names.collect()
-    }
 }

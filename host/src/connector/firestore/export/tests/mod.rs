@@ -1,4 +1,5 @@
 //! Exports as a tool writes them, made by hand: what is read of them, whole, broken, and from every place on.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod entity;
 mod log;
@@ -96,14 +97,17 @@ fn log(records: &[Vec<u8>]) -> Vec<u8> {
 fn fragment(log: &mut Vec<u8>, kind: u8, data: &[u8]) {
     let typed = [&[kind], data].concat();
     let sum = Crc::<u32>::new(&CRC_32_ISCSI).checksum(&typed);
-    let masked = ((sum >> 15) | (sum << 17)).wrapping_add(0xa282_ead8);
+    let masked = sum.rotate_right(15).wrapping_add(0xa282_ead8);
     log.extend_from_slice(&masked.to_le_bytes());
     log.extend_from_slice(&u16::try_from(data.len()).unwrap().to_le_bytes());
     log.extend_from_slice(&typed);
 }
 
+/// A file's name and content.
+type Shard<'a> = (&'a str, Vec<u8>);
+
 /// Writes an export: its parts by folder, each with the files that its metadata lists.
-fn export(folder: &Path, parts: &[(&str, &[(&str, Vec<u8>)])]) {
+fn export(folder: &Path, parts: &[(&str, &[Shard<'_>])]) {
     let mut overall = Vec::new();
     for (part, files) in parts {
         fs::create_dir_all(folder.join(part)).unwrap();
@@ -123,6 +127,6 @@ fn export(folder: &Path, parts: &[(&str, &[(&str, Vec<u8>)])]) {
 
 const ALL: &str = "all_namespaces/all_kinds";
 
-fn export_of(folder: &Path, files: &[(&str, Vec<u8>)]) {
+fn export_of(folder: &Path, files: &[Shard<'_>]) {
     export(folder, &[(ALL, files)]);
 }
