@@ -160,10 +160,10 @@ fn property_value(app: &str, value: &Value) -> Vec<u8> {
 
 fn varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+        out.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
     }
-    out.push(number as u8);
+    out.push(number.to_le_bytes()[0]);
 }
 
 pub(super) fn number(out: &mut Vec<u8>, field: u64, number: u64) {

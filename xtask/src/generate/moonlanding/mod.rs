@@ -24,6 +24,7 @@ mod made;
 mod moment;
 mod mwr;
 mod people;
+mod requests;
 mod reviews;
 mod size;
 mod value;
