@@ -3,6 +3,7 @@
 
 mod decoder;
 mod emulator;
+mod moved;
 mod oracle;
 
 use std::collections::BTreeMap;
