@@ -3,8 +3,8 @@
 
 mod decoder;
 mod emulator;
-mod moved;
 mod oracle;
+mod run;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
