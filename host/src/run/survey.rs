@@ -1,6 +1,7 @@
 //! What the source holds beside what the mapping reads: fields nobody maps, and mapped fields that never come.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use bson::RawBsonRef;
 use bson::RawDocument;
@@ -47,7 +48,9 @@ pub async fn survey(entity: &EntityPlan, source: &mut dyn Source) -> Result<Surv
             }
             let is_readable = record.fault.as_ref().is_none_or(|fault| fault.code.ends_with("-key"));
             if let Some(document) = is_readable.then(|| RawDocument::from_bytes(batch.body(record)).ok()).flatten() {
-                count_unmapped(document, "", entity, &mut survey);
+                let mut unmapped = BTreeSet::new();
+                find_unmapped(document, "", entity, &mut unmapped);
+                survey.add(unmapped);
                 unseen.retain(|path| !is_present(document, path));
             }
         }
@@ -57,7 +60,21 @@ pub async fn survey(entity: &EntityPlan, source: &mut dyn Source) -> Result<Surv
     Ok(survey)
 }
 
-fn count_unmapped(document: &RawDocument, prefix: &str, entity: &EntityPlan, survey: &mut Survey) {
+impl Survey {
+    /// Counts the unmapped fields of one document.
+    fn add(&mut self, unmapped: BTreeSet<String>) {
+        for path in unmapped {
+            if self.unmapped.len() < FIELDS_MAX || self.unmapped.contains_key(&path) {
+                *self.unmapped.entry(path).or_default() += 1;
+            } else {
+                self.is_cut = true;
+            }
+        }
+    }
+}
+
+/// Finds the fields that are neither read nor ignored; those of an array's elements have the array's path before them.
+fn find_unmapped(document: &RawDocument, prefix: &str, entity: &EntityPlan, unmapped: &mut BTreeSet<String>) {
     for (name, value) in document.iter().filter_map(Result::ok) {
         let path = if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
         let is_path = |other: &String| *other == path;
@@ -65,14 +82,24 @@ fn count_unmapped(document: &RawDocument, prefix: &str, entity: &EntityPlan, sur
             continue;
         }
         let leads_to = |other: &String| other.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('.'));
-        let is_partly_read = entity.reads.iter().chain(&entity.ignores).chain(&entity.key).any(leads_to);
+        let read = || entity.reads.iter().chain(&entity.ignores).chain(&entity.key);
+        let is_partly_read = read().any(leads_to);
+        // Of an array whose elements are read by their number, each is another thing.
+        let is_number = |other: &String| {
+            let rest = other.strip_prefix(path.as_str()).and_then(|rest| rest.strip_prefix('.'));
+            rest.is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+        };
         match value {
-            RawBsonRef::Document(inner) if is_partly_read => count_unmapped(inner, &path, entity, survey),
-            RawBsonRef::Array(_) if is_partly_read => {}
-            _ if survey.unmapped.len() < FIELDS_MAX || survey.unmapped.contains_key(&path) => {
-                *survey.unmapped.entry(path).or_default() += 1;
+            RawBsonRef::Document(inner) if is_partly_read => find_unmapped(inner, &path, entity, unmapped),
+            RawBsonRef::Array(_) if is_partly_read && read().any(is_number) => {}
+            RawBsonRef::Array(items) if is_partly_read => {
+                for item in items.into_iter().filter_map(Result::ok) {
+                    if let RawBsonRef::Document(inner) = item {
+                        find_unmapped(inner, &path, entity, unmapped);
+                    }
+                }
             }
-            _ => survey.is_cut = true,
+            _ => drop(unmapped.insert(path)),
         }
     }
 }

@@ -80,6 +80,7 @@ cases! { super::check, CASES:
     junction_standing
     junction_stored_ids
     merge
+    merge_circle
     missing_parent_skip
     nested_and_children
     one_of_several

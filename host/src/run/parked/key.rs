@@ -101,11 +101,13 @@ pub(in crate::run) fn gives<'a>(
             }
         }
     }
-    if entity.id.is_stored()
-        && let Some(key) = &resolved.batch.records[record].key
-    {
-        given.push((of_record(entity), value::encode(&[Value::Text(key.as_str().into())])));
+    let named = |entity: &EntityPlan, key: &Key| (of_record(entity), value::encode(&[Value::Text(key.as_str().into())]));
+    if let (true, Some(key)) = (entity.id.is_stored(), &resolved.batch.records[record].key) {
+        given.push(named(entity, key));
     }
+    // Whoever waits for one of those that it is made of waits for it.
+    let members = resolved.groups.get(&record).into_iter().flat_map(|group| &group.members);
+    given.extend(members.map(|member| named(&plan.entities[member.entity], &member.key)));
     given
 }
 
