@@ -242,7 +242,8 @@ struct Repair<'a> {
     counts: Counts,
 }
 
-/// Writes one record of an entity again, as it comes out now; returns where the entity stands then.
+/// Writes one record of an entity again, as it comes out now; returns where the entity stands then, and why it is left as it
+/// was, where it is.
 pub(super) async fn rewrite(
     opened: &Opened,
     committer: Committer,
@@ -250,7 +251,7 @@ pub(super) async fn rewrite(
     checkpoint: Checkpoint,
     batch: Batch,
     known: &Known,
-) -> Result<Checkpoint, Failure> {
+) -> Result<(Checkpoint, Option<String>), Failure> {
     let dependents = Dependents::new(opened.target.clone(), opened.plan.clone());
     let mut repair = Repair {
         opened,
@@ -267,16 +268,18 @@ pub(super) async fn rewrite(
     let resolved = map(&opened.mappers[index], batch).await?;
     let known = [Some(known)];
     let mut decided = repair.decide(&resolved, &known).await?;
+    let left = |told: &Told| match told.what.as_str() {
+        "inserted" | "changed" | "removed" => None,
+        what => Some(told.message.clone().unwrap_or_else(|| what.to_owned())),
+    };
+    if let Some(why) = decided.told.iter().find_map(|(_, told)| left(told)) {
+        return Ok((repair.checkpoint, Some(why)));
+    }
     // Though its rows may be the same, the ledger is to have the record as it is now.
     decided.records.insert(0);
-    for (_, told) in
-        decided.told.iter().filter(|(_, told)| !matches!(told.what.as_str(), "inserted" | "changed" | "removed"))
-    {
-        let name = &opened.plan.entities[index].name;
-        tracing::warn!(entity = name, document = told.document, "left as it stands: {}", told.what);
-    }
     repair.write(&resolved, &known, decided).await?;
-    Ok(repair.checkpoint)
+    let why = repair.counts.differences.iter().find_map(left);
+    Ok((repair.checkpoint, why))
 }
 
 impl Repair<'_> {

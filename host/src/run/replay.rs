@@ -158,6 +158,8 @@ struct Replay<'a> {
     /// What the final steps behind them work on, and what they came to.
     work: Work<'a>,
     junctions: Vec<JunctionReport>,
+    /// Merged entities with groups that records have joined and that cannot be merged with them, and why.
+    waiting: Vec<(usize, String)>,
 }
 
 struct ReplayingEntity {
@@ -191,6 +193,7 @@ impl<'a> Replay<'a> {
             moved: 0,
             work,
             junctions: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 
@@ -229,7 +232,7 @@ impl<'a> Replay<'a> {
         }
         let entities: Vec<&Checkpoint> = self.entities.iter().map(|entity| &entity.checkpoint).collect();
         self.junctions = junction::again(self.work, &entities, shutdown).await?;
-        Ok(())
+        self.check_waiting()
     }
 
     /// Tries the letters of an entity, page by page.

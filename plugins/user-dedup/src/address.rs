@@ -2,10 +2,11 @@
 
 use crate::config::Normalize;
 
-/// Returns what an address is known by: without blanks around it and in lower case; `None` where nothing is left.
+/// Returns what an address is known by: without blanks around it and in lower case. What has nothing before or behind an
+/// `@` is no address: who wrote `n/a` is nobody else for that.
 pub fn known_by(text: &str, normalize: &Normalize) -> Option<String> {
     let text = text.trim().to_lowercase();
-    let Some((local, domain)) = text.rsplit_once('@') else { return Some(text).filter(|text| !text.is_empty()) };
+    let (local, domain) = text.rsplit_once('@').filter(|(local, domain)| !local.is_empty() && !domain.is_empty())?;
     let mut local = local.to_owned();
     if normalize.plus_tags
         && let Some(plus) = local.find('+').filter(|&plus| plus > 0)
@@ -15,7 +16,7 @@ pub fn known_by(text: &str, normalize: &Normalize) -> Option<String> {
     if normalize.dots.iter().any(|known| known.eq_ignore_ascii_case(domain)) {
         local.retain(|letter| letter != '.');
     }
-    Some(format!("{local}@{domain}"))
+    Some(format!("{local}@{domain}")).filter(|_| !local.is_empty())
 }
 
 #[cfg(test)]
@@ -29,7 +30,9 @@ mod tests {
         assert_eq!(known_by(" Ada.L+news@Example.ORG\t", &plain).as_deref(), Some("ada.l+news@example.org"));
         assert_eq!(known_by("ÄDA@example.org", &plain).as_deref(), Some("äda@example.org"));
         assert_eq!(known_by("  ", &plain), None);
-        assert_eq!(known_by("No Address", &plain).as_deref(), Some("no address"));
+        for none in ["No Address", "n/a", "-", "@", "a@", "@b"] {
+            assert_eq!(known_by(none, &plain), None, "{none}");
+        }
     }
 
     #[test]

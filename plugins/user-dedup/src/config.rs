@@ -138,6 +138,12 @@ impl Config {
                 problems.push(Problem::new(Pointer::root().key("children").key(name), message));
             }
         }
+        for (source, columns) in &self.values {
+            for name in columns.keys().filter(|name| self.fields.get(*name) == Some(&Field::Union)) {
+                let message = format!("`fields.{name}` is `union`, and words in arrays are not translated");
+                problems.push(Problem::new(Pointer::root().key("values").key(source).key(name), message));
+            }
+        }
         for source in self.values.keys().filter(|source| !setup.sources.contains(source)) {
             let message = format!("expected one of `{}`, found `{source}`", setup.sources.join("`, `"));
             problems.push(Problem::new(Pointer::root().key("values").key(source), message));

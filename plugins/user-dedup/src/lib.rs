@@ -74,6 +74,7 @@ impl Merger for UserDedup {
             })?;
             people.push(Person { member, row });
         }
+        self.check(&people)?;
         self.rank(&mut people);
         let mut rows = vec![self.person(&people)?];
         for (index, table) in (0..).zip(&self.tables).filter(|(index, _)| *index != self.main) {
@@ -147,6 +148,24 @@ impl UserDedup {
         Ok(row)
     }
 
+    /// Every word of every record is one that is listed, whosever value stands in the end; an address is a text.
+    fn check(&self, people: &[Person<'_>]) -> Result<(), Rejection> {
+        for person in people {
+            if let Some(key) = value(person.row, &self.config.key)
+                && !matches!(key.value()?, Value::Text(_))
+            {
+                return Err(Rejection::type_mismatch("a text to know the record by", key.kind().words()).at(&self.config.key));
+            }
+            let name = self.sources.get(person.member.source).map_or("", String::as_str);
+            for column in self.config.values.get(name).into_iter().flat_map(|columns| columns.keys()) {
+                if let Some(value) = value(person.row, column).filter(|value| !values::is_empty(*value)) {
+                    self.put(&mut Row::new(self.main), column, person.member.source, value)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Writes a value, in the words that all sources share.
     fn put(&self, row: &mut Row, column: &str, source: usize, value: Raw<'_>) -> Result<(), Rejection> {
         let name = self.sources.get(source).map_or("", String::as_str);
@@ -154,16 +173,26 @@ impl UserDedup {
             row.raw(column, value);
             return Ok(());
         };
-        let Value::Text(text) = value.value()? else {
+        if values::is_empty(value) {
             row.raw(column, value);
             return Ok(());
+        }
+        let (text, is_number) = match value.value()? {
+            Value::Text(text) => (text.to_owned(), false),
+            Value::Int32(number) => (number.to_string(), true),
+            Value::Int64(number) => (number.to_string(), true),
+            Value::Bool(value) => (value.to_string(), false),
+            _ => return Err(Rejection::type_mismatch("a text, a whole number or a boolean", value.kind().words()).at(column)),
         };
-        let word = words.get(text).ok_or_else(|| {
+        let word = words.get(&text).ok_or_else(|| {
             let known: Vec<&str> = words.keys().map(String::as_str).collect();
             let message = format!("expected one of `{}` from `{name}`, found `{text}`", known.join("`, `"));
             Rejection::new("unknown-value", message).at(column)
         })?;
-        row.text(column, word);
+        match word.parse::<i64>() {
+            Ok(number) if is_number => row.integer(column, number),
+            _ => row.text(column, word),
+        };
         Ok(())
     }
 }
@@ -181,10 +210,10 @@ fn children(table: u32, policy: &Children, people: &[Person<'_>]) -> Result<Vec<
             if of != table {
                 continue;
             }
-            let mut known: Vec<(u8, &[u8])> = Vec::new();
-            for column in &policy.unique {
-                known.push(value(body, column).map_or((0, &[][..]), |value| (value.kind() as u8, value.bytes())));
-            }
+            let known = policy.unique.iter().map(|column| value(body, column));
+            let known = known.map(|value| value.map(|value| (value.kind() as u8, value.bytes())));
+            // As in a constraint, nothing is no value that others could have too.
+            let known: Vec<(u8, &[u8])> = known.collect::<Option<_>>().unwrap_or_default();
             if !known.is_empty() && !seen.insert(known) {
                 continue;
             }

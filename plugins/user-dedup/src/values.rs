@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use serde_json::value::RawValue;
+use whimbrel_sdk::Decimal;
 use whimbrel_sdk::Elements;
 use whimbrel_sdk::Rejection;
 use whimbrel_sdk::Row;
@@ -27,10 +28,18 @@ pub fn compare(one: Raw<'_>, other: Raw<'_>) -> Ordering {
     match (one.value(), other.value()) {
         (Ok(Value::Date(one)), Ok(Value::Date(other))) => one.cmp(&other),
         (Ok(Value::Text(one)), Ok(Value::Text(other))) => one.cmp(other),
-        (Ok(Value::Document(one)), Ok(Value::Document(other))) => match (form_text(one), form_text(other)) {
-            (Some(one), Some(other)) => one.cmp(other),
-            _ => Ordering::Equal,
+        (Ok(Value::Document(one)), Ok(Value::Document(other))) => match (instant(one), instant(other)) {
+            (Some(one), Some(other)) => one.cmp(&other),
+            _ => match (decimal(one), decimal(other)) {
+                (Some(one), Some(other)) => one.cmp(&other),
+                _ => form_text(one).cmp(&form_text(other)),
+            },
         },
+        (Ok(Value::Decimal128(one)), Ok(Value::Decimal128(other))) => {
+            let digits = |bytes| Decimal::from_decimal128(bytes).map(|decimal| Digits::read(&decimal.to_string()));
+            digits(one).cmp(&digits(other))
+        }
+        (Ok(Value::Int32(_) | Value::Int64(_)), Ok(Value::Int32(_) | Value::Int64(_))) => whole(one).cmp(&whole(other)),
         // A millisecond and a finer instant: the finer one in the same form.
         (Ok(Value::Date(one)), Ok(Value::Document(form))) => {
             instant(form).map_or(Ordering::Equal, |it| (one, 0).cmp(&it))
@@ -42,6 +51,61 @@ pub fn compare(one: Raw<'_>, other: Raw<'_>) -> Ordering {
             (Some(one), Some(other)) => one.total_cmp(&other),
             _ => Ordering::Equal,
         },
+    }
+}
+
+fn whole(value: Raw<'_>) -> Option<i64> {
+    match value.value() {
+        Ok(Value::Int32(value)) => Some(i64::from(value)),
+        Ok(Value::Int64(value)) => Some(value),
+        _ => None,
+    }
+}
+
+/// Reads `{"$decimal": "digits"}`.
+fn decimal(form: Document<'_>) -> Option<Digits> {
+    match form.get("$decimal").ok()??.value() {
+        Ok(Value::Text(text)) => Some(Digits::read(text)),
+        _ => None,
+    }
+}
+
+/// A decimal by its sign and its digits, which can be compared.
+#[derive(PartialEq, Eq)]
+struct Digits {
+    is_negative: bool,
+    whole: String,
+    fraction: String,
+}
+
+impl Digits {
+    fn read(text: &str) -> Self {
+        let (is_negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
+        let is_zero = whole.is_empty() && fraction.is_empty();
+        Self { is_negative: is_negative && !is_zero, whole: whole.to_owned(), fraction: fraction.to_owned() }
+    }
+
+    fn size(&self, other: &Self) -> Ordering {
+        let whole = self.whole.len().cmp(&other.whole.len()).then_with(|| self.whole.cmp(&other.whole));
+        whole.then_with(|| self.fraction.cmp(&other.fraction))
+    }
+}
+
+impl Ord for Digits {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self.is_negative, other.is_negative) {
+            (false, false) => self.size(other),
+            (true, true) => other.size(self),
+            (one, other) => other.cmp(&one),
+        }
+    }
+}
+
+impl PartialOrd for Digits {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -58,7 +122,8 @@ fn number(value: Raw<'_>) -> Option<f64> {
 
 /// Reads `{"$instant": "2024-01-31T12:00:00.123456Z"}` as milliseconds since 1970 and the microseconds beyond.
 fn instant(form: Document<'_>) -> Option<(i64, i64)> {
-    let text = form_text(form)?;
+    let known = ["$instant", "$zoned"].into_iter().find_map(|name| form.get(name).ok()?);
+    let Value::Text(text) = known?.value().ok()? else { return None };
     let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
     let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);

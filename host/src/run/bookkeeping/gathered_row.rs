@@ -124,12 +124,13 @@ impl Bookkeeping {
         append(tx, &self.tables.gathered_row, &columns, rows, row).await
     }
 
-    /// Finds where records belong that come behind a replay: beside those that are known by the same, or, where there are
-    /// none, behind all others. What was gathered of these records before is forgotten.
+    /// Finds where records belong that come behind a replay when the merged entity has begun to read: beside those that are
+    /// known by the same, or, where there are none, behind all others. What was gathered of these records before is forgotten.
     pub async fn join_gathered(
         &self,
         tx: &mut dyn Transaction,
         merged: &str,
+        has_begun: bool,
         rows: &mut [GatheredRow],
     ) -> Result<(), TargetError> {
         let own = &self.tables.gathered_row;
@@ -143,6 +144,9 @@ impl Bookkeeping {
         for row in rows {
             let record = [text(&self.migration), text(merged), text(&row.entity), integer(row.document)];
             tx.execute(&forget, &record).await?;
+            if !has_begun {
+                continue;
+            }
             let known = [text(&self.migration), text(merged), Value::Bytes(row.known.sort_key.clone())];
             let standing = tx.query(&find, &known).await?.into_iter().next();
             row.known.generation = standing.map_or(next, |row| Columns::new(row).unsigned());
@@ -151,19 +155,17 @@ impl Bookkeeping {
         Ok(())
     }
 
-    /// Returns some members that have come behind a replay, in the order of what they are known by.
+    /// Returns some members that have come behind a replay, in the order of what they are known by, behind a group.
     pub async fn late_members(
         &self,
         tx: &mut dyn Transaction,
         merged: &str,
+        after: &Known,
         count: u64,
     ) -> Result<Vec<GatheredRow>, TargetError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM {} WHERE migration = $1 AND merged = $2 AND late = 1 \
-             ORDER BY generation, sort_key, place, document LIMIT $3",
-            self.tables.gathered_row
-        );
-        let rows = tx.query(&sql, &[text(&self.migration), text(merged), integer(count)]).await?;
+        let order = "ORDER BY generation, sort_key, place, document LIMIT $5";
+        let sql = format!("SELECT {COLUMNS} {} AND late = 1 {order}", self.behind());
+        let rows = tx.query(&sql, &self.place_of(merged, after, count)).await?;
         Ok(rows.into_iter().map(stored).collect())
     }
 

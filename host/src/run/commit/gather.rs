@@ -79,7 +79,9 @@ impl Committer {
             });
         }
         if !matches!(self.again, Again::No) {
-            self.books.join_gathered(tx, &merged.name, &mut rows).await?;
+            // Until the merged entity has begun to read, nobody is late.
+            let has_begun = self.books.checkpoint(tx, &merged.name).await?.batches > 0;
+            self.books.join_gathered(tx, &merged.name, has_begun, &mut rows).await?;
         }
         self.books.insert_gathered(tx, &merged.name, &rows).await
     }

@@ -8,6 +8,7 @@ use crate::record::Position;
 use crate::run::bookkeeping::Bookkeeping;
 use crate::run::bookkeeping::GatheredRow;
 use crate::run::bookkeeping::Known;
+use crate::run::merge::GROUP_BYTES_MAX;
 use crate::run::merge::MEMBERS_MAX;
 use crate::run::merge::group;
 
@@ -24,20 +25,41 @@ pub struct Late {
 }
 
 impl Late {
-    /// Returns some of the groups of a merged entity that others have joined.
-    pub async fn some(target: &dyn Target, books: &Bookkeeping, merged: &str) -> Result<Vec<Self>, Failure> {
+    /// Returns some of the groups of a merged entity that others have joined, behind one of them.
+    pub async fn some(
+        target: &dyn Target,
+        books: &Bookkeeping,
+        merged: &str,
+        after: &Known,
+    ) -> Result<Vec<Self>, Failure> {
         let mut tx = target.begin().await?;
         let mut late: Vec<Self> = Vec::new();
-        for row in books.late_members(&mut *tx, merged, PAGE).await? {
+        for row in books.late_members(&mut *tx, merged, after, PAGE).await? {
             if late.last().is_some_and(|late| late.known == row.known) {
                 continue;
             }
             let number = books.group_number(&mut *tx, merged, &row.known).await?;
-            let members = books.members(&mut *tx, merged, &row.known, MEMBERS_MAX).await?;
+            let members = books.members(&mut *tx, merged, &row.known, MEMBERS_MAX + 1).await?;
             late.push(Self { known: row.known, number, members });
         }
         tx.rollback().await?;
         Ok(late)
+    }
+
+    /// Returns why the group is none that can be merged.
+    pub fn is_too_large(&self) -> Option<String> {
+        let bytes: usize = self.members.iter().map(|member| member.body.len()).sum();
+        let is_too_large = self.members.len() as u64 > MEMBERS_MAX || bytes as u64 > GROUP_BYTES_MAX;
+        is_too_large.then(|| format!("more than {MEMBERS_MAX} records, or {GROUP_BYTES_MAX} bytes, would be one thing"))
+    }
+
+    /// Returns what its members are known by, for people.
+    pub fn shown(&self) -> String {
+        match (self.known.identity(), self.members.first()) {
+            (Some(identity), _) => identity.to_owned(),
+            (None, Some(member)) => format!("{} {}", member.entity, member.key),
+            (None, None) => String::new(),
+        }
     }
 
     /// Notes whose id the group has, before it is merged with those who have joined.

@@ -29,7 +29,7 @@ use crate::run::bookkeeping::Known;
 /// Members that are taken for one thing at most: what a whole table is known by is a mistake.
 pub const MEMBERS_MAX: u64 = 1_000;
 /// Bytes of a group at most, as of a document.
-const GROUP_BYTES_MAX: u64 = 16 << 20;
+pub const GROUP_BYTES_MAX: u64 = 16 << 20;
 
 /// The groups of one merged entity.
 pub struct GatheredSource {

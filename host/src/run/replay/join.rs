@@ -6,6 +6,7 @@ use super::Replay;
 use crate::connector::source::ReadLimit;
 use crate::error::Failure;
 use crate::record::Position;
+use crate::run::bookkeeping::Known as KnownBy;
 use crate::run::budget::RunBudget;
 use crate::run::commit::CommitError;
 use crate::run::commit::Committer;
@@ -32,15 +33,19 @@ impl Replay<'_> {
         }
         let target = self.opened.target.clone();
         let stood = self.entities[index].checkpoint.clone();
+        let mut after = KnownBy::default();
+        self.waiting.retain(|(entity, _)| *entity != index);
         while !shutdown.is_asked() {
-            let late = Late::some(&*target, self.work.books, &plan.name).await?;
-            if late.is_empty() {
-                break;
-            }
+            let late = Late::some(&*target, self.work.books, &plan.name, &after).await?;
+            let Some(last) = late.last() else { break };
+            after = last.known.clone();
             for mut group in late {
                 if group.number <= stood.position.document {
                     group.hold_id(&*target, self.work.books, &plan.name).await?;
-                    self.merge_again(index, &group).await?;
+                    if let Some(why) = self.merge_again(index, &group).await? {
+                        self.waiting.push((index, format!("`{}` in `{}`: {why}", group.shown(), plan.name)));
+                        continue;
+                    }
                 }
                 group.forget(&*target, self.work.books, &plan.name).await?;
                 crate::stop_point!("replay-page");
@@ -54,20 +59,24 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Writes the record of a group again that others have joined. One that is dead is tried with them when its turn comes.
-    async fn merge_again(&mut self, index: usize, group: &Late) -> Result<(), Failure> {
+    /// Writes the record of a group again that others have joined; returns why that cannot be, and the group stays what it
+    /// was. One that is dead is tried with them when its turn comes.
+    async fn merge_again(&mut self, index: usize, group: &Late) -> Result<Option<String>, Failure> {
         let name = &self.opened.plan.entities[index].name;
         let checkpoint = self.entities[index].checkpoint.clone();
         let known = last_word(&*self.opened.target, self.work.books, name, group.number).await?;
-        let Some(known) = known.filter(|known| !known.fate.is_kept_back()) else { return Ok(()) };
+        let Some(known) = known.filter(|known| !known.fate.is_kept_back()) else { return Ok(None) };
+        if let Some(why) = group.is_too_large() {
+            return Ok(Some(why));
+        }
         let batch = group.batch(name, checkpoint.position.clone())?;
         // That its members are others than before is known.
         let source = ledger::source_digest(batch.body(&batch.records[0]));
         let known = Known { source, ..known };
         let committer = self.committer(index);
-        let checkpoint = repair::rewrite(self.opened, committer, index, checkpoint, batch, &known).await?;
+        let (checkpoint, why) = repair::rewrite(self.opened, committer, index, checkpoint, batch, &known).await?;
         self.entities[index].checkpoint = checkpoint;
-        Ok(())
+        Ok(why)
     }
 
     /// Makes records of the groups that are new, and completes the entity again.
@@ -103,6 +112,16 @@ impl Replay<'_> {
         let [member] = members;
         self.entities[index].checkpoint = member.checkpoint;
         Ok(())
+    }
+
+    /// Fails where records have joined groups that cannot be merged with them: they wait, and the next replay tries again.
+    pub(super) fn check_waiting(&self) -> Result<(), Failure> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let lines: String = self.waiting.iter().map(|(_, line)| format!("\n  {line}")).collect();
+        Err(Failure::failed(format!("records that have joined others cannot be merged with them:{lines}"))
+            .hint("these stay as they were, and the records wait: mend the merger, its configuration or the data, and replay again"))
     }
 
     fn committer(&self, index: usize) -> Committer {
