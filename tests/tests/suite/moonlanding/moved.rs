@@ -19,13 +19,13 @@ use super::small;
 use crate::recovery::same_text;
 
 /// The example in a folder of its own, with exports and a target.
-struct Moonlanding {
-    generated: Generated,
-    target: Database,
+pub(super) struct Moonlanding {
+    pub(super) generated: Generated,
+    pub(super) target: Database,
 }
 
 impl Moonlanding {
-    fn new(options: Options) -> Self {
+    pub(super) fn new(options: Options) -> Self {
         components::plugins();
         let generated = Generated::new(options);
         let example = root().join("examples/moonlanding");
@@ -37,11 +37,16 @@ impl Moonlanding {
         Self { generated, target: Database::sqlite() }
     }
 
-    fn call(&self, command: &[&str]) -> Whimbrel {
+    pub(super) fn call(&self, command: &[&str]) -> Whimbrel {
         let manifest = self.generated.path("migration.toml").display().to_string();
         let at = if command[0] == "merges" { 2 } else { 1 };
-        let arguments: Vec<&str> =
-            ["--json"].iter().chain(&command[..at]).chain([&manifest.as_str()]).chain(&command[at..]).copied().collect();
+        let arguments: Vec<&str> = ["--json"]
+            .iter()
+            .chain(&command[..at])
+            .chain([&manifest.as_str()])
+            .chain(&command[at..])
+            .copied()
+            .collect();
         let source = |name: &str| match fs::metadata(self.generated.path(&format!("{name}.json"))) {
             Ok(_) => format!("firestore-json:{}", self.generated.path(&format!("{name}.json")).display()),
             Err(_) => format!("firestore-export:{}", self.generated.path(name).display()),
@@ -52,7 +57,7 @@ impl Moonlanding {
             .env("MWR_URL", &source("mwr"))
     }
 
-    fn run(&self) -> Whimbrel {
+    pub(super) fn run(&self) -> Whimbrel {
         self.call(&["run", "--execute", "--yes"])
     }
 
@@ -120,7 +125,8 @@ fn dirt_is_set_aside_as_it_was_planted() {
     example.run().run().expect(3);
     example.is_as_expected();
     let letters = example.target.query("SELECT COUNT(*) FROM whimbrel_dead_letter WHERE state = 'dead'");
-    let counts: Json = serde_json::from_str(&fs::read_to_string(example.expected().join("counts.json")).unwrap()).unwrap();
+    let counts: Json =
+        serde_json::from_str(&fs::read_to_string(example.expected().join("counts.json")).unwrap()).unwrap();
     let dead: u64 = counts["dead"].as_object().unwrap().values().map(total).sum();
     assert_eq!(letters[0][0].as_deref(), Some(dead.to_string().as_str()));
     example.call(&["verify"]).run().expect(0);
