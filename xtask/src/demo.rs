@@ -142,6 +142,7 @@ pub fn moonlanding(root: &Path, target: &Path) -> Result<(), Error> {
     says(&["merges", "list", MANIFEST, "--limit", "3"], 0)?;
     step("5/5", "every row again, from a fresh look at the exports");
     says(&["verify", MANIFEST], 0)?;
+    says(&["validate", MANIFEST], 0)?;
     say(&format!("\nDone. {FOLDER}/README.md says what there is to see."));
     Ok(())
 }

@@ -25,6 +25,9 @@ pub struct Group {
     pub entities: Vec<String>,
     /// The entities outside that are complete before.
     pub after: Vec<String>,
+    /// Those of them whose records are merged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub merges: Vec<String>,
 }
 
 /// A reference.
@@ -70,6 +73,12 @@ impl Graph {
             phases[phase].push(Group {
                 entities: entity.group.iter().map(|&member| name(member)).collect(),
                 after: after.into_iter().map(name).collect(),
+                merges: entity
+                    .group
+                    .iter()
+                    .flat_map(|&member| &plan.entities[member].merges)
+                    .map(|&merged| name(merged))
+                    .collect(),
             });
         }
         Self { migration: plan.name.clone(), phases, edges: edges(plan) }

@@ -442,7 +442,7 @@ pub(super) fn export(
     world: World,
     name: &str,
 ) -> wasmtime::Result<ComponentExportIndex> {
-    let interface = component.get_export_index(None, &format!("{PACKAGE}{world}@{VERSION}"));
+    let interface = component.get_export_index(None, format!("{PACKAGE}{world}@{VERSION}"));
     let function = interface.and_then(|interface| component.get_export_index(Some(&interface), name));
     function.ok_or_else(|| wasmtime::Error::msg(format!("expected the function `{name}`, found none")))
 }

@@ -174,12 +174,12 @@ pub async fn open_with(
         let table = &manifest.tables.entity[entity.index];
         let origin = match table.merged() {
             None => systems.of(table, pins.now_us),
-            Some(members) => Some(Origin::Gathered(GatheredOrigin {
+            Some(members) => Some(Origin::Gathered(Arc::new(GatheredOrigin {
                 target: target.clone(),
                 books: Bookkeeping::new(&*target, &plan.name),
                 entity: entity.name.clone(),
                 members: members.to_vec(),
-            })),
+            }))),
         };
         let (Some((transformer, description)), Some(origin)) = (taken, origin) else {
             return Err(Failure::bug(format!("the entity `{}` has no transformer or no source", entity.name)));

@@ -38,7 +38,7 @@ pub enum Origin {
     /// From an old system.
     System(Collection),
     /// From what other entities have gathered.
-    Gathered(GatheredOrigin),
+    Gathered(Arc<GatheredOrigin>),
 }
 
 /// A collection, or a table, of an old system.
@@ -147,7 +147,8 @@ impl Origin {
             Self::System(Collection { old, name, key, filter }) => {
                 old.open().await?.source(name, key, filter.as_ref()).await
             }
-            Self::Gathered(GatheredOrigin { target, books, entity, members }) => {
+            Self::Gathered(gathered) => {
+                let GatheredOrigin { target, books, entity, members } = &**gathered;
                 Ok(Box::new(GatheredSource::new(target.clone(), books.clone(), entity, members)))
             }
         }
@@ -157,9 +158,11 @@ impl Origin {
     #[must_use]
     pub fn within(self, target: &Arc<dyn Target>, books: &Bookkeeping) -> Self {
         match self {
-            Self::Gathered(gathered) => {
-                Self::Gathered(GatheredOrigin { target: target.clone(), books: books.clone(), ..gathered })
-            }
+            Self::Gathered(gathered) => Self::Gathered(Arc::new(GatheredOrigin {
+                target: target.clone(),
+                books: books.clone(),
+                ..(*gathered).clone()
+            })),
             system => system,
         }
     }

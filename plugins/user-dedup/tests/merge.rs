@@ -1,4 +1,5 @@
 //! What groups of people come to under the policies, and what the configuration is told.
+#![allow(clippy::unwrap_used, reason = "a test says so by its panic")]
 
 use serde_json::Value;
 use serde_json::json;

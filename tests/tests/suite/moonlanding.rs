@@ -4,8 +4,8 @@
 mod decoder;
 mod emulator;
 mod got_wrong;
-mod moved;
 mod oracle;
+mod run;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

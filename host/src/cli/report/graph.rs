@@ -32,6 +32,10 @@ pub(super) fn phases(text: &mut String, graph: &Graph) {
                 let _ = writeln!(text, "        {} → {to}{}", edge.columns, waits(edge));
             }
             for other in shared(graph, group) {
+                if group.merges.contains(other) {
+                    let _ = writeln!(text, "        made of {other}, whose records are merged");
+                    continue;
+                }
                 let _ = writeln!(text, "        behind {other}, which feeds the same table");
             }
         }
@@ -170,6 +174,7 @@ mod tests {
         let group = |entities: &[&str], after: &[&str]| Group {
             entities: entities.iter().map(|&name| name.to_owned()).collect(),
             after: after.iter().map(|&name| name.to_owned()).collect(),
+            merges: Vec::new(),
         };
         Graph {
             migration: "a \"b\"".to_owned(),

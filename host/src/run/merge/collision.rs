@@ -28,9 +28,8 @@ const TAKEN: [&str; 2] = ["duplicate-key", "unique"];
 /// Leaves out rows of a record whose key another row of it has by now, now that ids are known: equal ones, and those that
 /// differ where the manifest lets the first stand. `before` are the same rows with the source keys that they referred to.
 pub fn collapse(plan: &Plan, entity: &EntityPlan, before: &[ResolvedRow], batch: &mut Resolved) {
-    let refers = |row: &ResolvedRow| {
-        merged_references(row).any(|(_, parent, _)| plan.entities[parent].id == IdStrategy::Merged)
-    };
+    let refers =
+        |row: &ResolvedRow| merged_references(row).any(|(_, parent, _)| plan.entities[parent].id == IdStrategy::Merged);
     if !before.iter().any(refers) {
         return;
     }
@@ -125,7 +124,8 @@ fn waits(row: &ResolvedRow) -> Vec<&(usize, usize, Key)> {
 /// The references of a row whose ids are stored: fed column, entity and source key; of one that may be to several entities, each.
 fn merged_references(row: &ResolvedRow) -> impl Iterator<Item = (usize, usize, &Key)> {
     let named = row.pending.iter().map(|(column, parent, key)| (*column, *parent, key));
-    let open = row.choices.iter().flat_map(|choice| choice.of.iter().map(|(parent, key)| (choice.column, *parent, key)));
+    let open =
+        row.choices.iter().flat_map(|choice| choice.of.iter().map(|(parent, key)| (choice.column, *parent, key)));
     named.chain(open)
 }
 

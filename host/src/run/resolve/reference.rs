@@ -20,6 +20,7 @@ use crate::run::transform::Refused;
 
 impl Resolver {
     /// The id that a reference resolves to.
+    #[expect(clippy::too_many_arguments, reason = "one call, each argument another thing")]
     pub(super) fn reference(
         &self,
         plan: &TablePlan,

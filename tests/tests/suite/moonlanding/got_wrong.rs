@@ -7,14 +7,16 @@ mod people;
 mod times;
 
 use std::fs;
+use std::path::PathBuf;
 
 use serde_json::Value as Json;
 use serde_json::json;
 use whimbrel_tests::Database;
+use whimbrel_tests::Whimbrel;
 use xtask::generate::moonlanding::Format;
 use xtask::generate::moonlanding::Options;
 
-use super::moved::Moonlanding;
+use super::run::Example;
 
 /// What whimbrel's exit code says of a source with dirt in it: done, with dead letters.
 const DEAD_LETTERS: i32 = 3;
@@ -25,15 +27,36 @@ const MWR: &str = "mwr";
 /// A document: its project, its path, its fields.
 type Put<'a> = (&'a str, &'a str, Json);
 
+/// The example with a source in JSON, and a target.
+struct Moonlanding {
+    example: Example,
+    target: Database,
+}
+
+impl Moonlanding {
+    fn path(&self, name: &str) -> PathBuf {
+        self.example.generated.path(name)
+    }
+
+    fn call(&self, command: &[&str]) -> Whimbrel {
+        self.example.whimbrel(command).env("TARGET_URL", &self.target.url)
+    }
+
+    fn run(&self) -> Whimbrel {
+        self.call(&["run", "--execute", "--yes"])
+    }
+}
+
 /// The example with these documents beside those that are generated.
 fn example(documents: &[Put<'_>]) -> Moonlanding {
-    let example = Moonlanding::new(Options { scale: 0.001, seed: 11, format: Format::Json, ..Options::default() });
+    let example = Example::new(Options { scale: 0.001, seed: 11, format: Format::Json, ..Options::default() });
+    let example = Moonlanding { example, target: Database::sqlite() };
     documents.iter().for_each(|document| put(&example, document));
     example
 }
 
 fn source(example: &Moonlanding, project: &str) -> Json {
-    serde_json::from_str(&fs::read_to_string(example.generated.path(&format!("{project}.json"))).unwrap()).unwrap()
+    serde_json::from_str(&fs::read_to_string(example.path(&format!("{project}.json"))).unwrap()).unwrap()
 }
 
 fn put(example: &Moonlanding, (project, path, fields): &Put<'_>) {
@@ -49,7 +72,7 @@ fn put(example: &Moonlanding, (project, path, fields): &Put<'_>) {
     for (name, value) in fields.as_object().unwrap() {
         document[name] = value.clone();
     }
-    fs::write(example.generated.path(&format!("{project}.json")), root.to_string()).unwrap();
+    fs::write(example.path(&format!("{project}.json")), root.to_string()).unwrap();
 }
 
 /// The documents of a collection in the source.
@@ -62,7 +85,7 @@ fn documents(example: &Moonlanding, project: &str, collection: [&str; 3]) -> Vec
 
 /// Says something else in the manifest.
 fn declare(example: &Moonlanding, before: &str, after: &str) {
-    let file = example.generated.path("migration.toml");
+    let file = example.path("migration.toml");
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.contains(before), "the manifest has no {before}");
     fs::write(file, text.replace(before, after)).unwrap();

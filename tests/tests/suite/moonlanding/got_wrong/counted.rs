@@ -38,10 +38,10 @@ fn what_the_target_refuses_is_a_dead_letter_and_counted() {
         (MWR, "myworkreview/removedHighlights/list/nobody/highlights/H1", removed),
     ]);
     declare(&example, "subject = { from = \"subject\", required = true }", "subject = \"subject\"");
-    let schema = example.generated.path("schema.sql");
+    let schema = example.path("schema.sql");
     let with_codes = fs::read_to_string(&schema).unwrap() + "CREATE UNIQUE INDEX client_codes ON clients (code);";
     fs::write(schema, with_codes).unwrap();
-    let manifest = fs::read_to_string(example.generated.path("migration.toml")).unwrap();
+    let manifest = fs::read_to_string(example.path("migration.toml")).unwrap();
     bear_dead_letters(&example);
     let report = example.run().run().expect(DEAD_LETTERS).json();
     let codes = rows(&example.target, "SELECT entity, code FROM whimbrel_dead_letter WHERE state = 'dead' ORDER BY 1");
@@ -73,7 +73,7 @@ fn what_the_target_refuses_is_a_dead_letter_and_counted() {
     assert_eq!(letters, 5);
     assert_eq!(rows(&example.target, "PRAGMA foreign_key_check"), [""; 0]);
     // And where none is borne the first ends the run: nine of ten are not enough.
-    fs::write(example.generated.path("migration.toml"), manifest.replace("dead-letters-max = \"10%\"", "")).unwrap();
+    fs::write(example.path("migration.toml"), manifest.replace("dead-letters-max = \"10%\"", "")).unwrap();
     let target = Database::sqlite();
     let refused = example.run().env("TARGET_URL", &target.url).run().expect(1);
     assert!(refused.stdout.contains("dead-letters-max"), "{refused}");
