@@ -3,6 +3,7 @@
 
 mod decoder;
 mod emulator;
+mod got_wrong;
 mod oracle;
 mod run;
 

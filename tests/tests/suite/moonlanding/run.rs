@@ -20,13 +20,13 @@ use super::small;
 const DEAD_LETTERS: i32 = 3;
 
 /// The example in a folder of its own.
-struct Example {
-    generated: Generated,
+pub(super) struct Example {
+    pub(super) generated: Generated,
     format: Format,
 }
 
 impl Example {
-    fn new(options: Options) -> Self {
+    pub(super) fn new(options: Options) -> Self {
         components::plugins();
         let generated = Generated::new(options);
         let example = root().join("examples/moonlanding");
@@ -38,7 +38,7 @@ impl Example {
         Self { generated, format: options.format }
     }
 
-    fn whimbrel(&self, command: &[&str]) -> Whimbrel {
+    pub(super) fn whimbrel(&self, command: &[&str]) -> Whimbrel {
         let manifest = self.generated.path("migration.toml").display().to_string();
         let mut arguments = vec!["--json", command[0], manifest.as_str()];
         arguments.extend(&command[1..]);
