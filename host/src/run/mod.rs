@@ -212,6 +212,7 @@ pub async fn run(draft: Draft, options: &Options, shutdown: &Shutdown) -> Result
         let mut tx = target.begin().await?;
         books.insert_run(&mut *tx, &run, "execute", &report.started_at).await?;
         tx.commit().await?;
+        failures.extend(merge::waiting(&plan, &*target, &books).await?);
     }
     if !is_done {
         let all = async {

@@ -154,7 +154,9 @@ impl UserDedup {
             if let Some(key) = value(person.row, &self.config.key)
                 && !matches!(key.value()?, Value::Text(_))
             {
-                return Err(Rejection::type_mismatch("a text to know the record by", key.kind().words()).at(&self.config.key));
+                return Err(
+                    Rejection::type_mismatch("a text to know the record by", key.kind().words()).at(&self.config.key)
+                );
             }
             let name = self.sources.get(person.member.source).map_or("", String::as_str);
             for column in self.config.values.get(name).into_iter().flat_map(|columns| columns.keys()) {
@@ -182,7 +184,11 @@ impl UserDedup {
             Value::Int32(number) => (number.to_string(), true),
             Value::Int64(number) => (number.to_string(), true),
             Value::Bool(value) => (value.to_string(), false),
-            _ => return Err(Rejection::type_mismatch("a text, a whole number or a boolean", value.kind().words()).at(column)),
+            _ => {
+                return Err(
+                    Rejection::type_mismatch("a text, a whole number or a boolean", value.kind().words()).at(column)
+                );
+            }
         };
         let word = words.get(&text).ok_or_else(|| {
             let known: Vec<&str> = words.keys().map(String::as_str).collect();

@@ -62,7 +62,8 @@ fn what_is_no_component_is_refused() {
 #[test]
 fn other_contracts_are_refused_by_name() {
     let (engine, _cache) = engine();
-    let ours = "`whimbrel:plugin/transformer@0.1.0`, `whimbrel:plugin/validator@0.1.0` or `whimbrel:plugin/merger@0.1.0`";
+    let ours =
+        "`whimbrel:plugin/transformer@0.1.0`, `whimbrel:plugin/validator@0.1.0` or `whimbrel:plugin/merger@0.1.0`";
     let stranger = guest::stranger(
         "package other:thing@1.0.0; interface run { run: func(); } world stranger { export run; }",
         r#"(module (func (export "other:thing/run@1.0.0#run")))"#,

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 
 use super::Again;
+use super::Attempt;
 use super::Committer;
 use crate::connector::TargetError;
 use crate::connector::Transaction;
@@ -58,7 +59,7 @@ impl Committer {
         tx: &mut dyn Transaction,
         resolved: &Resolved,
         dead: &Dead,
-    ) -> Result<(), TargetError> {
+    ) -> Result<(), Attempt> {
         let Some(merged) = self.entity().merged_into.map(|merged| self.entity_at(merged)) else { return Ok(()) };
         let place = merged.merges.iter().position(|&member| member == self.entity).unwrap_or_default() as u64;
         let mut rows = Vec::new();
@@ -83,7 +84,7 @@ impl Committer {
             let has_begun = self.books.checkpoint(tx, &merged.name).await?.batches > 0;
             self.books.join_gathered(tx, &merged.name, has_begun, &mut rows).await?;
         }
-        self.books.insert_gathered(tx, &merged.name, &rows).await
+        Ok(self.books.insert_gathered(tx, &merged.name, &rows).await?)
     }
 
     /// Stores the ids that the members of groups have now, and what became of whom.

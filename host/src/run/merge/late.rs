@@ -2,6 +2,7 @@
 
 use crate::connector::Target;
 use crate::error::Failure;
+use crate::plan::Plan;
 use crate::record::Batch;
 use crate::record::BatchBuilder;
 use crate::record::Position;
@@ -107,4 +108,19 @@ impl Late {
         batch.push_bson(self.number, self.number, &body);
         Ok(batch.finish(merged.into(), end))
     }
+}
+
+/// Returns a failure for each merged entity with records that have joined and were not merged, as a replay was ended before.
+pub async fn waiting(plan: &Plan, target: &dyn Target, books: &Bookkeeping) -> Result<Vec<Failure>, Failure> {
+    let mut failures = Vec::new();
+    for entity in plan.entities.iter().filter(|entity| !entity.merges.is_empty()) {
+        let mut tx = target.begin().await?;
+        let late = books.late_members(&mut *tx, &entity.name, &Known::default(), 1).await?;
+        tx.rollback().await?;
+        if !late.is_empty() {
+            let message = format!("records have joined `{}` behind a replay, and are not merged yet", entity.name);
+            failures.push(Failure::failed(message).hint("`whimbrel dead-letter replay <manifest> --execute` goes on"));
+        }
+    }
+    Ok(failures)
 }

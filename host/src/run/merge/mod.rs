@@ -26,6 +26,7 @@ pub use identify::Gathered;
 pub use identify::Gathering;
 pub use identify::identify;
 pub use late::Late;
+pub use late::waiting;
 pub use source::GROUP_BYTES_MAX;
 pub use source::GatheredSource;
 pub use source::MEMBERS_MAX;

@@ -101,7 +101,8 @@ pub(in crate::run) fn gives<'a>(
             }
         }
     }
-    let named = |entity: &EntityPlan, key: &Key| (of_record(entity), value::encode(&[Value::Text(key.as_str().into())]));
+    let named =
+        |entity: &EntityPlan, key: &Key| (of_record(entity), value::encode(&[Value::Text(key.as_str().into())]));
     if let (true, Some(key)) = (entity.id.is_stored(), &resolved.batch.records[record].key) {
         given.push(named(entity, key));
     }
