@@ -314,6 +314,14 @@ impl<'a> Numbered<'a> {
                     choice.is = choices::decide(&choice.of, |of, key| {
                         stands(of, key).is_some() || is_own(of, key) || earlier(of, key).is_some()
                     });
+                    // Those that have become one are one.
+                    if let Decided::Several(several) = &choice.is {
+                        let key_of = |one: &usize| choice.of.iter().find(|(of, _)| of == one).map(|(_, key)| key);
+                        let ids: Option<Vec<&Value>> = several.iter().map(|one| stands(*one, key_of(one)?)).collect();
+                        if ids.is_some_and(|ids| ids.windows(2).all(|pair| pair[0] == pair[1])) {
+                            choice.is = Decided::One(several[0]);
+                        }
+                    }
                     let Decided::One(one) = choice.is else { continue };
                     let Some((_, key)) = choice.of.iter().find(|(of, _)| *of == one) else { continue };
                     let place = column_of(table, choice.column);
