@@ -1,0 +1,3 @@
+CREATE TABLE users (id UUID PRIMARY KEY, mail TEXT, team_id UUID, boss_id UUID REFERENCES users);
+CREATE TABLE teams (id UUID PRIMARY KEY, lead_id UUID REFERENCES users, dep_id UUID NOT NULL REFERENCES users);
+ALTER TABLE users ADD FOREIGN KEY (team_id) REFERENCES teams;
