@@ -204,7 +204,8 @@ async fn every_entity(
     Ok(())
 }
 
-fn committer(opened: &Opened, books: &Bookkeeping, run: &str, entity: usize) -> Committer {
+/// Returns a committer of an entity that no budget of dead letters stops.
+pub(super) fn committer(opened: &Opened, books: &Bookkeeping, run: &str, entity: usize) -> Committer {
     let (plan, target) = (opened.plan.clone(), opened.target.clone());
     Committer::new(plan, entity, target, books.clone(), run.to_owned(), Arc::new(RunBudget::new(None, 0, 0)))
 }

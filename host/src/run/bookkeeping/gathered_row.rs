@@ -249,12 +249,7 @@ impl Bookkeeping {
         entity: &str,
         keys: &[&str],
     ) -> Result<HashMap<String, u64>, TargetError> {
-        let asked = serde_json::json!(keys);
-        let sql = format!(
-            "SELECT record_key, document FROM {} WHERE migration = $1 AND entity = $2 AND record_key {}",
-            self.tables.gathered_row, self.among
-        );
-        let rows = tx.query(&sql, &[text(&self.migration), text(entity), text(&asked.to_string())]).await?;
+        let rows = self.under_keys(tx, "record_key, document", entity, keys).await?;
         let of_row = |row| {
             let mut row = Columns::new(row);
             (row.text(), row.unsigned())
@@ -269,12 +264,7 @@ impl Bookkeeping {
         entity: &str,
         keys: &[&str],
     ) -> Result<HashMap<String, GatheredRow>, TargetError> {
-        let asked = serde_json::json!(keys);
-        let sql = format!(
-            "SELECT {COLUMNS} FROM {} WHERE migration = $1 AND entity = $2 AND record_key {}",
-            self.tables.gathered_row, self.among
-        );
-        let rows = tx.query(&sql, &[text(&self.migration), text(entity), text(&asked.to_string())]).await?;
+        let rows = self.under_keys(tx, COLUMNS, entity, keys).await?;
         Ok(rows.into_iter().map(stored).map(|row| (row.key.clone(), row)).collect())
     }
 
@@ -311,6 +301,21 @@ impl Bookkeeping {
         let sql = format!("SELECT {COLUMNS} {} {order}", self.behind());
         let rows = tx.query(&sql, &self.place_of(merged, after, count)).await?;
         Ok(rows.into_iter().map(stored).collect())
+    }
+
+    async fn under_keys(
+        &self,
+        tx: &mut dyn Transaction,
+        columns: &str,
+        entity: &str,
+        keys: &[&str],
+    ) -> Result<Vec<Vec<Value>>, TargetError> {
+        let asked = serde_json::json!(keys);
+        let sql = format!(
+            "SELECT {columns} FROM {} WHERE migration = $1 AND entity = $2 AND record_key {}",
+            self.tables.gathered_row, self.among
+        );
+        tx.query(&sql, &[text(&self.migration), text(entity), text(&asked.to_string())]).await
     }
 
     fn behind(&self) -> String {

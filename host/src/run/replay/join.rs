@@ -1,13 +1,10 @@
 //! Records that join merged ones behind a replay: groups that they belong to are merged again, and new groups are read on.
 
-use std::sync::Arc;
-
 use super::Replay;
 use crate::connector::source::ReadLimit;
 use crate::error::Failure;
 use crate::record::Position;
 use crate::run::bookkeeping::Known as KnownBy;
-use crate::run::budget::RunBudget;
 use crate::run::commit::CommitError;
 use crate::run::commit::Committer;
 use crate::run::committed::Known;
@@ -125,9 +122,7 @@ impl Replay<'_> {
     }
 
     fn committer(&self, index: usize) -> Committer {
-        let (plan, target) = (self.opened.plan.clone(), self.opened.target.clone());
-        let budget = Arc::new(RunBudget::new(None, 0, 0));
-        Committer::new(plan, index, target, self.work.books.clone(), self.work.run.to_owned(), budget)
+        repair::committer(self.opened, self.work.books, self.work.run, index)
     }
 }
 
